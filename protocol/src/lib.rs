@@ -1,0 +1,28 @@
+//! The protocols of Conclave as pure state machines: no clock, no socket, no file, no thread.
+//!
+//! Every protocol has the same four verbs, by convention and not by trait:
+//!
+//! ```text
+//! new(config, restored, seed) -> Self
+//! handle(&mut self, now, input)            never fails: a bad message is dropped and counted
+//! poll_timeout(&self) -> Option<Time>      when to call handle(now, Input::Timeout)
+//! poll_output(&mut self) -> Option<Output> drain until None
+//! ```
+//!
+//! Time comes in as a value, randomness from one seeded generator inside, and disk completions as
+//! inputs. What crosses the boundary are values that can be printed, compared and recorded.
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(clippy::wildcard_enum_match_arm)]
+
+extern crate alloc;
+
+mod id;
+pub mod quorum;
+pub mod raft;
+mod rng;
+mod time;
+
+pub use id::{ClusterId, Index, NodeId, Position, Term};
+pub use rng::Rng;
+pub use time::Time;

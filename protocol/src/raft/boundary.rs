@@ -1,0 +1,238 @@
+//! What goes in and what comes out: the contract between the core and whoever drives it.
+//!
+//! The driver may call `handle` several times before it drains `poll_output`: everything that
+//! piled up meanwhile leaves as **one** [`Output::Persist`] and at most one message of each kind
+//! per peer. That is where batching comes from.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::message::Message;
+use super::status::Role;
+use crate::{Index, NodeId, Position, Term};
+
+/// Names a write to stable storage. Ids grow by one; an acknowledgement covers all ids up to its
+/// own, so that the driver may sync many writes at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriteId(pub u64);
+
+/// The driver's name for one of its reads. Never reused while the read is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReadId(pub u64);
+
+/// The driver's name for one of its proposals, given back when the core refuses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag(pub u64);
+
+/// What an entry carries.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Payload {
+    /// The no-op with which a leader opens its term (Raft §8).
+    Empty,
+    /// A command of the replicated state machine; opaque here.
+    Command(Bytes),
+    /// A change of the members, encoded. Drawn for the living cluster; a core of this version
+    /// appends and replicates it but gives it no effect.
+    Membership(Bytes),
+}
+
+/// One entry of the replicated log.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// Term and index.
+    pub position: Position,
+    /// What it carries.
+    pub payload: Payload,
+}
+
+/// What must survive a crash beside the log (Raft figure 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HardState {
+    /// The latest term seen.
+    pub term: Term,
+    /// Who got this node's vote in that term.
+    pub vote: Option<NodeId>,
+    /// The commit index, written along with other writes and never for its own sake: it may lag.
+    pub commit: Index,
+}
+
+/// One write to stable storage. The parts take effect in the order of the fields, and all of it is
+/// durable before [`Input::Persisted`] says so.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Write {
+    /// Replaces the hard state.
+    pub hard_state: Option<HardState>,
+    /// Contiguous entries. When the first has an index that the log already holds, that entry and
+    /// everything after it is cut off first: a conflict truncation (Raft §5.3).
+    pub entries: Vec<Entry>,
+}
+
+/// What was on stable storage when the process started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Restored {
+    /// Term, vote, commit.
+    pub hard_state: HardState,
+    /// The position just before the first entry that the log still holds.
+    pub base: Position,
+    /// The terms of the log: each run's first index and its term, ascending, covering
+    /// `base.index + 1 ..= last`.
+    pub terms: Vec<(Index, Term)>,
+    /// The entries after `applied`, contiguous, to the end of the log.
+    pub entries: Vec<Entry>,
+    /// The last index whose effect is already in the state machine.
+    pub applied: Index,
+    /// Set when storage could not decide whether entries up to this index had once been durable
+    /// (and so perhaps acknowledged). Until a leader has filled the log up to it, this node neither
+    /// votes nor campaigns.
+    pub doubt: Option<Index>,
+}
+
+/// What happens to a core.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// The time given by `poll_timeout` has come. Harmless when it has not.
+    Timeout,
+    /// A message from a peer.
+    Receive {
+        /// Who sent it, as the link knows.
+        from: NodeId,
+        /// What it says.
+        message: Message,
+    },
+    /// Everything up to and including this write is durable.
+    Persisted(WriteId),
+    /// The state machine has applied all entries up to this index.
+    Applied(Index),
+    /// Append a command. A follower forwards it to the leader of its own term; a forwarded command
+    /// that reaches a node which does not lead that very term is dropped. Hence: once an entry of a
+    /// later term has been applied, a command proposed earlier that has not been applied never
+    /// will.
+    Propose {
+        /// Given back when refused.
+        tag: Tag,
+        /// The command.
+        command: Bytes,
+    },
+    /// Find the index that a linearizable read must wait for.
+    Read(ReadId),
+    /// Hand leadership over (thesis §3.10). On a follower it is forwarded to the leader.
+    TransferLeadership(NodeId),
+    /// The link to this peer broke: what was in flight may be lost.
+    Unreachable(NodeId),
+    /// The answer to [`Output::Fetch`]; `None` when the log no longer has the entries or cannot
+    /// read them.
+    Fetched {
+        /// The follower they are for.
+        peer: NodeId,
+        /// The first index asked for.
+        from: Index,
+        /// Contiguous entries from there on.
+        entries: Option<Vec<Entry>>,
+    },
+    /// The log was trimmed: the first index it still holds is the one after this.
+    Trimmed(Index),
+}
+
+/// What a core wants done.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Output {
+    /// Hand a message to the link to `to`. It may be lost, delayed or duplicated.
+    Send {
+        /// Whom to.
+        to: NodeId,
+        /// What.
+        message: Message,
+    },
+    /// Write to stable storage, then answer [`Input::Persisted`]. Sends that follow it in the
+    /// queue do not depend on it; those that do are held inside until it is acknowledged.
+    Persist {
+        /// Its name.
+        id: WriteId,
+        /// Its content.
+        write: Write,
+    },
+    /// These entries are committed: apply them, in order. Contiguous with the ones before, and
+    /// never an entry that is not durable here (a crash must not leave the state ahead of the log).
+    Commit(Vec<Entry>),
+    /// Serve this read once `index` has been applied.
+    ReadReady {
+        /// Which read.
+        id: ReadId,
+        /// What it must see.
+        index: Index,
+    },
+    /// This read cannot be confirmed now; nothing happened.
+    ReadRefused {
+        /// Which read.
+        id: ReadId,
+        /// Why.
+        reason: Refusal,
+    },
+    /// This proposal was not appended and never will be.
+    ProposalRefused {
+        /// Which proposal.
+        tag: Tag,
+        /// Why.
+        reason: Refusal,
+    },
+    /// Read entries for a lagging follower from the log, then answer [`Input::Fetched`].
+    Fetch {
+        /// The follower they are for.
+        peer: NodeId,
+        /// The first index.
+        from: Index,
+        /// The most bytes of entries to read, at least one entry.
+        max_bytes: usize,
+    },
+    /// Something a person would want in a log file.
+    Event(Event),
+}
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// No leader is known.
+    NoLeader,
+    /// Too many bytes wait for commit.
+    Overloaded,
+    /// Leadership is being handed over.
+    Transferring,
+    /// The leader that was asked has lost its place.
+    LeaderChanged,
+}
+
+/// A change of state worth telling.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// The node's role, term or known leader changed.
+    Role {
+        /// The role now.
+        role: Role,
+        /// The term now.
+        term: Term,
+        /// The leader, where known.
+        leader: Option<NodeId>,
+    },
+    /// A conflicting suffix was removed: these entries were never committed.
+    Truncated {
+        /// The first index removed.
+        from: Index,
+        /// The last index removed.
+        through: Index,
+    },
+    /// The log has been filled beyond what storage was in doubt about: this node votes again.
+    DoubtResolved {
+        /// The index it was in doubt up to.
+        through: Index,
+    },
+    /// A peer needs entries that this node's log no longer holds.
+    Stranded {
+        /// The peer.
+        peer: NodeId,
+        /// The entry it needs next.
+        next: Index,
+        /// The first index held here.
+        first: Index,
+    },
+}

@@ -1,0 +1,91 @@
+//! From memory to disk and on to the state machine.
+
+use super::boundary::{Event, HardState, Output, Write, WriteId};
+use super::writes::Held;
+use super::{Raft, State};
+use crate::Index;
+
+impl Raft {
+    /// Hands out what storage has not seen, as one write.
+    pub(super) fn persist(&mut self) {
+        let entries = self.log.take_unwritten();
+        if entries.is_empty() && !self.writes.outdated(self.term, self.vote) {
+            return;
+        }
+        // The hard state takes effect before the entries: it must not commit what they replace.
+        let commit = self.commit.min(self.writes.durable());
+        let hard_state = HardState { term: self.term, vote: self.vote, commit };
+        let hard_state = self.writes.replace(hard_state);
+        let id = self.writes.issue(self.log.last().index);
+        self.outbox.push_back(Output::Persist { id, write: Write { hard_state, entries } });
+    }
+
+    /// Lets `held` happen once all that it promises is durable.
+    pub(super) fn when_durable(&mut self, held: Held) {
+        let dirty = self.log.written() < self.log.last().index
+            || self.writes.outdated(self.term, self.vote);
+        if let Some(ready) = self.writes.hold(dirty, held) {
+            self.release(ready);
+        }
+    }
+
+    fn release(&mut self, held: Held) {
+        match held {
+            Held::Send(to, message) => self.outbox.push_back(Output::Send { to, message }),
+            Held::OwnVote(term) => self.on_own_vote(term),
+        }
+    }
+
+    pub(super) fn on_persisted(&mut self, id: WriteId) {
+        let before = self.writes.durable();
+        if !self.writes.acknowledge(id) {
+            return self.drop_message();
+        }
+        while let Some(held) = self.writes.release() {
+            self.release(held);
+        }
+        match &mut self.state {
+            State::Leader(_) => self.advance_commit(),
+            State::Follower(follower) => {
+                follower.grew |= self.writes.durable() > before;
+                self.resolve_doubt();
+            }
+            State::Candidate(_) => {}
+        }
+    }
+
+    /// Removes the entry at `from` and everything after it: it conflicts with the leader's log.
+    pub(super) fn truncate(&mut self, from: Index) {
+        assert!(from > self.commit, "what is committed stays");
+        let through = self.log.last().index;
+        self.log.truncate(from);
+        self.writes.truncated(self.log.last().index);
+        self.outbox.push_back(Output::Event(Event::Truncated { from, through }));
+    }
+
+    /// Hands out what is committed and durable here.
+    pub(super) fn deliver(&mut self) {
+        let through = self.commit.min(self.writes.durable());
+        if through <= self.delivered {
+            return;
+        }
+        let entries = self.log.range(self.delivered.next(), through).cloned().collect();
+        self.delivered = through;
+        self.outbox.push_back(Output::Commit(entries));
+    }
+
+    pub(super) fn on_applied(&mut self, index: Index) {
+        self.applied = self.applied.max(index.min(self.delivered));
+        self.evict();
+    }
+
+    /// Keeps the cache within its bound.
+    pub(super) fn evict(&mut self) {
+        let through = self.applied.min(self.writes.durable());
+        self.log.evict(through, self.config.cache_bytes);
+    }
+
+    pub(super) fn on_trimmed(&mut self, through: Index) {
+        self.log.trim(through.min(self.applied).min(self.writes.durable()));
+    }
+}

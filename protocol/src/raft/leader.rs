@@ -1,0 +1,175 @@
+//! Leading: appending commands, and deciding what is committed.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::boundary::{Entry, Output, Payload, Refusal, Tag};
+use super::log::weight;
+use super::progress::Progress;
+use super::read::ReadQueue;
+use super::round::Rounds;
+use super::status::{Peer, Role};
+use super::transfer::Transfer;
+use super::{Raft, State};
+use crate::{Index, NodeId, Position, Time};
+
+/// What only a leader knows.
+///
+/// - `opening` is in the log, with the current term; nothing before it has this term.
+/// - `peers` holds every member but this one.
+#[derive(Clone, Debug, Hash)]
+pub(super) struct Leader {
+    pub(super) peers: BTreeMap<NodeId, Progress>,
+    /// The index of the no-op that opened the term.
+    pub(super) opening: Index,
+    /// The weight of the entries above the commit index.
+    uncommitted_bytes: usize,
+    /// When the term began here.
+    pub(super) since: Time,
+    pub(super) rounds: Rounds,
+    pub(super) heartbeat_at: Time,
+    /// When to look again whether a quorum still answers.
+    pub(super) check_at: Option<Time>,
+    pub(super) transfer: Option<Transfer>,
+    /// A successor has been told to campaign: no lease holds against it in this term.
+    pub(super) lease_void: bool,
+    pub(super) reads: ReadQueue,
+}
+
+impl Leader {
+    pub(super) fn timeout(&self) -> Option<Time> {
+        let heartbeat = (!self.peers.is_empty()).then_some(self.heartbeat_at);
+        let transfer = self.transfer.as_ref().map(|transfer| transfer.until);
+        heartbeat.into_iter().chain(self.check_at).chain(transfer).min()
+    }
+
+    pub(super) fn status(&self, is_recent: impl Fn(Time) -> bool) -> BTreeMap<NodeId, Peer> {
+        let peer = |progress: &Progress| Peer {
+            matched: progress.matched,
+            next: progress.next,
+            state: progress.name(),
+            active: is_recent(progress.confirmed.unwrap_or(self.since)),
+        };
+        self.peers.iter().map(|(&id, progress)| (id, peer(progress))).collect()
+    }
+}
+
+impl Raft {
+    pub(super) fn become_leader(&mut self) {
+        assert_eq!(self.role(), Role::Candidate, "leaders are elected");
+        assert_eq!(self.vote, Some(self.config.id));
+        let last = self.log.last().index;
+        let uncommitted_bytes = self.log.range(self.commit.next(), last).map(weight).sum();
+        let members = self.voters.iter().chain(self.config.learners.iter().copied());
+        let peers = members
+            .filter(|&id| id != self.config.id)
+            .map(|id| (id, Progress::new(last.next())))
+            .collect();
+        self.leader = Some(self.config.id);
+        self.state = State::Leader(Box::new(Leader {
+            peers,
+            opening: last.next(),
+            uncommitted_bytes,
+            since: self.now,
+            rounds: Rounds::default(),
+            heartbeat_at: self.now + self.config.heartbeat,
+            check_at: self.first_check(),
+            transfer: None,
+            lease_void: false,
+            reads: ReadQueue::default(),
+        }));
+        // Raft §8, §5.4.2: what earlier terms left is committed by committing something after it.
+        self.append_own(Payload::Empty);
+    }
+
+    fn first_check(&self) -> Option<Time> {
+        let patience: Duration = *self.config.election_timeout.start();
+        (self.config.check_quorum && !self.is_alone()).then(|| self.now + patience)
+    }
+
+    fn append_own(&mut self, payload: Payload) {
+        let position = Position::new(self.term, self.log.last().index.next());
+        let entry = Entry { position, payload };
+        if let State::Leader(leader) = &mut self.state {
+            leader.uncommitted_bytes += weight(&entry);
+        }
+        self.log.append(entry);
+    }
+
+    pub(super) fn on_propose(&mut self, tag: Tag, command: Bytes) {
+        let reason = match &mut self.state {
+            State::Leader(_) => match self.admit(&command) {
+                Ok(()) => return self.append_own(Payload::Command(command)),
+                Err(reason) => reason,
+            },
+            State::Follower(follower) if self.leader.is_some() => {
+                return follower.proposals.push((tag, command));
+            }
+            State::Follower(_) | State::Candidate(_) => Refusal::NoLeader,
+        };
+        self.outbox.push_back(Output::ProposalRefused { tag, reason });
+    }
+
+    /// Commands that a follower passed on, within this very term: the filter before has seen to
+    /// that. What cannot be taken is dropped; its proposer learns nothing and must not assume.
+    pub(super) fn on_forwarded(&mut self, commands: alloc::vec::Vec<Bytes>) {
+        if self.role() != Role::Leader {
+            return;
+        }
+        for command in commands {
+            if self.admit(&command).is_ok() {
+                self.append_own(Payload::Command(command));
+            }
+        }
+    }
+
+    /// Whether another command may enter the log now.
+    fn admit(&self, command: &Bytes) -> Result<(), Refusal> {
+        let State::Leader(leader) = &self.state else { return Err(Refusal::NoLeader) };
+        if leader.transfer.is_some() {
+            return Err(Refusal::Transferring);
+        }
+        // One command always fits into an empty queue, however large it is.
+        let waiting = leader.uncommitted_bytes;
+        let full = waiting + command.len() > self.config.max_uncommitted_bytes;
+        if full && waiting > 0 && !command.is_empty() {
+            return Err(Refusal::Overloaded);
+        }
+        Ok(())
+    }
+
+    /// Commits what a majority holds durably.
+    pub(super) fn advance_commit(&mut self) {
+        let State::Leader(leader) = &mut self.state else { return };
+        let (own, durable) = (self.config.id, self.writes.durable());
+        let matched = |id| {
+            if id == own { durable } else { leader.peers.get(&id).map_or(Index(0), |p| p.matched) }
+        };
+        let Some(reached) = self.voters.reached(matched) else { return };
+        // Raft §5.4.2: only entries of the current term commit by counting.
+        if reached <= self.commit || self.log.term_at(reached) != Some(self.term) {
+            return;
+        }
+        let freed: usize = self.log.range(self.commit.next(), reached).map(weight).sum();
+        leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(freed);
+        self.commit = reached;
+    }
+
+    pub(super) fn on_leader_timeout(&mut self) {
+        let State::Leader(leader) = &mut self.state else { return };
+        if leader.transfer.as_ref().is_some_and(|transfer| self.now >= transfer.until) {
+            leader.transfer = None;
+        }
+        if self.now >= leader.heartbeat_at && !leader.peers.is_empty() {
+            self.beat();
+        }
+    }
+
+    pub(super) fn flush_leader(&mut self) {
+        self.start_read_round();
+        self.replicate();
+    }
+}
