@@ -1,0 +1,131 @@
+//! Opening: read everything, refuse what is corrupt, then mark where this process resumes.
+
+use protocol::raft::HardState;
+
+use super::head::{Resumption, Seen};
+use super::survey::{Survey, io_error, survey};
+use super::{Active, Failure, Log, LogOptions, Older, OpenError, Recovered, during, name};
+use crate::disk::{Disk, SECTOR};
+
+impl<D: Disk> Log<D> {
+    /// Opens the log on this disk, or begins one where there is none. One write and one sync of the
+    /// hard state, beside the mending of damaged copies.
+    pub fn open(disk: D, options: LogOptions) -> Result<(Self, Recovered), OpenError> {
+        options.check()?;
+        let page_bytes = usize::try_from(options.page_bytes).unwrap_or(usize::MAX);
+        let mut survey = survey(&disk, options.identity, page_bytes)?;
+        if survey.is_corrupt() {
+            return Err(OpenError::Corrupt(survey.damage));
+        }
+        let recovered = Recovered {
+            hard_state: survey.hard_state,
+            base: survey.chart.base(),
+            last: survey.last(),
+            terms: survey.chart.terms().to_vec(),
+            doubt: survey.doubt,
+            damage: std::mem::take(&mut survey.damage),
+        };
+        let mut log = Self::from_survey(disk, options, &survey);
+        let begun = log
+            .tidy(&survey)
+            .and_then(|()| log.mend(&survey))
+            .and_then(|()| if survey.slot.is_some() { log.resume() } else { log.begin(0) });
+        match begun {
+            Ok(()) => Ok((log, recovered)),
+            Err(Failure { operation, cause }) => Err(io_error(operation)(cause)),
+        }
+    }
+
+    fn from_survey(disk: D, options: LogOptions, survey: &Survey) -> Self {
+        let headers = survey.segments.iter().map(|segment| segment.header);
+        let older = survey
+            .segments
+            .iter()
+            .zip(headers.skip(1))
+            .map(|(older, next)| {
+                (older.header.segment, Older { bytes: older.bytes, last: next.last })
+            })
+            .collect();
+        let active = match survey.segments.last() {
+            Some(last) => Active {
+                number: last.header.segment,
+                name: name::segment(last.header.segment),
+                bytes: last.bytes,
+                end: survey.end,
+            },
+            None => Active {
+                number: 1,
+                name: name::segment(1),
+                bytes: options.segment_bytes,
+                end: 2 * u64::from(options.page_bytes),
+            },
+        };
+        Self {
+            disk,
+            checksum: survey.checksum,
+            chart: survey.chart.clone(),
+            older,
+            active,
+            spares: Vec::new(),
+            sequence: survey.sequence,
+            resumption: Resumption {
+                epoch: survey.generation + 1,
+                sequence: survey.sequence,
+                last: survey.last(),
+            },
+            generation: survey.generation,
+            hard_state: HardState { ..survey.hard_state },
+            doubt: survey.doubt,
+            slot_stale: false,
+            commit_stale: false,
+            pending: Vec::new(),
+            burst: Vec::new(),
+            poison: None,
+            options,
+        }
+    }
+
+    /// Keeps the spares that can be used and removes the others. A segment that a crash left
+    /// unbegun is a spare.
+    fn tidy(&mut self, survey: &Survey) -> Result<(), Failure> {
+        for (file, bytes) in &survey.spares {
+            let begun = name::segment_number(file).map(name::spare);
+            let spare = begun.clone().unwrap_or_else(|| file.clone());
+            let useful = *bytes == self.options.segment_bytes
+                && self.spares.len() < self.options.spares.max(1)
+                && !self.spares.contains(&spare);
+            if !useful {
+                self.disk.remove(file).map_err(during("removing a spare"))?;
+                continue;
+            }
+            if begun.is_some() {
+                self.disk.rename(file, &spare).map_err(during("renaming a spare"))?;
+            }
+            self.spares.push(spare);
+        }
+        Ok(())
+    }
+
+    /// Writes damaged copies of headers anew.
+    fn mend(&mut self, survey: &Survey) -> Result<(), Failure> {
+        let pages = [0, u64::from(self.options.page_bytes)];
+        for segment in &survey.segments {
+            for (page, copy) in pages.iter().zip(segment.head.headers) {
+                if copy == Seen::Bad {
+                    let file = name::segment(segment.header.segment);
+                    self.disk
+                        .write(&file, *page, &segment.header.encode())
+                        .and_then(|()| self.disk.sync(&file))
+                        .map_err(during("mending a header"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self) -> Result<(), Failure> {
+        debug_assert!(self.active.end.is_multiple_of(SECTOR as u64), "batches fill whole sectors");
+        self.write_slots(false)?;
+        self.disk.sync(&self.active.name).map_err(during("opening the log"))
+    }
+}

@@ -1,0 +1,101 @@
+//! Reading entries back, each verified again.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::raft::{Entry, Restored};
+use protocol::{Index, Position};
+
+use super::batch::{self, Identifiers};
+use super::chart::Extent;
+use super::record::{RECORD_HEADER_BYTES, Record};
+use super::{Log, Poison, ReadError, Recovered, name};
+use crate::disk::Disk;
+
+impl<D: Disk> Log<D> {
+    /// The durable entries from `from` on: at least one, then as many as fit into `max_bytes` of
+    /// payload. Empty when `from` directly follows the last.
+    pub fn read(&self, from: Index, max_bytes: usize) -> Result<Vec<Entry>, ReadError> {
+        if let Some(Poison { operation, cause }) = &self.poison {
+            return Err(ReadError::Poisoned { operation, cause: Arc::clone(cause) });
+        }
+        let last = self.last();
+        if from <= self.base().index || from > last.index.next() {
+            return Err(ReadError::Absent { index: from, base: self.base(), last });
+        }
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        let mut next = from;
+        while let Some(extent) = self.chart.find(next) {
+            for entry in self.read_extent(extent, next)? {
+                bytes += super::record::payload(&entry).len();
+                if bytes > max_bytes && !entries.is_empty() {
+                    return Ok(entries);
+                }
+                entries.push(entry);
+            }
+            next = extent.last.next();
+        }
+        Ok(entries)
+    }
+
+    /// What the consensus core starts from, given the last index that the state machine has
+    /// applied. Applied entries that the log lacks are no error: the state has their effect.
+    pub fn restored(&self, recovered: &Recovered, applied: Index) -> Result<Restored, ReadError> {
+        let last = self.last();
+        if applied < self.base().index || applied > last.index {
+            return Err(ReadError::Absent { index: applied, base: self.base(), last });
+        }
+        Ok(Restored {
+            hard_state: recovered.hard_state,
+            base: recovered.base,
+            terms: recovered.terms.clone(),
+            entries: self.read(applied.next(), usize::MAX)?,
+            applied,
+            doubt: recovered.doubt,
+        })
+    }
+
+    fn read_extent(&self, extent: &Extent, from: Index) -> Result<Vec<Entry>, ReadError> {
+        let segment = extent.segment;
+        let mut batch = vec![0; extent.bytes];
+        self.disk
+            .read(&name::segment(segment), extent.offset, &mut batch)
+            .map_err(|cause: io::Error| ReadError::Io { segment, cause: Arc::new(cause) })?;
+        let batch = Bytes::from(batch);
+        let wanted = from..=extent.last;
+        let mut entries = Vec::new();
+        for (position, at, record) in self.records(extent, &batch) {
+            if !wanted.contains(&position.index) {
+                continue;
+            }
+            let known = self.chart.term(position.index) == Some(position.term);
+            let Some(record) = record.filter(|record| known && record.position == position) else {
+                return Err(ReadError::Corrupt { segment, position });
+            };
+            let start = at + RECORD_HEADER_BYTES;
+            entries.push(record.entry(batch.slice(start..start + record.payload_bytes)));
+        }
+        let expected = extent.last.0 + 1 - from.0;
+        if entries.len() as u64 == expected {
+            return Ok(entries);
+        }
+        let index = Index(from.0 + entries.len() as u64);
+        let term = self.chart.term(index).unwrap_or_default();
+        Err(ReadError::Corrupt { segment, position: Position::new(term, index) })
+    }
+
+    /// The records of a batch, by its identifiers or, where those are damaged, without them.
+    fn records(&self, extent: &Extent, batch: &[u8]) -> Vec<(Position, usize, Option<Record>)> {
+        let found = Identifiers::decode(batch, self.checksum, extent.segment).filter(|found| {
+            found.header.sequence == extent.sequence && found.header.offset == extent.offset
+        });
+        if let Some(found) = found {
+            return found.records(batch, self.checksum).collect();
+        }
+        let walked = batch::walk(batch, self.checksum, extent.segment, extent.sequence);
+        let records = walked.map_or_else(Vec::new, |walked| walked.records);
+        records.into_iter().map(|(at, record)| (record.position, at, Some(record))).collect()
+    }
+}

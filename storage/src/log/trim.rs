@@ -1,0 +1,37 @@
+//! Forgetting the entries that nobody needs from the log any more, a segment at a time.
+
+use protocol::{Index, Position};
+
+use super::{Failure, Log, LogError, during, name};
+use crate::disk::Disk;
+
+impl<D: Disk> Log<D> {
+    /// Gives up whole segments whose entries all have an index up to `through`, the oldest first,
+    /// and returns the new base. The caller knows these entries to be committed and in the state.
+    ///
+    /// Each segment is gone for certain before the next goes, so that a crash leaves no gap.
+    pub fn trim(&mut self, through: Index) -> Result<Position, LogError> {
+        self.check()?;
+        while let Some((&number, &older)) = self.older.first_key_value() {
+            if older.last.index > through || !self.chart.holds(older.last) {
+                break;
+            }
+            self.give_up(number, older.bytes).map_err(|failure| self.poison(failure))?;
+            self.older.remove(&number);
+            self.chart.trim(older.last);
+        }
+        Ok(self.base())
+    }
+
+    fn give_up(&mut self, number: u64, bytes: u64) -> Result<(), Failure> {
+        let file = name::segment(number);
+        if bytes == self.options.segment_bytes && self.spares.len() < self.options.spares {
+            let spare = name::spare(number);
+            self.disk.rename(&file, &spare).map_err(during("keeping a trimmed segment"))?;
+            self.spares.push(spare);
+        } else {
+            self.disk.remove(&file).map_err(during("removing a trimmed segment"))?;
+        }
+        self.disk.sync(&self.active.name).map_err(during("trimming the log"))
+    }
+}
