@@ -1,0 +1,160 @@
+//! `cargo xtask test`: everything that must hold before a merge, cheapest first.
+//!
+//! Where `CI=true` it is strict: every peer must be there, and the lock file must be current. There
+//! incremental compilation is off too, since nothing is ever compiled a second time.
+
+use std::error::Error;
+use std::process::Command;
+
+use crate::pipeline::{self, Step};
+use crate::repo::Repo;
+use crate::{codegen, peers, tidy};
+
+/// Judges the checkout; never writes into its sources.
+pub(crate) fn run(repo: &Repo) -> Result<(), Box<dyn Error>> {
+    let strict = std::env::var("CI").is_ok_and(|value| value == "true");
+    let cargo = Cargo { repo, strict };
+    println!(
+        "{}",
+        if strict { "CI=true: strict" } else { "CI is not `true`: peers may be missing" }
+    );
+    let mut steps = sources(repo, &cargo);
+    steps.extend(builds(repo, &cargo));
+    pipeline::run(steps)
+}
+
+/// What needs no build of the project.
+fn sources<'a>(repo: &'a Repo, cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
+    vec![
+        Step {
+            name: "fmt",
+            proves: "the code is formatted as rustfmt formats it",
+            again: "cargo fmt --all --check   (cargo xtask fix writes)",
+            run: Box::new(|| cargo.call(&["fmt", "--all", "--check"], &[])),
+        },
+        Step {
+            name: "tidy",
+            proves: "the laws of the house that no compiler knows",
+            again: "cargo xtask tidy",
+            run: Box::new(|| tidy::run(repo)),
+        },
+        Step {
+            name: "codegen",
+            proves: "the generated code is what the contract in etcdpb/proto gives",
+            again: "cargo xtask codegen --check   (without --check it writes)",
+            run: Box::new(|| codegen::check(repo)),
+        },
+    ]
+}
+
+/// What does.
+fn builds<'a>(repo: &'a Repo, cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
+    vec![
+        Step {
+            name: "clippy",
+            proves: "no lint of the workspace fires, tests included",
+            again: "cargo clippy --workspace --all-targets -- -D warnings",
+            run: Box::new(|| {
+                let lint = ["clippy", "--workspace", "--all-targets"];
+                cargo.call(&lint, &["--", "-D", "warnings"])
+            }),
+        },
+        Step {
+            name: "doc",
+            proves: "the documentation builds, and every link in it leads somewhere",
+            again: "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps",
+            run: Box::new(|| cargo.call(&["doc", "--workspace", "--no-deps"], &[])),
+        },
+        Step {
+            name: "tests",
+            proves: "units, traces, models, crash points, fuzz bodies, whole processes and peers",
+            again: "cargo xtask test --only tests",
+            run: Box::new(|| tests(repo, cargo)),
+        },
+        Step {
+            name: "doctests",
+            proves: "the examples in the documentation run",
+            again: "cargo test --workspace --doc",
+            run: Box::new(|| cargo.call(&["test", "--quiet", "--workspace", "--doc"], &[])),
+        },
+    ]
+}
+
+/// The tests alone, with the peers that they need.
+pub(crate) fn only_tests(repo: &Repo) -> Result<(), Box<dyn Error>> {
+    let strict = std::env::var("CI").is_ok_and(|value| value == "true");
+    tests(repo, &Cargo { repo, strict })
+}
+
+fn tests(repo: &Repo, cargo: &Cargo<'_>) -> Result<(), Box<dyn Error>> {
+    let found = peers::set_up(repo, cargo.strict)?;
+    let mut command = if has_nextest() {
+        cargo.command(&["nextest", "run", "--workspace"])
+    } else {
+        println!("    cargo-nextest is not installed: `cargo test` runs the tests, more slowly");
+        let mut command = cargo.command(&["test", "--workspace", "--lib", "--bins", "--tests"]);
+        command.arg("--no-fail-fast");
+        command
+    };
+    pipeline::call(command.envs(found))
+}
+
+fn has_nextest() -> bool {
+    let output = Command::new("cargo").args(["nextest", "--version"]).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+/// How cargo is called here.
+struct Cargo<'a> {
+    repo: &'a Repo,
+    strict: bool,
+}
+
+impl Cargo<'_> {
+    /// The command of these words: the first names what cargo shall do.
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("cargo");
+        command.args(words).current_dir(self.repo.root()).env("RUSTDOCFLAGS", "-D warnings");
+        if self.strict {
+            command.env("CARGO_INCREMENTAL", "0");
+            if words.first() != Some(&"fmt") {
+                command.arg("--locked");
+            }
+        }
+        command
+    }
+
+    fn call(&self, words: &[&str], after: &[&str]) -> Result<(), Box<dyn Error>> {
+        pipeline::call(self.command(words).args(after))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(strict: bool, words: &[&str]) -> Vec<String> {
+        let repo = Repo::here();
+        let command = Cargo { repo: &repo, strict }.command(words);
+        command.get_args().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn strict_means_locked_where_cargo_knows_the_word() {
+        assert_eq!(arguments(true, &["doc", "--no-deps"]), ["doc", "--no-deps", "--locked"]);
+        assert_eq!(arguments(true, &["fmt", "--check"]), ["fmt", "--check"]);
+        assert_eq!(arguments(false, &["doc"]), ["doc"]);
+    }
+
+    #[test]
+    fn every_step_has_a_name_of_its_own() {
+        let repo = Repo::here();
+        let cargo = Cargo { repo: &repo, strict: false };
+        let steps = sources(&repo, &cargo).into_iter().chain(builds(&repo, &cargo));
+        let mut names: Vec<_> = steps.map(|step| step.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}
