@@ -1,0 +1,217 @@
+//! Committed entries on their way into the store, in order.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use protocol::raft::{self, Entry, Payload};
+use protocol::{NodeId, Position};
+use store::{Applied, BackendError, Command, Outcome, Record, Revision};
+
+use crate::codec::Envelope;
+use crate::node::Node;
+use crate::output::Output;
+use crate::request::{Body, Failure, Header, RequestId};
+use crate::writes::Waiter;
+
+/// Entries applied in one turn; a long replay leaves room for other work in between.
+const BUDGET: usize = 2_000;
+
+/// The queue of committed entries.
+///
+/// Applying never reads the disk: when the entry at the front needs a value that is not in memory,
+/// it is asked for, and the queue waits, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Apply {
+    queue: VecDeque<Entry>,
+    /// The entry at the front, decoded.
+    front: Option<Decoded>,
+    /// Who asked for the values that are being loaded.
+    pub(crate) loading: Option<Loading>,
+    /// Clients that wait until compacted history has been given up.
+    compactions: Vec<RequestId>,
+    ran_out: bool,
+}
+
+/// Who asked for values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loading {
+    /// The entry at the front of the queue.
+    Entry,
+    /// A read-only transaction.
+    Read,
+}
+
+#[derive(Debug)]
+struct Decoded {
+    origin: NodeId,
+    incarnation: u64,
+    sequence: u64,
+    command: Command,
+}
+
+impl Apply {
+    pub(crate) fn push(&mut self, entries: Vec<Entry>) {
+        self.queue.extend(entries);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether the last turn stopped for the sake of others.
+    pub(crate) fn unfinished(&self) -> bool {
+        self.ran_out
+    }
+
+    /// The clients that waited for compacted history to be given up.
+    pub(crate) fn compactions_done(&mut self) -> Vec<RequestId> {
+        core::mem::take(&mut self.compactions)
+    }
+}
+
+impl Node {
+    /// Applies what is committed. True when anything was applied.
+    pub(crate) fn apply_committed(&mut self) -> bool {
+        let mut last = None;
+        self.apply.ran_out = false;
+        for count in 0.. {
+            if count == BUDGET {
+                self.apply.ran_out = !self.apply.queue.is_empty();
+                break;
+            }
+            match self.apply_front() {
+                Some(position) => last = Some(position),
+                None => break,
+            }
+        }
+        let Some(position) = last else { return false };
+        self.consensus(raft::Input::Applied(position.index));
+        // With a budget spent the turn goes on to its other work, and the queue waits for the next.
+        !self.apply.ran_out
+    }
+
+    /// Applies the entry at the front; `None` when there is none, or it waits for values.
+    fn apply_front(&mut self) -> Option<Position> {
+        if self.apply.loading.is_some() || self.flushing.halted {
+            return None;
+        }
+        let entry = self.apply.queue.front()?;
+        let position = entry.position;
+        let bytes = match &entry.payload {
+            Payload::Empty => {
+                self.store.note_applied(position);
+                self.writes.revive_before(position.term);
+                self.apply.queue.pop_front();
+                return Some(position);
+            }
+            Payload::Membership(_) => {
+                self.store.note_applied(position);
+                self.apply.queue.pop_front();
+                return Some(position);
+            }
+            Payload::Command(bytes) => bytes.clone(),
+        };
+        if self.apply.front.is_none() {
+            let Some(decoded) = decode(bytes) else {
+                // Committed and unreadable: written by a newer version. To skip it would be to
+                // diverge from every member that can read it.
+                self.halt(BackendError::Corrupt(alloc::format!(
+                    "entry {position} holds a command that this version cannot read; \
+                     run the version that the other members run"
+                )));
+                return None;
+            };
+            self.apply.front = Some(decoded);
+        }
+        let decoded = self.apply.front.take()?;
+        let missing = self.store.missing(&decoded.command);
+        if !missing.is_empty() {
+            self.apply.front = Some(decoded);
+            self.load(missing, Loading::Entry);
+            return None;
+        }
+        self.apply.queue.pop_front();
+        let applied = self.store.apply(position, &decoded.command);
+        self.counters.applied += 1;
+        let events = self.store.take_events();
+        if !events.is_empty() {
+            self.hub.publish(self.now, self.store.revision(), &events);
+        }
+        self.answer(&decoded, applied);
+        Some(position)
+    }
+
+    /// Answers whoever waits for a command, when it was this run of this replica that proposed it.
+    fn answer(&mut self, decoded: &Decoded, applied: Applied) {
+        let mine =
+            decoded.origin == self.config.raft.id && decoded.incarnation == self.config.incarnation;
+        if !mine {
+            return;
+        }
+        let Some(waiter) = self.writes.applied(decoded.sequence) else { return };
+        let header = Header { revision: applied.revision, term: self.raft.term() };
+        match (waiter, applied.outcome) {
+            (Waiter::Client(id) | Waiter::Compaction(id), Err(error)) => {
+                self.reply_with(id, header, Err(Failure::Store(error)));
+            }
+            (Waiter::Compaction(id), Ok(_)) if self.store.compacting() => {
+                self.apply.compactions.push(id);
+            }
+            (Waiter::Client(id) | Waiter::Compaction(id), Ok(outcome)) => {
+                self.reply_with(id, header, Ok(Body::Outcome(outcome)));
+            }
+            (Waiter::Renewals(waiting), Ok(Outcome::LeaseRenew(renewed))) => {
+                for (id, lease) in waiting {
+                    let ttl = renewed.iter().find(|(renewed, _)| *renewed == lease);
+                    let ttl = ttl.map_or(0, |(_, ttl)| *ttl);
+                    self.reply_with(id, header, Ok(Body::Renewed(ttl)));
+                }
+            }
+            (Waiter::Renewals(waiting), other) => {
+                let failure = other.err().map_or(Failure::LeaderChanged, Failure::Store);
+                waiting.into_iter().for_each(|(id, _)| self.reply(id, Err(failure)));
+            }
+            (Waiter::Nobody, _) => {}
+        }
+    }
+
+    /// Asks for values.
+    pub(crate) fn load(&mut self, revisions: Vec<Revision>, whose: Loading) {
+        self.apply.loading = Some(whose);
+        self.output(Output::Load(revisions));
+    }
+
+    /// Values came in, for the entry at the front or for a read-only transaction.
+    pub(crate) fn loaded(&mut self, loaded: Result<Vec<(Revision, Option<Record>)>, BackendError>) {
+        let whose = self.apply.loading.take();
+        match (loaded, whose) {
+            (Ok(records), _) => {
+                for (revision, record) in records {
+                    self.store.supply(revision, record);
+                }
+            }
+            (Err(_), Some(Loading::Read)) => self.fail_plan(Failure::Unreadable),
+            // Without its values the entry cannot be applied, and nothing after it: this replica
+            // must not go on, and must not make values up.
+            (Err(error), Some(Loading::Entry) | None) => self.halt(error),
+        }
+        if whose == Some(Loading::Read) {
+            self.plan_next();
+        }
+    }
+
+    /// This replica must not go on.
+    pub(crate) fn halt(&mut self, error: BackendError) {
+        if !self.flushing.halted {
+            self.flushing.halted = true;
+            self.output(Output::Halt(error));
+        }
+    }
+}
+
+fn decode(bytes: bytes::Bytes) -> Option<Decoded> {
+    let envelope = Envelope::open(bytes).ok()?;
+    let command = Command::decode(envelope.command).ok()?;
+    let Envelope { origin, incarnation, sequence, .. } = envelope;
+    Some(Decoded { origin, incarnation, sequence, command })
+}

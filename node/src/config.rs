@@ -1,0 +1,38 @@
+//! The settings of a replica.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use protocol::raft;
+use store::{Limits, Member, watch::WatchLimits};
+
+/// The settings of a replica. Sizes are in bytes.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The consensus core's; `raft.id` is this replica.
+    pub raft: raft::Config,
+    /// The members as configured: ids and peer addresses.
+    pub members: Vec<Member>,
+    /// What this member tells of itself once there is a leader.
+    pub publish: Member,
+    /// The store's.
+    pub limits: Limits,
+    /// The watch hub's.
+    pub watch: WatchLimits,
+    /// Differs between runs of the process.
+    pub incarnation: u64,
+    /// A request without an answer fails after this long.
+    pub request_timeout: Duration,
+    /// How often a leader lets the clock of leases go on.
+    pub tick: Duration,
+    /// Applied changes are flushed when they take this much memory…
+    pub flush_bytes: usize,
+    /// …or are this old.
+    pub flush_interval: Duration,
+    /// Writes are refused while unflushed changes take more than this.
+    pub max_unflushed_bytes: usize,
+    /// Requests that may wait for consensus.
+    pub max_pending: usize,
+    /// Entries that may be committed and not applied before writes are refused (etcd: 5,000).
+    pub max_unapplied: u64,
+}

@@ -1,0 +1,88 @@
+//! From memory to the backend, and the log trimmed behind it.
+
+use protocol::{Index, Position, Time};
+use store::BackendError;
+
+use crate::node::Node;
+use crate::output::Output;
+
+/// Entries that a trim must free to be worth asking for.
+const TRIM_STRIDE: u64 = 1_000;
+
+/// What is being made durable.
+#[derive(Debug)]
+pub(crate) struct Flushing {
+    under_way: bool,
+    /// The position that the backend holds.
+    durable: Position,
+    /// The last flush, or the last failure of one.
+    last: Time,
+    /// How far the log was last asked to be trimmed. It drops whole segments only, so it may hold
+    /// a little more.
+    trimmed: Index,
+    /// The backend failed for good.
+    pub(crate) halted: bool,
+}
+
+impl Flushing {
+    pub(crate) fn new(durable: Position, base: Index) -> Self {
+        let last = Time::default();
+        Self { under_way: false, durable, last, trimmed: base, halted: false }
+    }
+}
+
+impl Node {
+    /// Starts a flush when enough has gathered, or it has waited long enough.
+    pub(crate) fn flush(&mut self) {
+        let flushing = &self.flushing;
+        let behind = self.store.applied() != flushing.durable;
+        if !behind || flushing.under_way || flushing.halted {
+            return;
+        }
+        let full = self.store.unflushed_bytes() >= self.config.flush_bytes;
+        let due = self.now >= flushing.last + self.config.flush_interval || self.stopping.is_some();
+        if (full || due)
+            && let Some(flush) = self.store.begin_flush()
+        {
+            self.flushing.under_way = true;
+            self.output(Output::Flush(flush));
+        }
+    }
+
+    /// A flush ended.
+    pub(crate) fn flushed(&mut self, result: Result<Position, BackendError>) {
+        self.flushing.under_way = false;
+        self.flushing.last = self.now;
+        match result {
+            Ok(position) => {
+                self.flushing.durable = position;
+                self.store.flushed(position);
+            }
+            // The log still holds it all: tried again after the interval.
+            Err(BackendError::Full(_)) => self.store.flush_failed(),
+            Err(error @ (BackendError::Corrupt(_) | BackendError::Io(_))) => self.halt(error),
+        }
+    }
+
+    /// Trims the log behind the backend, as far as no member needs it any more.
+    pub(crate) fn trim(&mut self) {
+        let bound = self.raft.trim_bound().min(self.flushing.durable.index);
+        if bound.0 >= self.flushing.trimmed.0 + TRIM_STRIDE {
+            self.flushing.trimmed = bound;
+            self.output(Output::Trim(bound));
+        }
+    }
+
+    /// Whether the backend holds all that was applied, or never will.
+    pub(crate) fn settled(&self) -> bool {
+        self.flushing.halted || self.store.applied() == self.flushing.durable
+    }
+
+    /// When the next flush is due.
+    pub(crate) fn flush_timeout(&self) -> Option<Time> {
+        let flushing = &self.flushing;
+        let behind = self.store.applied() != flushing.durable;
+        (behind && !flushing.under_way && !flushing.halted)
+            .then(|| flushing.last + self.config.flush_interval)
+    }
+}

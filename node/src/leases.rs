@@ -1,0 +1,106 @@
+//! Leases: renewals travel together, and the leader's clock goes through the log.
+//!
+//! Time for leases is what leaders have seen pass, as told in `Tick` entries: while there is no
+//! leader it stands still, and a process that was stopped lets at most [`MAX_TICK`] pass at once.
+//! So neither a change of leaders nor a pause ever shortens a lease.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use protocol::Time;
+use protocol::raft::Role;
+use store::{Command, LeaseId};
+
+use crate::node::Node;
+use crate::request::RequestId;
+use crate::writes::Waiter;
+
+/// The most time that one tick lets pass.
+const MAX_TICK: Duration = Duration::from_millis(1_500);
+/// Renewals in one command.
+const MAX_RENEWALS: usize = 10_000;
+/// How often a member tries to tell its name and addresses.
+const PUBLISH_PAUSE: Duration = Duration::from_millis(500);
+
+/// What waits to be said about leases.
+#[derive(Debug, Default)]
+pub(crate) struct Leases {
+    renewals: Vec<(RequestId, LeaseId)>,
+    /// While leading: the moment up to which time has been told.
+    told: Option<Time>,
+    publish_at: Time,
+}
+
+impl Leases {
+    /// A client renews a lease.
+    pub(crate) fn renew(&mut self, id: RequestId, lease: LeaseId) {
+        self.renewals.push((id, lease));
+    }
+
+    /// The role changed: a new leader's time begins now.
+    pub(crate) fn role_changed(&mut self, leader: bool, now: Time) {
+        self.told = if leader { self.told.or(Some(now)) } else { None };
+        self.publish_at = now;
+    }
+}
+
+impl Node {
+    /// As leader, lets the leases' clock go on.
+    pub(crate) fn tick_leases(&mut self) {
+        if self.raft.role() != Role::Leader {
+            return;
+        }
+        let Some(told) = self.leases.told else { return };
+        if !self.store.has_leases() {
+            // Nobody's time passes; the next grant starts from here.
+            self.leases.told = Some(self.now);
+            return;
+        }
+        let elapsed = self.now.since(told);
+        if elapsed < self.config.tick && !self.store.lease_due() {
+            return;
+        }
+        self.leases.told = Some(self.now);
+        let elapsed_ms = u32::try_from(elapsed.min(MAX_TICK).as_millis()).unwrap_or(u32::MAX);
+        self.write(Waiter::Nobody, &Command::Tick { elapsed_ms });
+    }
+
+    /// Proposes all renewals that came in as one command.
+    pub(crate) fn renew_leases(&mut self) {
+        if self.leases.renewals.is_empty() {
+            return;
+        }
+        let mut renewals = core::mem::take(&mut self.leases.renewals);
+        while !renewals.is_empty() {
+            let rest = renewals.split_off(renewals.len().min(MAX_RENEWALS));
+            let mut ids: Vec<LeaseId> = renewals.iter().map(|(_, lease)| *lease).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            self.write(Waiter::Renewals(renewals), &Command::LeaseRenew { ids });
+            renewals = rest;
+        }
+    }
+
+    /// Tells this member's name and addresses until the store has them.
+    pub(crate) fn publish(&mut self) {
+        if self.now < self.leases.publish_at || self.raft.leader().is_none() {
+            return;
+        }
+        if self.store.members().any(|member| *member == self.config.publish) {
+            return;
+        }
+        self.leases.publish_at = self.now + PUBLISH_PAUSE;
+        let publish = Command::Publish(self.config.publish.clone());
+        self.write(Waiter::Nobody, &publish);
+    }
+
+    /// When the clock must go on, or the member must tell its name again.
+    pub(crate) fn leases_timeout(&self) -> Option<Time> {
+        let leading = self.raft.role() == Role::Leader && self.store.has_leases();
+        let tick = self.leases.told.filter(|_| leading).map(|told| told + self.config.tick);
+        let published = self.store.members().any(|member| *member == self.config.publish);
+        let publish =
+            (!published && self.raft.leader().is_some()).then_some(self.leases.publish_at);
+        tick.into_iter().chain(publish).min()
+    }
+}

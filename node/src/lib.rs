@@ -1,0 +1,30 @@
+//! One replica: consensus, the store and its clients' requests, composed into one pure machine.
+//!
+//! The driver feeds [`Input`]s and carries out [`Output`]s; see `protocol` for the four verbs. The
+//! same `Node` runs under the server's sockets and disks and under the simulator's.
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(clippy::wildcard_enum_match_arm)]
+
+extern crate alloc;
+
+mod apply;
+pub mod codec;
+mod config;
+mod flush;
+mod input;
+mod leases;
+mod node;
+mod output;
+mod reads;
+mod request;
+mod status;
+mod writes;
+
+pub use config::Config;
+pub use input::Input;
+pub use node::Node;
+pub use output::Output;
+pub use request::{
+    Body, Failure, Header, LeaseTime, MemberInfo, NodeStatus, Reply, Request, RequestId,
+};

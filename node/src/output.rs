@@ -1,0 +1,79 @@
+//! What a replica wants done.
+
+use alloc::vec::Vec;
+
+use protocol::raft::{Event, Message, Write, WriteId};
+use protocol::{Index, NodeId};
+use store::watch::{StreamId, WatchResponse};
+use store::{Flush, Revision};
+
+use crate::request::{Reply, RequestId};
+
+/// What a replica wants done.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Hand a message to the link to a peer. It may be lost.
+    Send {
+        /// Whom to.
+        to: NodeId,
+        /// What.
+        message: Message,
+    },
+    /// Write to the log and sync; answer [`crate::Input::Persisted`].
+    Persist {
+        /// The name of the write.
+        id: WriteId,
+        /// Its content.
+        write: Write,
+    },
+    /// Read old entries from the log; answer [`crate::Input::Fetched`].
+    Fetch {
+        /// The follower they are for.
+        peer: NodeId,
+        /// The first index.
+        from: Index,
+        /// The most bytes, at least one entry.
+        max_bytes: usize,
+    },
+    /// Drop the log up to and including this index; answer [`crate::Input::Trimmed`].
+    Trim(Index),
+    /// Answer a client.
+    Reply {
+        /// Which request.
+        id: RequestId,
+        /// The answer.
+        reply: Reply,
+    },
+    /// Read these records from the backend; answer [`crate::Input::Loaded`]. One at a time.
+    Load(Vec<Revision>),
+    /// Make this durable in the backend; answer [`crate::Input::Flushed`]. One at a time.
+    Flush(Flush),
+    /// These revisions are dead: tell the backend.
+    Discard(Vec<Revision>),
+    /// Scan the backend for `from <= revision < to`; answer [`crate::Input::Scanned`].
+    Scan {
+        /// Comes back with the answer.
+        token: u64,
+        /// The first revision.
+        from: Revision,
+        /// The end, exclusive.
+        to: Revision,
+        /// The most records.
+        limit: usize,
+    },
+    /// Tell a watch stream something. In order for each stream.
+    Watch {
+        /// Which stream.
+        stream: StreamId,
+        /// What.
+        response: WatchResponse,
+    },
+    /// A stream asked without end and read nothing: it is forgotten here, and its connection ends.
+    WatchOverrun(StreamId),
+    /// Something a person would want in a log file.
+    Event(Event),
+    /// The backend failed for good: this replica must not go on.
+    Halt(store::BackendError),
+    /// All is handed over and answered: the driver may end.
+    Stopped,
+}

@@ -1,0 +1,202 @@
+//! What clients ask of a replica, and what it answers.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use protocol::raft::Status;
+use protocol::{NodeId, Position, Term};
+use store::{Alarm, Command, Error, LeaseId, Member, Outcome, Range, Txn, TxnView, View};
+
+/// The driver's name for a request; it comes back with the reply. Never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// What a client asks.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Change the state, through the log. Validated by `Store::validate` on arrival.
+    Write(Command),
+    /// Forget history before a revision.
+    Compact {
+        /// The oldest revision that stays readable.
+        revision: i64,
+        /// Answer only when the space has been given up.
+        physical: bool,
+    },
+    /// Read keys.
+    Range {
+        /// What to read.
+        range: Range,
+        /// This replica's own state will do; no round of messages is made.
+        serializable: bool,
+    },
+    /// A transaction without puts, deletes or nested transactions.
+    ReadTxn {
+        /// What to compare and read.
+        txn: Txn,
+        /// This replica's own state will do.
+        serializable: bool,
+    },
+    /// Renew a lease. Many renewals travel in one command.
+    LeaseRenew(LeaseId),
+    /// How long a lease still lives.
+    LeaseTimeToLive {
+        /// Which.
+        id: LeaseId,
+        /// Name its keys, too.
+        keys: bool,
+    },
+    /// All leases.
+    Leases,
+    /// A hash of the history up to a revision (main); 0 for the latest. Local.
+    HashKv {
+        /// The revision.
+        revision: i64,
+    },
+    /// Who belongs to the cluster.
+    Members {
+        /// Confirmed by a quorum, or as this replica knows it.
+        linearizable: bool,
+    },
+    /// The alarms that are raised.
+    Alarms,
+    /// How this replica is. Local.
+    Status,
+    /// Nothing but the confirmation that a linearizable read would get.
+    Barrier,
+    /// Hand leadership to a member; only the leader takes it.
+    MoveLeader(NodeId),
+}
+
+/// What stands above every answer; the driver adds the cluster's and the member's id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// The store's revision (main) when the answer was made.
+    pub revision: i64,
+    /// The replica's term.
+    pub term: Term,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Revision and term.
+    pub header: Header,
+    /// What was asked for, or why not.
+    pub body: Result<Body, Failure>,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// The outcome of a write.
+    Outcome(Outcome),
+    /// The keys of a range. Values that are not in memory are named: the driver's connection
+    /// reads them from the backend and completes the view. When one is gone by then, history was
+    /// compacted meanwhile: a read of the latest revision is simply asked again.
+    View(View),
+    /// The same of a read-only transaction.
+    TxnView(TxnView),
+    /// How long a lease still lives; `None` when there is no such lease.
+    TimeToLive(Option<LeaseTime>),
+    /// A renewal: the time granted again in seconds, 0 when there is no such lease.
+    Renewed(i64),
+    /// All leases.
+    Leases(Vec<LeaseId>),
+    /// The hash of history.
+    Hash {
+        /// The hash.
+        hash: u32,
+        /// The compact revision it was taken at.
+        compact_revision: i64,
+        /// The revision it goes up to.
+        hash_revision: i64,
+    },
+    /// The members.
+    Members(Vec<MemberInfo>),
+    /// The alarms.
+    Alarms(Vec<(NodeId, Alarm)>),
+    /// How this replica is.
+    Status(Box<NodeStatus>),
+    /// Nothing more to say.
+    Done,
+}
+
+/// The remaining life of a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseTime {
+    /// Whole seconds left.
+    pub remaining: i64,
+    /// Seconds granted.
+    pub granted: i64,
+    /// The keys that hang on it, when asked for, ascending.
+    pub keys: Vec<Bytes>,
+}
+
+/// A member, as configured and as it told of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberInfo {
+    /// Id, name and addresses. Name and client addresses are empty until it has started.
+    pub member: Member,
+    /// Whether it receives the log without a vote.
+    pub learner: bool,
+}
+
+/// How a replica is.
+#[derive(Clone, Debug)]
+pub struct NodeStatus {
+    /// The consensus core.
+    pub raft: Status,
+    /// The last entry applied.
+    pub applied: Position,
+    /// The store's revision.
+    pub revision: i64,
+    /// The oldest readable revision.
+    pub compact_revision: i64,
+    /// Keys alive.
+    pub keys: u64,
+    /// Bytes applied and not yet flushed to the backend.
+    pub unflushed_bytes: u64,
+    /// Requests under way.
+    pub pending: u64,
+    /// Watch streams and watchers.
+    pub watch_streams: u64,
+    /// Watchers over all streams.
+    pub watchers: u64,
+    /// Leases alive.
+    pub leases: u64,
+    /// The alarms that are raised.
+    pub alarms: Vec<(NodeId, Alarm)>,
+    /// Elections seen since the start: changes of the known leader.
+    pub leader_changes: u64,
+    /// Proposals applied, refused or timed out since the start.
+    pub proposals_applied: u64,
+    /// Proposals that failed.
+    pub proposals_failed: u64,
+}
+
+/// Why a request failed. Unless it says otherwise, nothing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// The request is wrong, or cannot be done at its place in the log.
+    Store(Error),
+    /// No leader is known, and none came in time.
+    NoLeader,
+    /// The leader lost its place while it worked on this.
+    LeaderChanged,
+    /// Too much is waiting; try again later.
+    TooManyRequests,
+    /// No answer in time. A write may or may not have happened.
+    Timeout,
+    /// No answer in time, and the leader changed meanwhile. A write may or may not have happened.
+    TimeoutLeaderLost,
+    /// The replica is shutting down. A write may or may not have happened.
+    Stopped,
+    /// Only the leader does this.
+    NotLeader,
+    /// Leadership cannot go to that member.
+    BadTransferee,
+    /// A value could not be read from the backend: it is damaged.
+    Unreadable,
+}

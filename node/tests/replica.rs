@@ -1,0 +1,259 @@
+//! Replicas together: writes, reads, leases and what crashes do to them.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod world;
+
+use std::time::Duration;
+
+use node::{Body, Failure, Request};
+use protocol::NodeId;
+use store::{Command, KeyRange, LeaseId, Outcome, Put, Range, RangeResult, SortOrder, SortTarget};
+use world::World;
+
+fn put(key: &str, value: &str) -> Request {
+    leased(key, value, None)
+}
+
+fn leased(key: &str, value: &str, lease: Option<LeaseId>) -> Request {
+    Request::Write(Command::Put(Put {
+        key: key.to_string().into(),
+        value: Some(value.to_string().into()),
+        lease: Some(lease),
+        prev_kv: false,
+    }))
+}
+
+fn range(key: &str, serializable: bool) -> Request {
+    let keys = KeyRange { key: key.to_string().into(), end: bytes::Bytes::new() };
+    let range = Range {
+        keys,
+        revision: 0,
+        limit: 0,
+        target: SortTarget::Key,
+        order: SortOrder::None,
+        keys_only: false,
+        count_only: false,
+        filter: store::Filter::default(),
+    };
+    Request::Range { range, serializable }
+}
+
+/// Asks and waits for the answer.
+fn call(world: &mut World, at: usize, request: Request) -> Result<Body, Failure> {
+    let name = world.ask(at, request);
+    world.run_until("a reply", |world| world.replies.contains_key(&name));
+    world.replies.remove(&name).unwrap().body
+}
+
+fn read(world: &mut World, at: usize, key: &str) -> Result<Option<(String, i64)>, Failure> {
+    let Body::View(view) = call(world, at, range(key, false))? else { panic!("no view") };
+    // What memory no longer holds is read from the backend by whoever completes the view.
+    let result: RangeResult = world.complete(at, view);
+    Ok(result.kvs.first().map(|kv| (String::from_utf8_lossy(&kv.value).into_owned(), kv.version)))
+}
+
+/// All stores at the same place have the same history.
+fn assert_equal(world: &mut World) {
+    let size = world.size();
+    world.run_until("all to have applied the same", |world| {
+        let first = world.node(0).store().applied();
+        (1..size).all(|at| world.node(at).store().applied() == first)
+    });
+    let hashes: Vec<_> = (0..size)
+        .map(|at| match call(world, at, Request::HashKv { revision: 0 }) {
+            Ok(Body::Hash { hash, .. }) => hash,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(hashes.iter().all(|hash| *hash == hashes[0]), "{hashes:?}");
+}
+
+#[test]
+fn s0_03_a_write_at_any_replica_is_read_at_every_other() {
+    let mut world = World::new(3, 1);
+    world.leader();
+    for at in 0..3 {
+        let value = format!("from {at}");
+        assert!(matches!(call(&mut world, at, put("k", &value)), Ok(Body::Outcome(_))));
+        for other in 0..3 {
+            let version = i64::try_from(at).unwrap() + 1;
+            assert_eq!(read(&mut world, other, "k"), Ok(Some((value.clone(), version))));
+        }
+    }
+    assert_equal(&mut world);
+}
+
+#[test]
+fn s1_05_a_leader_without_its_majority_answers_no_linearizable_read() {
+    let mut world = World::new(3, 2);
+    let old = world.leader();
+    call(&mut world, old, put("k", "1")).unwrap();
+    for other in (0..3).filter(|at| *at != old) {
+        world.cut.extend([(old, other), (other, old)]);
+    }
+    let stale = world.ask(old, range("k", false));
+    let other = (old + 1) % 3;
+    world.run_until("another leader", |world| {
+        world.node(other).raft().leader().is_some_and(|id| id != NodeId(old as u64 + 1))
+    });
+    call(&mut world, other, put("k", "2")).unwrap();
+    assert!(!world.replies.contains_key(&stale), "{:?}", world.replies.get(&stale));
+    // A serializable read there is old, and says so by its revision.
+    assert_eq!(world.node(old).store().revision(), 2);
+    world.cut.clear();
+    world.run_until("the read", |world| world.replies.contains_key(&stale));
+    if let Ok(Body::View(view)) = world.replies.remove(&stale).unwrap().body {
+        assert_eq!(world.complete(old, view).kvs[0].value, "2");
+    }
+    assert_equal(&mut world);
+}
+
+#[test]
+fn s1_17_a_write_survives_the_leader_and_is_applied_once() {
+    for seed in 0..60 {
+        let mut world = World::new(3, seed);
+        let leader = world.leader();
+        let follower = (leader + 1) % 3;
+        let mut waiting = Vec::new();
+        for number in 0..20 {
+            waiting.push(world.ask(follower, put(&format!("k{number}"), "v")));
+        }
+        // The leader dies at some stage of these writes.
+        let stage = Duration::from_micros(world.rng.below(8_000));
+        world.run_for(stage);
+        world.crash(leader);
+        world.run_until("all writes to be answered", |world| {
+            waiting.iter().all(|name| world.replies.contains_key(name))
+        });
+        for name in &waiting {
+            let reply = world.replies.remove(name).unwrap();
+            assert!(matches!(reply.body, Ok(Body::Outcome(Outcome::Put { .. }))), "{reply:?}");
+        }
+        world.start(leader);
+        for number in 0..20 {
+            let (_, version) = read(&mut world, follower, &format!("k{number}")).unwrap().unwrap();
+            assert_eq!(version, 1, "seed {seed}: k{number} was applied {version} times");
+        }
+        assert_equal(&mut world);
+    }
+}
+
+#[test]
+fn s1_21_nothing_acknowledged_is_lost_over_crashes_of_any_and_all() {
+    for seed in 100..160 {
+        let mut world = World::new(3, seed);
+        world.loss = world.rng.below(10);
+        let mut asked = Vec::new();
+        for number in 1..=40_u64 {
+            let at = usize::try_from(world.rng.below(3)).unwrap();
+            if world.running(at) {
+                // A key of its own: whatever else is under way cannot hide its loss.
+                let key = format!("k{number}");
+                asked.push((world.ask(at, put(&key, "v")), key));
+                world.run_for(Duration::from_millis(pause(number)));
+            }
+            let victim = usize::try_from(world.rng.below(3)).unwrap();
+            match world.rng.below(8) {
+                0 if world.running(victim) => world.crash(victim),
+                1 => (0..3)
+                    .filter(|at| world.running(*at))
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .for_each(|at| world.crash(at)),
+                _ => (0..3)
+                    .filter(|at| !world.running(*at))
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .for_each(|at| world.start(at)),
+            }
+        }
+        (0..3).for_each(|at| {
+            if !world.running(at) {
+                world.start(at)
+            }
+        });
+        world.loss = 0;
+        world.leader();
+        let mut acknowledged = 0;
+        for (name, key) in asked {
+            if world.replies.get(&name).is_some_and(|reply| reply.body.is_ok()) {
+                acknowledged += 1;
+                let kv = read(&mut world, 0, &key).unwrap();
+                assert_eq!(kv, Some(("v".into(), 1)), "seed {seed}: {key}");
+            }
+        }
+        assert!(acknowledged >= 5, "seed {seed}: only {acknowledged} writes were acknowledged");
+        assert_equal(&mut world);
+    }
+}
+
+const fn pause(number: u64) -> u64 {
+    if number.is_multiple_of(7) { 2_500 } else { 40 }
+}
+
+#[test]
+fn leases_outlive_leaders_and_end_in_time() {
+    let mut world = World::new(3, 7);
+    let leader = world.leader();
+    let lease = LeaseId(77);
+    let grant = Request::Write(Command::LeaseGrant { id: lease, ttl: 10 });
+    call(&mut world, leader, grant).unwrap();
+    call(&mut world, leader, leased("k", "v", Some(lease))).unwrap();
+    let granted = world.now;
+    world.run_for(Duration::from_secs(6));
+    world.crash(leader);
+    let other = (leader + 1) % 3;
+    world.run_until("another leader", |world| {
+        world.node(other).raft().leader().is_some_and(|id| id != NodeId(leader as u64 + 1))
+    });
+    while world.now.since(granted) < Duration::from_secs(10) {
+        assert!(read(&mut world, other, "k").unwrap().is_some(), "the lease ended early");
+        world.run_for(Duration::from_millis(200));
+    }
+    // Time stood still while nobody led, and passes in ticks.
+    world.run_for(Duration::from_secs(6));
+    assert_eq!(read(&mut world, other, "k"), Ok(None));
+}
+
+#[test]
+fn renewals_keep_a_lease_and_an_unknown_one_is_told_so() {
+    let mut world = World::new(3, 8);
+    let leader = world.leader();
+    let follower = (leader + 1) % 3;
+    let lease = LeaseId(5);
+    let grant = Request::Write(Command::LeaseGrant { id: lease, ttl: 3 });
+    call(&mut world, follower, grant).unwrap();
+    for _ in 0..10 {
+        world.run_for(Duration::from_secs(1));
+        let renewed = call(&mut world, follower, Request::LeaseRenew(lease));
+        assert!(matches!(renewed, Ok(Body::Renewed(3))), "{renewed:?}");
+    }
+    world.run_for(Duration::from_secs(6));
+    let renewed = call(&mut world, follower, Request::LeaseRenew(lease));
+    assert!(matches!(renewed, Ok(Body::Renewed(0))), "{renewed:?}");
+}
+
+#[test]
+fn a_write_without_a_majority_fails_in_time_and_says_why() {
+    let mut world = World::new(3, 9);
+    let leader = world.leader();
+    (0..3).filter(|at| *at != leader).for_each(|at| world.crash(at));
+    let reply = call(&mut world, leader, put("k", "v"));
+    assert!(matches!(reply, Err(Failure::Timeout | Failure::NoLeader)), "{reply:?}");
+}
+
+#[test]
+fn leadership_moves_on_request_and_only_at_the_leader() {
+    let mut world = World::new(3, 10);
+    let leader = world.leader();
+    let follower = (leader + 1) % 3;
+    let to = NodeId(follower as u64 + 1);
+    let refused = call(&mut world, follower, Request::MoveLeader(to));
+    assert!(matches!(refused, Err(Failure::NotLeader)), "{refused:?}");
+    let refused = call(&mut world, leader, Request::MoveLeader(NodeId(99)));
+    assert!(matches!(refused, Err(Failure::BadTransferee)), "{refused:?}");
+    let moved = call(&mut world, leader, Request::MoveLeader(to));
+    assert!(matches!(moved, Ok(Body::Done)), "{moved:?}");
+    assert_eq!(world.leader(), follower);
+}

@@ -1,0 +1,338 @@
+//! A small world for replicas: virtual time, a network with delays and losses, disks that lose
+//! what was not synced. Everything follows from one seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use node::{Config, Input, Node, Output, Reply, Request, RequestId};
+use protocol::raft::{self, Entry, HardState, Message, Payload, Write, WriteId};
+use protocol::{Index, NodeId, Position, Rng, Term, Time};
+use store::watch::WatchLimits;
+use store::{Backend, BackendRead, Limits, Member, MemoryBackend, Store};
+
+/// What a replica keeps over its crashes.
+#[derive(Debug, Default)]
+struct Disk {
+    hard_state: HardState,
+    entries: Vec<Entry>,
+    backend: MemoryBackend,
+}
+
+#[derive(Debug)]
+enum Event {
+    Deliver { from: usize, to: usize, message: Message },
+    Persisted { at: usize, run: u64, id: WriteId, write: Write },
+    Done { at: usize, run: u64, input: Input },
+}
+
+/// Replicas and everything between them.
+pub(crate) struct World {
+    pub(crate) now: Time,
+    pub(crate) rng: Rng,
+    /// Messages lost, of a hundred.
+    pub(crate) loss: u64,
+    nodes: Vec<Option<Node>>,
+    disks: Vec<Disk>,
+    runs: Vec<u64>,
+    events: BTreeMap<(Time, u64), Event>,
+    next_event: u64,
+    next_request: u64,
+    /// Links that carry nothing, as ordered pairs.
+    pub(crate) cut: BTreeSet<(usize, usize)>,
+    pub(crate) replies: BTreeMap<(usize, u64), Reply>,
+}
+
+fn id(at: usize) -> NodeId {
+    NodeId(at as u64 + 1)
+}
+
+impl World {
+    pub(crate) fn new(size: usize, seed: u64) -> Self {
+        let mut world = Self {
+            now: Time(1),
+            rng: Rng::new(seed),
+            loss: 0,
+            nodes: (0..size).map(|_| None).collect(),
+            disks: (0..size).map(|_| Disk::default()).collect(),
+            runs: vec![0; size],
+            events: BTreeMap::new(),
+            next_event: 0,
+            next_request: 0,
+            cut: BTreeSet::new(),
+            replies: BTreeMap::new(),
+        };
+        (0..size).for_each(|at| world.start(at));
+        world
+    }
+
+    fn config(&self, at: usize) -> Config {
+        let size = self.nodes.len();
+        let member = |at: usize| Member {
+            id: id(at),
+            name: String::new(),
+            peer_urls: vec![format!("http://m{at}")],
+            client_urls: Vec::new(),
+        };
+        Config {
+            raft: raft::Config {
+                id: id(at),
+                voters: (0..size).map(id).collect(),
+                learners: BTreeSet::new(),
+                election_timeout: Duration::from_millis(1000)..=Duration::from_millis(2000),
+                heartbeat: Duration::from_millis(100),
+                pre_vote: true,
+                check_quorum: true,
+                stickiness: true,
+                read_mode: raft::ReadMode::Quorum,
+                max_inflight_messages: 8,
+                max_inflight_bytes: 1 << 16,
+                max_append_bytes: 1 << 12,
+                max_uncommitted_bytes: 1 << 20,
+                cache_bytes: 1 << 12,
+            },
+            members: (0..size).map(member).collect(),
+            publish: Member { name: format!("m{at}"), ..member(at) },
+            limits: Limits { hot_bytes: 256, ..Limits::default() },
+            watch: WatchLimits::default(),
+            incarnation: self.runs[at],
+            request_timeout: Duration::from_secs(7),
+            tick: Duration::from_millis(500),
+            flush_bytes: 512,
+            flush_interval: Duration::from_secs(1),
+            max_unflushed_bytes: 1 << 20,
+            max_pending: 10_000,
+            max_unapplied: 5_000,
+        }
+    }
+
+    /// Starts a replica from what its disk holds.
+    pub(crate) fn start(&mut self, at: usize) {
+        assert!(self.nodes[at].is_none());
+        self.runs[at] += 1;
+        let disk = &self.disks[at];
+        let limits = self.config(at).limits;
+        let mut restoring = Store::restore(limits, disk.backend.meta().unwrap()).unwrap();
+        let everything = store::Revision::new(i64::MAX, 0);
+        let records = disk.backend.scan(store::Revision::default(), everything, usize::MAX);
+        for (revision, record) in records.unwrap() {
+            restoring.record(revision, &record);
+        }
+        let (store, dead) = restoring.finish().unwrap();
+        let applied = store.applied();
+        let mut terms: Vec<(Index, Term)> = Vec::new();
+        for entry in &disk.entries {
+            if terms.last().is_none_or(|(_, term)| *term != entry.position.term) {
+                terms.push((entry.position.index, entry.position.term));
+            }
+        }
+        let restored = raft::Restored {
+            hard_state: disk.hard_state,
+            base: Position::ORIGIN,
+            terms,
+            entries: disk
+                .entries
+                .iter()
+                .filter(|entry| entry.position.index > applied.index)
+                .cloned()
+                .collect(),
+            applied: applied.index,
+            doubt: None,
+        };
+        self.disks[at].backend.discard(&dead).unwrap();
+        let seed = self.rng.next();
+        self.nodes[at] = Some(Node::new(self.config(at), restored, store, seed));
+        self.feed(at, Input::Timeout);
+    }
+
+    /// Ends a replica without warning: what is not durable is lost.
+    pub(crate) fn crash(&mut self, at: usize) {
+        self.nodes[at] = None;
+        self.runs[at] += 1;
+    }
+
+    pub(crate) fn running(&self, at: usize) -> bool {
+        self.nodes[at].is_some()
+    }
+
+    pub(crate) fn node(&self, at: usize) -> &Node {
+        self.nodes[at].as_ref().unwrap()
+    }
+
+    /// Asks a replica, and names the reply to come.
+    pub(crate) fn ask(&mut self, at: usize, request: Request) -> (usize, u64) {
+        self.next_request += 1;
+        let id = self.next_request;
+        self.feed(at, Input::Request { id: RequestId(id), request });
+        (at, id)
+    }
+
+    fn at(&mut self, delay: Duration, event: Event) {
+        self.next_event += 1;
+        self.events.insert((self.now + delay, self.next_event), event);
+    }
+
+    fn feed(&mut self, at: usize, input: Input) {
+        let now = self.now;
+        if let Some(node) = self.nodes[at].as_mut() {
+            node.handle(now, input);
+        }
+        loop {
+            let Some(output) = self.nodes[at].as_mut().and_then(Node::poll_output) else { return };
+            self.carry_out(at, output);
+        }
+    }
+
+    fn done(&mut self, at: usize, input: Input) {
+        let run = self.runs[at];
+        let delay = Duration::from_micros(self.rng.below(3_000));
+        self.at(delay, Event::Done { at, run, input });
+    }
+
+    fn carry_out(&mut self, at: usize, output: Output) {
+        match output {
+            Output::Send { to, message } => {
+                let to = usize::try_from(to.0).unwrap() - 1;
+                if self.rng.below(100) >= self.loss && !self.cut.contains(&(at, to)) {
+                    let delay = Duration::from_micros(200 + self.rng.below(2_000));
+                    self.at(delay, Event::Deliver { from: at, to, message });
+                }
+            }
+            Output::Persist { id, write } => {
+                // Acknowledged in order: no later write before this one.
+                let last = self.events.iter().rev().find_map(|((time, _), event)| {
+                    matches!(event, Event::Persisted { at: other, .. } if *other == at)
+                        .then_some(*time)
+                });
+                let wait = last.unwrap_or(self.now).since(self.now);
+                let delay = wait + Duration::from_micros(50 + self.rng.below(2_000));
+                let run = self.runs[at];
+                self.at(delay, Event::Persisted { at, run, id, write });
+            }
+            Output::Fetch { peer, from, max_bytes } => {
+                let mut bytes = 0;
+                let entries = self.disks[at].entries.iter();
+                let entries = entries.skip_while(|entry| entry.position.index < from);
+                let entries = entries.take_while(|entry| {
+                    let size = match &entry.payload {
+                        Payload::Empty => 0,
+                        Payload::Command(bytes) | Payload::Membership(bytes) => bytes.len(),
+                    };
+                    let first = bytes == 0;
+                    bytes += size.max(1);
+                    first || bytes <= max_bytes
+                });
+                let entries = Some(entries.cloned().collect());
+                self.done(at, Input::Fetched { peer, from, entries });
+            }
+            // The log of this world is kept whole; trimming it is the storage crate's affair.
+            Output::Trim(_) | Output::Event(_) | Output::Watch { .. } | Output::WatchOverrun(_) => {
+            }
+            Output::Reply { id, reply } => {
+                self.replies.insert((at, id.0), reply);
+            }
+            Output::Load(revisions) => {
+                let backend = &self.disks[at].backend;
+                let load = |revision| Ok((revision, backend.get(revision)?));
+                let loaded = revisions.into_iter().map(load).collect();
+                self.done(at, Input::Loaded(loaded));
+            }
+            Output::Flush(flush) => {
+                let applied = flush.applied;
+                let result = self.disks[at].backend.flush(&flush).map(|()| applied);
+                self.done(at, Input::Flushed(result));
+            }
+            Output::Discard(dead) => self.disks[at].backend.discard(&dead).unwrap(),
+            Output::Scan { token, from, to, limit } => {
+                let records = self.disks[at].backend.scan(from, to, limit);
+                self.done(at, Input::Scanned { token, records });
+            }
+            Output::Halt(error) => panic!("replica {at} halts: {error}"),
+            Output::Stopped => {}
+        }
+    }
+
+    fn persist(&mut self, at: usize, write: Write) {
+        let disk = &mut self.disks[at];
+        if let Some(hard_state) = write.hard_state {
+            disk.hard_state = hard_state;
+        }
+        if let Some(first) = write.entries.first() {
+            disk.entries.retain(|entry| entry.position.index < first.position.index);
+        }
+        disk.entries.extend(write.entries);
+    }
+
+    /// Lets time pass up to the next thing that happens.
+    pub(crate) fn step(&mut self) {
+        let timers = self.nodes.iter().enumerate();
+        let timers = timers.filter_map(|(at, node)| Some((node.as_ref()?.poll_timeout()?, at)));
+        let timer = timers.min();
+        let event = self.events.first_key_value().map(|(key, _)| key.0);
+        match (timer, event) {
+            (Some((time, at)), event) if event.is_none_or(|event| time < event) => {
+                self.now = self.now.max(time);
+                self.feed(at, Input::Timeout);
+            }
+            (_, Some(_)) => {
+                let ((time, _), event) = self.events.pop_first().unwrap();
+                self.now = self.now.max(time);
+                self.happen(event);
+            }
+            (_, None) => panic!("nothing will ever happen again"),
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Deliver { from, to, message } => {
+                self.feed(to, Input::Receive { from: id(from), message });
+            }
+            Event::Persisted { at, run, id, write } if run == self.runs[at] => {
+                self.persist(at, write);
+                self.feed(at, Input::Persisted(id));
+            }
+            Event::Done { at, run, input } if run == self.runs[at] => self.feed(at, input),
+            Event::Persisted { .. } | Event::Done { .. } => {}
+        }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while self.now < end {
+            self.step();
+        }
+    }
+
+    /// Lets time pass until something holds.
+    pub(crate) fn run_until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let end = self.now + Duration::from_secs(60);
+        while !holds(self) {
+            assert!(self.now < end, "in vain waited for: {what}");
+            self.step();
+        }
+    }
+
+    /// Waits for a leader that all running replicas follow, and gives its place.
+    pub(crate) fn leader(&mut self) -> usize {
+        let find = |world: &Self| {
+            let mut leaders = (0..world.nodes.len())
+                .filter_map(|at| world.nodes[at].as_ref())
+                .map(|node| node.raft().leader());
+            let first = leaders.next()??;
+            leaders.all(|leader| leader == Some(first)).then_some(first)
+        };
+        self.run_until("a leader", |world| find(world).is_some());
+        usize::try_from(find(self).unwrap().0).unwrap() - 1
+    }
+
+    /// Fetches what a view only names, as a connection does.
+    pub(crate) fn complete(&self, at: usize, view: store::View) -> store::RangeResult {
+        let backend = &self.disks[at].backend;
+        view.complete(|revision| backend.get(revision).unwrap()).unwrap()
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.nodes.len()
+    }
+}
