@@ -1,0 +1,71 @@
+//! Members that die by SIGKILL under load, and what survives.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::cluster::Cluster;
+use support::eventually;
+use support::writers::Writers;
+
+const WRITERS: usize = 16;
+
+fn rounds() -> usize {
+    std::env::var("KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20)
+}
+
+fn report(what: &str, mut gaps: Vec<Duration>) {
+    gaps.sort_unstable();
+    let median = gaps[gaps.len() / 2];
+    let worst = gaps[gaps.len() - 1];
+    eprintln!("{what}: {} rounds, first new write after {median:?}, worst {worst:?}", gaps.len());
+}
+
+/// Waits until a write is acknowledged that ended after `moment`.
+fn await_write_after(writers: &Writers, moment: Instant) -> Instant {
+    eventually("a write to be acknowledged", || {
+        let last = writers.last_acknowledged();
+        (last > moment).then_some(last)
+    })
+}
+
+#[test]
+fn s0_05_s1_14_no_acknowledged_write_is_lost_when_leaders_are_killed() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut cluster = Cluster::start(3);
+    let writers = Writers::start(&runtime, &cluster.endpoints(), WRITERS);
+    let mut gaps = Vec::new();
+    for _ in 0..rounds() {
+        await_write_after(&writers, Instant::now());
+        let leader = cluster.leader(&runtime);
+        cluster.kill(leader);
+        let killed = Instant::now();
+        gaps.push(await_write_after(&writers, killed).duration_since(killed));
+        cluster.run(leader);
+        cluster.await_healthy();
+    }
+    let total = writers.finish(&runtime, &cluster.any_client());
+    cluster.assert_equal(&runtime);
+    report(&format!("leader killed, {total} writes acknowledged, 0 lost"), gaps);
+}
+
+#[test]
+fn s1_21_no_acknowledged_write_is_lost_when_all_are_killed_at_once() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut cluster = Cluster::start(3);
+    let writers = Writers::start(&runtime, &cluster.endpoints(), WRITERS);
+    let mut gaps = Vec::new();
+    for _ in 0..rounds() {
+        await_write_after(&writers, Instant::now());
+        (0..3).for_each(|at| cluster.kill(at));
+        let killed = Instant::now();
+        (0..3).for_each(|at| cluster.run(at));
+        gaps.push(await_write_after(&writers, killed).duration_since(killed));
+        cluster.await_healthy();
+    }
+    let total = writers.finish(&runtime, &cluster.any_client());
+    cluster.assert_equal(&runtime);
+    report(&format!("all killed, {total} writes acknowledged, 0 lost"), gaps);
+}

@@ -1,0 +1,109 @@
+//! Clients that write all the time and remember what was acknowledged.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use client::{Client, Options};
+
+/// What one writer knows of its own key.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// The last number acknowledged, and its revision.
+    acknowledged: u64,
+    revision: i64,
+    /// The last number sent.
+    sent: u64,
+}
+
+/// Writers under way. Each owns one key and puts ascending numbers into it, one at a time.
+#[derive(Debug)]
+pub(crate) struct Writers {
+    stop: Arc<AtomicBool>,
+    known: Arc<Mutex<BTreeMap<usize, Known>>>,
+    last: Arc<Mutex<Instant>>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Writers {
+    /// Starts `count` writers over all of `endpoints`.
+    pub(crate) fn start(
+        runtime: &tokio::runtime::Runtime,
+        endpoints: &[String],
+        count: usize,
+    ) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let known = Arc::new(Mutex::new(BTreeMap::new()));
+        let last = Arc::new(Mutex::new(Instant::now()));
+        let tasks = (0..count)
+            .map(|writer| {
+                let mut endpoints = endpoints.to_vec();
+                let first = writer % endpoints.len();
+                endpoints.rotate_left(first);
+                let client = Client::new(Options::to(endpoints)).unwrap();
+                let (stop, known, last) = (stop.clone(), known.clone(), last.clone());
+                runtime.spawn(async move {
+                    for number in 1.. {
+                        if stop.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        known.lock().unwrap().entry(writer).or_insert_with(Known::default).sent =
+                            number;
+                        let put = client.put(format!("w/{writer:04}"), format!("{number}"));
+                        let put = tokio::time::timeout(Duration::from_secs(10), put).await;
+                        if let Ok(Ok(answer)) = put {
+                            let mut known = known.lock().unwrap();
+                            let mine = known.entry(writer).or_insert_with(Known::default);
+                            mine.acknowledged = number;
+                            mine.revision = answer.header.unwrap_or_default().revision;
+                            *last.lock().unwrap() = Instant::now();
+                        }
+                    }
+                })
+            })
+            .collect();
+        Self { stop, known, last, tasks }
+    }
+
+    /// When the last write was acknowledged.
+    pub(crate) fn last_acknowledged(&self) -> Instant {
+        *self.last.lock().unwrap()
+    }
+
+    /// How many writes have been acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.known.lock().unwrap().values().map(|known| known.acknowledged).sum()
+    }
+
+    /// Ends the writers and checks that nothing that was acknowledged is lost.
+    pub(crate) fn finish(self, runtime: &tokio::runtime::Runtime, client: &Client) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        for task in self.tasks {
+            runtime.block_on(task).unwrap();
+        }
+        let known = self.known.lock().unwrap().clone();
+        let mut total = 0;
+        for (writer, known) in known {
+            total += known.acknowledged;
+            if known.acknowledged == 0 {
+                continue;
+            }
+            let kv = runtime.block_on(client.get(format!("w/{writer:04}"))).unwrap();
+            let kv = kv.unwrap_or_else(|| panic!("writer {writer}: the key is lost"));
+            let value: u64 = String::from_utf8_lossy(&kv.value).parse().unwrap();
+            assert!(
+                (known.acknowledged..=known.sent).contains(&value),
+                "writer {writer}: {value} is stored, {} was acknowledged, {} was sent",
+                known.acknowledged,
+                known.sent
+            );
+            assert!(kv.mod_revision >= known.revision, "writer {writer}: an older revision");
+            // One writer, one write at a time: each acknowledged put made one version, and a put
+            // whose outcome is unknown at most one.
+            let version = u64::try_from(kv.version).unwrap();
+            assert!(version <= known.sent, "writer {writer}: something was applied twice");
+        }
+        total
+    }
+}
