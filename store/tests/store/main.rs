@@ -1,0 +1,19 @@
+//! The state machine's docket: one file a theme, each test named after the claim it proves.
+
+mod alarms;
+mod codec;
+mod compaction;
+mod etcd_bugs;
+mod flushing;
+mod fuzz;
+mod hashing;
+mod keys;
+mod leases;
+mod model;
+mod random;
+mod reads;
+mod recorded;
+mod rig;
+mod transactions;
+mod twin;
+mod validation;
