@@ -1,0 +1,286 @@
+//! One request: whose turn it is, how long it may take, and when it is sent again.
+
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::Uri;
+use tonic::{Code, Response, Status};
+
+use crate::Options;
+use crate::balance::Balance;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Outcome};
+use crate::link::Link;
+
+/// Pause after the first round in which no endpoint could serve; doubled with each further one.
+const PAUSE_MIN: Duration = Duration::from_millis(25);
+/// The longest pause between two rounds.
+const PAUSE_MAX: Duration = Duration::from_millis(400);
+/// Rounds in which nobody could even be connected to, after which a request gives up early.
+const ROUNDS_UNREACHABLE: u32 = 3;
+/// A read waits at least this long for one endpoint before it asks the next one.
+const READ_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether a request may be sent twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Changes nothing: may be repeated whenever an endpoint cannot serve.
+    Read,
+    /// Changes the store: repeated only when nothing was sent.
+    Write,
+}
+
+/// A client of one cluster. Clones are cheap and share its connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    balance: Balance,
+    request_timeout: Duration,
+}
+
+impl Client {
+    /// A client that connects when the first request needs it.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for an endpoint that is not an address, and for an empty list.
+    pub fn new(options: Options) -> Result<Client, Error> {
+        if options.endpoints.is_empty() {
+            let text = "no endpoint given; name at least one, such as 127.0.0.1:2379";
+            return Err(Error::new(Code::InvalidArgument, text, Outcome::Unsent));
+        }
+        let mut endpoints = Vec::with_capacity(options.endpoints.len());
+        for name in &options.endpoints {
+            endpoints.push(Arc::new(Endpoint::new(name, options.connect_timeout)?));
+        }
+        Ok(Client::with(endpoints, options.request_timeout))
+    }
+
+    fn with(endpoints: Vec<Arc<Endpoint>>, request_timeout: Duration) -> Client {
+        let balance = Balance::new(endpoints);
+        Client { shared: Arc::new(Shared { balance, request_timeout }) }
+    }
+
+    /// The endpoints' names, in the order and spelling they were given.
+    pub fn endpoints(&self) -> impl Iterator<Item = &str> {
+        self.shared.balance.endpoints().iter().map(|endpoint| endpoint.name())
+    }
+
+    /// For each endpoint a client that talks to it alone, over the connection that `self` uses:
+    /// for questions about one member, such as [`Client::status`].
+    pub fn each(&self) -> Vec<Client> {
+        let alone = |endpoint: &Arc<Endpoint>| {
+            Client::with(vec![Arc::clone(endpoint)], self.shared.request_timeout)
+        };
+        self.shared.balance.endpoints().iter().map(alone).collect()
+    }
+
+    /// Sends a unary request to the endpoint whose turn it is, and again to others as `kind`
+    /// allows, until it is answered or its time is up.
+    pub(crate) async fn call<Q, R, F, Fut>(
+        &self,
+        kind: Kind,
+        request: Q,
+        send: F,
+    ) -> Result<R, Error>
+    where
+        Q: Clone,
+        F: Fn(Link, Uri, Q) -> Fut,
+        Fut: Future<Output = Result<Response<R>, Status>>,
+    {
+        let mut attempts = Attempts::new(kind, self.shared.balance.endpoints().len());
+        let deadline = Instant::now() + self.shared.request_timeout;
+        loop {
+            let now = Instant::now();
+            let left = deadline.saturating_duration_since(now);
+            let endpoint = self.shared.balance.next(now);
+            let attempt = attempt(endpoint, left, attempts.patience(left), request.clone(), &send);
+            let error = match attempt.await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            let Some(pause) = attempts.after(&error) else { return Err(error) };
+            if Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+
+    /// Opens a stream on the endpoint whose turn it is, trying each once before giving up.
+    /// Returns the endpoint's name beside the stream, for messages.
+    pub(crate) async fn open<R, F, Fut>(&self, send: F) -> Result<(R, String), Error>
+    where
+        F: Fn(Link, Uri) -> Fut,
+        Fut: Future<Output = Result<Response<R>, Status>>,
+    {
+        let mut tries = self.shared.balance.endpoints().len();
+        let limit = self.shared.request_timeout;
+        loop {
+            let endpoint = self.shared.balance.next(Instant::now());
+            let send = |link, origin, ()| send(link, origin);
+            match attempt(endpoint, limit, limit, (), &send).await {
+                Ok(stream) => return Ok((stream, endpoint.name().to_owned())),
+                Err(error) => {
+                    tries -= 1;
+                    if tries == 0 || !error.is_stream_break() {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sends a request to one endpoint, connecting first if need be.
+async fn attempt<Q, R, F, Fut>(
+    endpoint: &Endpoint,
+    left: Duration,
+    patience: Duration,
+    request: Q,
+    send: &F,
+) -> Result<R, Error>
+where
+    F: Fn(Link, Uri, Q) -> Fut,
+    Fut: Future<Output = Result<Response<R>, Status>>,
+{
+    let Ok(link) = tokio::time::timeout(left, endpoint.link()).await else {
+        let text = format!("cannot reach {}: no answer in time", endpoint.name());
+        return Err(Error::new(Code::Unavailable, text, Outcome::Unsent));
+    };
+    match tokio::time::timeout(patience, send(link?, endpoint.origin(), request)).await {
+        Ok(Ok(response)) => Ok(response.into_inner()),
+        Ok(Err(status)) => Err(Error::from_status(&status, endpoint.name())),
+        Err(_) => Err(Error::deadline(endpoint.name())),
+    }
+}
+
+/// The pause before round `round` (counted from 1), between half of and the whole doubled time,
+/// so that clients that failed together do not return together.
+pub(crate) fn pause(round: u32) -> Duration {
+    let whole = PAUSE_MIN.saturating_mul(1 << round.saturating_sub(1).min(6)).min(PAUSE_MAX);
+    let random = u32::try_from(RandomState::new().hash_one(round) % 1024).expect("below 1024");
+    whole / 2 + whole / 2 * random / 1024
+}
+
+/// The failures of one request so far, and what follows from the next one.
+struct Attempts {
+    kind: Kind,
+    endpoints: u32,
+    failed: u32,
+    /// Attempts in a row that could not connect.
+    unreachable: u32,
+}
+
+impl Attempts {
+    fn new(kind: Kind, endpoints: usize) -> Attempts {
+        let endpoints = u32::try_from(endpoints).unwrap_or(u32::MAX).max(1);
+        Attempts { kind, endpoints, failed: 0, unreachable: 0 }
+    }
+
+    /// How long to wait for one answer when `left` is left for the request: all of it, but a
+    /// read that can ask somebody else keeps half for that.
+    fn patience(&self, left: Duration) -> Duration {
+        if self.kind == Kind::Read && self.endpoints > 1 {
+            (left / 2).max(READ_PATIENCE).min(left)
+        } else {
+            left
+        }
+    }
+
+    /// The pause before the next attempt, or `None` when the request has failed for good.
+    fn after(&mut self, error: &Error) -> Option<Duration> {
+        self.failed += 1;
+        if error.outcome() == Outcome::Unsent {
+            self.unreachable += 1;
+        } else {
+            self.unreachable = 0;
+        }
+        if !self.may_repeat(error) || self.unreachable >= ROUNDS_UNREACHABLE * self.endpoints {
+            return None;
+        }
+        if self.failed.is_multiple_of(self.endpoints) {
+            Some(pause(self.failed / self.endpoints))
+        } else {
+            Some(Duration::ZERO)
+        }
+    }
+
+    fn may_repeat(&self, error: &Error) -> bool {
+        if error.outcome() == Outcome::Unsent {
+            return true;
+        }
+        if error.is_learner_refusal() {
+            return self.failed <= self.endpoints;
+        }
+        match self.kind {
+            Kind::Read => matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded),
+            Kind::Write => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(code: Code, outcome: Outcome) -> Error {
+        Error::new(code, "text", outcome)
+    }
+
+    #[test]
+    fn a_write_is_repeated_only_if_it_never_left() {
+        let mut attempts = Attempts::new(Kind::Write, 3);
+        assert!(attempts.after(&error(Code::Unavailable, Outcome::Unsent)).is_some());
+        assert!(attempts.after(&error(Code::Unavailable, Outcome::Unknown)).is_none());
+    }
+
+    #[test]
+    fn a_read_is_repeated_while_servers_are_unavailable() {
+        let mut attempts = Attempts::new(Kind::Read, 3);
+        for _ in 0..100 {
+            assert!(attempts.after(&error(Code::Unavailable, Outcome::Unknown)).is_some());
+        }
+        assert!(attempts.after(&error(Code::InvalidArgument, Outcome::Refused)).is_none());
+    }
+
+    #[test]
+    fn each_endpoint_is_tried_before_the_first_pause() {
+        let mut attempts = Attempts::new(Kind::Write, 3);
+        let unsent = error(Code::Unavailable, Outcome::Unsent);
+        assert_eq!(attempts.after(&unsent), Some(Duration::ZERO));
+        assert_eq!(attempts.after(&unsent), Some(Duration::ZERO));
+        assert!(attempts.after(&unsent).unwrap() >= PAUSE_MIN / 2);
+    }
+
+    #[test]
+    fn a_request_gives_up_when_nobody_can_be_reached() {
+        let mut attempts = Attempts::new(Kind::Read, 2);
+        let unsent = error(Code::Unavailable, Outcome::Unsent);
+        let tried = (1..).find(|_| attempts.after(&unsent).is_none());
+        assert_eq!(tried, Some(6));
+    }
+
+    #[test]
+    fn pauses_grow_and_are_bounded() {
+        for round in 1..20 {
+            assert!(pause(round) >= PAUSE_MIN / 2 && pause(round) <= PAUSE_MAX);
+        }
+        assert!(pause(10) >= PAUSE_MAX / 2);
+    }
+
+    #[test]
+    fn a_read_keeps_time_for_a_second_endpoint() {
+        let five = Duration::from_secs(5);
+        assert_eq!(Attempts::new(Kind::Read, 3).patience(five), five / 2);
+        assert_eq!(Attempts::new(Kind::Read, 1).patience(five), five);
+        assert_eq!(Attempts::new(Kind::Write, 3).patience(five), five);
+    }
+}

@@ -1,0 +1,250 @@
+//! Leases, and the task that keeps one alive.
+
+use std::time::Duration;
+
+use etcdpb::etcdserverpb::lease_client::LeaseClient;
+use etcdpb::etcdserverpb::{
+    LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest, LeaseKeepAliveResponse,
+    LeaseLeasesRequest, LeaseLeasesResponse, LeaseRevokeRequest, LeaseRevokeResponse,
+    LeaseTimeToLiveRequest, LeaseTimeToLiveResponse,
+};
+use http::Uri;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Streaming};
+
+use crate::Result;
+use crate::call::{Client, Kind, pause};
+use crate::error::{Error, Outcome};
+use crate::link::Link;
+
+/// A lease is renewed when this share of its time to live has passed: two further attempts fit
+/// before it expires.
+const RENEWALS_PER_TTL: u32 = 3;
+/// The shortest time between two renewals, whatever the time to live.
+const RENEWAL_MIN: Duration = Duration::from_millis(500);
+/// How long one renewal may go unanswered before another endpoint is asked.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(2);
+
+fn stub(link: Link, origin: Uri) -> LeaseClient<Link> {
+    LeaseClient::with_origin(link, origin).max_decoding_message_size(usize::MAX)
+}
+
+impl Client {
+    /// A new lease of `ttl` seconds (the server raises a shorter one to its minimum), under `id`
+    /// or, for 0, one that the server chooses.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when the id is taken, `OutOfRange` for an absurd time to live.
+    pub async fn lease_grant(&self, ttl: i64, id: i64) -> Result<LeaseGrantResponse> {
+        let request = LeaseGrantRequest { ttl, id };
+        let send =
+            |link, origin, request| async move { stub(link, origin).lease_grant(request).await };
+        self.call(Kind::Write, request, send).await
+    }
+
+    /// Ends a lease and deletes its keys, at one revision.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown lease.
+    pub async fn lease_revoke(&self, id: i64) -> Result<LeaseRevokeResponse> {
+        let request = LeaseRevokeRequest { id };
+        let send =
+            |link, origin, request| async move { stub(link, origin).lease_revoke(request).await };
+        self.call(Kind::Write, request, send).await
+    }
+
+    /// The seconds that a lease has left, and its keys when asked for. An unknown lease has −1
+    /// left; that is no error.
+    ///
+    /// # Errors
+    /// `Unavailable` when no endpoint could answer in time.
+    pub async fn lease_time_to_live(&self, id: i64, keys: bool) -> Result<LeaseTimeToLiveResponse> {
+        let request = LeaseTimeToLiveRequest { id, keys };
+        self.call(Kind::Read, request, |link, origin, request| async move {
+            stub(link, origin).lease_time_to_live(request).await
+        })
+        .await
+    }
+
+    /// The ids of all leases.
+    ///
+    /// # Errors
+    /// `Unavailable` when no endpoint could answer in time.
+    pub async fn lease_list(&self) -> Result<LeaseLeasesResponse> {
+        let send =
+            |link, origin, request| async move { stub(link, origin).lease_leases(request).await };
+        self.call(Kind::Read, LeaseLeasesRequest {}, send).await
+    }
+
+    /// Renews a lease once and returns its time to live in seconds.
+    ///
+    /// # Errors
+    /// `NotFound` when the lease is gone, `Unavailable` when no endpoint could answer.
+    pub async fn lease_renew(&self, id: i64) -> Result<i64> {
+        Renewals::open(self, id).await?.renew(id).await
+    }
+
+    /// Keeps a lease alive, starting with one renewal, until the handle is dropped.
+    ///
+    /// # Errors
+    /// `NotFound` when the lease is gone already, `Unavailable` when no endpoint could answer.
+    pub async fn lease_keep_alive(&self, id: i64) -> Result<KeepAlive> {
+        let mut renewals = Renewals::open(self, id).await?;
+        let ttl = renewals.renew(id).await?;
+        let (sender, receiver) = watch::channel(Ok(ttl));
+        let task = tokio::spawn(keep_alive(self.clone(), id, ttl, renewals, sender));
+        Ok(KeepAlive { id, first_ttl: ttl, task, receiver })
+    }
+}
+
+/// A lease that a background task renews. Dropping it stops the renewals; the lease then
+/// expires by itself.
+#[derive(Debug)]
+pub struct KeepAlive {
+    id: i64,
+    first_ttl: i64,
+    task: JoinHandle<()>,
+    receiver: watch::Receiver<Result<i64>>,
+}
+
+impl KeepAlive {
+    /// The lease.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// The time to live in seconds that the first renewal gave.
+    pub fn first_ttl(&self) -> i64 {
+        self.first_ttl
+    }
+
+    /// Waits for the next renewal and returns the time to live in seconds that it gave.
+    ///
+    /// # Errors
+    /// `NotFound` when the lease is gone, `Unavailable` when nobody could be reached for a whole
+    /// time to live: the lease is then to be taken for expired. Either is final.
+    pub async fn renewed(&mut self) -> Result<i64> {
+        // A closed channel still holds its last value, the final error.
+        let _ = self.receiver.changed().await;
+        self.receiver.borrow_and_update().clone()
+    }
+}
+
+impl Drop for KeepAlive {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// An open keep-alive stream.
+struct Renewals {
+    endpoint: String,
+    requests: mpsc::Sender<LeaseKeepAliveRequest>,
+    responses: Streaming<LeaseKeepAliveResponse>,
+}
+
+impl Renewals {
+    /// Opens a stream with the first renewal in it, for [`Renewals::renew`] to wait for.
+    async fn open(client: &Client, id: i64) -> Result<Renewals> {
+        // The stream's own first message may be needed before a server answers with headers.
+        let open = client.open(|link, origin| async move {
+            let (requests, receiver) = mpsc::channel(1);
+            let first = requests.try_send(LeaseKeepAliveRequest { id });
+            first.expect("the channel is new and has room for one");
+            let stream = ReceiverStream::new(receiver);
+            let responses = stub(link, origin).lease_keep_alive(stream).await?;
+            Ok(responses.map(|responses| (requests, responses)))
+        });
+        let ((requests, responses), endpoint) = open.await?;
+        Ok(Renewals { endpoint, requests, responses })
+    }
+
+    /// Waits for the answer to the last request: the lease's time to live in seconds.
+    async fn renew(&mut self, id: i64) -> Result<i64> {
+        let wait = tokio::time::timeout(RENEWAL_PATIENCE, self.responses.message());
+        let response = match wait.await {
+            Ok(Ok(Some(response))) => response,
+            Ok(Ok(None)) => {
+                let text = format!("{} ended the keep-alive stream", self.endpoint);
+                return Err(Error::new(Code::Unavailable, text, Outcome::Unknown));
+            }
+            Ok(Err(status)) => return Err(Error::from_status(&status, &self.endpoint)),
+            Err(_) => {
+                let text = format!("{} did not renew the lease in time", self.endpoint);
+                return Err(Error::new(Code::Unavailable, text, Outcome::Unknown));
+            }
+        };
+        if response.ttl <= 0 {
+            let text = format!("lease {id:016x} has expired or was revoked");
+            return Err(Error::new(Code::NotFound, text, Outcome::Refused));
+        }
+        Ok(response.ttl)
+    }
+
+    /// Sends one more request and waits for its answer.
+    async fn again(&mut self, id: i64) -> Result<i64> {
+        if self.requests.send(LeaseKeepAliveRequest { id }).await.is_err() {
+            let text = format!("{} ended the keep-alive stream", self.endpoint);
+            return Err(Error::new(Code::Unavailable, text, Outcome::Unknown));
+        }
+        self.renew(id).await
+    }
+}
+
+/// Renews until the lease is gone or a whole time to live has passed without an answer.
+async fn keep_alive(
+    client: Client,
+    id: i64,
+    mut ttl: i64,
+    renewals: Renewals,
+    sender: watch::Sender<Result<i64>>,
+) {
+    let mut renewals = Some(renewals);
+    let mut renewed_at = Instant::now();
+    let mut failures = 0;
+    loop {
+        let lifetime = Duration::from_secs(u64::try_from(ttl).unwrap_or(0));
+        let wait = if failures == 0 {
+            (lifetime / RENEWALS_PER_TTL).max(RENEWAL_MIN)
+        } else {
+            pause(failures)
+        };
+        tokio::time::sleep(wait).await;
+        match renew_over(&client, id, &mut renewals).await {
+            Ok(new) => {
+                ttl = new;
+                renewed_at = Instant::now();
+                failures = 0;
+                drop(sender.send_replace(Ok(ttl)));
+            }
+            Err(error) => {
+                failures += 1;
+                if !error.is_stream_break() || renewed_at.elapsed() >= lifetime {
+                    drop(sender.send_replace(Err(error)));
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Renews on the open stream, or on a new one when there is none. A stream that failed is gone.
+async fn renew_over(client: &Client, id: i64, open: &mut Option<Renewals>) -> Result<i64> {
+    let (renewals, ttl) = match open.take() {
+        Some(mut renewals) => {
+            let ttl = renewals.again(id).await;
+            (renewals, ttl)
+        }
+        None => {
+            let mut renewals = Renewals::open(client, id).await?;
+            let ttl = renewals.renew(id).await;
+            (renewals, ttl)
+        }
+    };
+    let ttl = ttl?;
+    *open = Some(renewals);
+    Ok(ttl)
+}
