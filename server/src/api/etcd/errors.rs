@@ -1,0 +1,168 @@
+//! What clients are told when something is wrong: every code and text, in one table.
+//!
+//! The texts are part of the API. Go's client maps errors by text, Patroni searches for it,
+//! Kubernetes derives identities from it; so they are etcd's to the letter. Two codes differ from
+//! what etcd sends: `too many requests` and `re-configuration failed …` leave etcd as `Unknown`
+//! although they are declared `ResourceExhausted` and `FailedPrecondition`; here they are sent as
+//! declared.
+
+use node::Failure;
+use tonic::{Code, Status};
+
+macro_rules! errors {
+    ($($(#[$doc:meta])* $name:ident => $code:ident, $text:literal;)*) => {
+        /// An error of etcd's API.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "the text beside each name says what it means")]
+        pub enum EtcdError {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl EtcdError {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The gRPC code.
+            #[must_use]
+            pub const fn code(self) -> Code {
+                match self { $(Self::$name => Code::$code,)* }
+            }
+
+            /// The text, prefix included.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$name => concat!("etcdserver: ", $text),)* }
+            }
+        }
+    };
+}
+
+errors! {
+    EmptyKey => InvalidArgument, "key is not provided";
+    KeyNotFound => InvalidArgument, "key not found";
+    ValueProvided => InvalidArgument, "value is provided";
+    LeaseProvided => InvalidArgument, "lease is provided";
+    TooManyOps => InvalidArgument, "too many operations in txn request";
+    DuplicateKey => InvalidArgument, "duplicate key given in txn request";
+    InvalidClientApiVersion => InvalidArgument, "invalid client api version";
+    InvalidSortOption => InvalidArgument, "invalid sort option";
+    MemberBadUrls => InvalidArgument, "given member URLs are invalid";
+    RequestTooLarge => InvalidArgument, "request is too large";
+    UserEmpty => InvalidArgument, "user name is empty";
+    RoleEmpty => InvalidArgument, "role name is empty";
+    AuthFailed => InvalidArgument, "authentication failed, invalid user ID or password";
+    PermissionNotGiven => InvalidArgument, "permission not given";
+    InvalidAuthManagement => InvalidArgument, "invalid auth management";
+    AuthOldRevision => InvalidArgument, "revision of auth store is old";
+    WrongDowngradeFormat => InvalidArgument, "wrong downgrade target version format";
+    InvalidDowngradeTarget => InvalidArgument, "invalid downgrade target version";
+    LeaseNotFound => NotFound, "requested lease not found";
+    MemberNotFound => NotFound, "member not found";
+    PermissionDenied => PermissionDenied, "permission denied";
+    NoSpace => ResourceExhausted, "mvcc: database space exceeded";
+    TooManyRequests => ResourceExhausted, "too many requests";
+    LeaseExists => FailedPrecondition, "lease already exists";
+    MemberExists => FailedPrecondition, "member ID already exist";
+    PeerUrlExists => FailedPrecondition, "Peer URLs already exists";
+    MemberNotEnoughStarted => FailedPrecondition,
+        "re-configuration failed due to not enough started members";
+    MemberNotLearner => FailedPrecondition, "can only promote a learner member";
+    LearnerNotReady => FailedPrecondition,
+        "can only promote a learner member which is in sync with leader";
+    TooManyLearners => FailedPrecondition, "too many learner members in cluster";
+    ClusterIdMismatch => FailedPrecondition, "cluster ID mismatch";
+    RootUserNotExist => FailedPrecondition, "root user does not exist";
+    RootRoleNotExist => FailedPrecondition, "root user does not have root role";
+    UserExists => FailedPrecondition, "user name already exists";
+    UserNotFound => FailedPrecondition, "user name not found";
+    RoleExists => FailedPrecondition, "role name already exists";
+    RoleNotFound => FailedPrecondition, "role name not found";
+    RoleNotGranted => FailedPrecondition, "role is not granted to the user";
+    PermissionNotGranted => FailedPrecondition, "permission is not granted to the role";
+    AuthNotEnabled => FailedPrecondition, "authentication is not enabled";
+    NotLeader => FailedPrecondition, "not leader";
+    NotCapable => FailedPrecondition, "not capable";
+    NotSupportedForLearner => FailedPrecondition, "rpc not supported for learner";
+    BadLeaderTransferee => FailedPrecondition, "bad leader transferee";
+    ClusterVersionUnavailable => FailedPrecondition,
+        "cluster version not found during downgrade";
+    DowngradeInProgress => FailedPrecondition, "cluster has a downgrade job in progress";
+    NoInflightDowngrade => FailedPrecondition, "no inflight downgrade job";
+    Compacted => OutOfRange, "mvcc: required revision has been compacted";
+    FutureRevision => OutOfRange, "mvcc: required revision is a future revision";
+    LeaseTtlTooLarge => OutOfRange, "too large lease TTL";
+    NoLeader => Unavailable, "no leader";
+    LeaderChanged => Unavailable, "leader changed";
+    Stopped => Unavailable, "server stopped";
+    Timeout => Unavailable, "request timed out";
+    TimeoutLeaderLost => Unavailable,
+        "request timed out, possibly due to previous leader failure";
+    TimeoutConnectionLost => Unavailable,
+        "request timed out, possibly due to connection lost";
+    TimeoutApplied => Unavailable,
+        "request timed out, waiting for the applied index took too long";
+    Unhealthy => Unavailable, "unhealthy cluster";
+    Corrupt => DataLoss, "corrupt cluster";
+    InvalidAuthToken => Unauthenticated, "invalid auth token";
+    WatchCanceled => Cancelled, "watch canceled";
+    RequestCanceled => Cancelled, "request canceled";
+}
+
+impl From<EtcdError> for Status {
+    fn from(error: EtcdError) -> Self {
+        Self::new(error.code(), error.text())
+    }
+}
+
+impl From<store::Error> for EtcdError {
+    fn from(error: store::Error) -> Self {
+        use store::Error;
+        match error {
+            Error::EmptyKey => Self::EmptyKey,
+            Error::KeyNotFound => Self::KeyNotFound,
+            Error::ValueProvided => Self::ValueProvided,
+            Error::LeaseProvided => Self::LeaseProvided,
+            Error::TooManyOps => Self::TooManyOps,
+            Error::DuplicateKey => Self::DuplicateKey,
+            Error::InvalidSortOption => Self::InvalidSortOption,
+            Error::RequestTooLarge => Self::RequestTooLarge,
+            Error::LeaseNotFound => Self::LeaseNotFound,
+            Error::LeaseExists => Self::LeaseExists,
+            Error::LeaseTtlTooLarge => Self::LeaseTtlTooLarge,
+            Error::Compacted => Self::Compacted,
+            Error::FutureRevision => Self::FutureRevision,
+            Error::NoSpace => Self::NoSpace,
+            Error::Corrupt => Self::Corrupt,
+        }
+    }
+}
+
+impl From<Failure> for EtcdError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Store(error) => error.into(),
+            Failure::NoLeader => Self::NoLeader,
+            Failure::LeaderChanged => Self::LeaderChanged,
+            Failure::TooManyRequests => Self::TooManyRequests,
+            Failure::Timeout => Self::Timeout,
+            Failure::TimeoutLeaderLost => Self::TimeoutLeaderLost,
+            Failure::Stopped => Self::Stopped,
+            Failure::NotLeader => Self::NotLeader,
+            Failure::BadTransferee => Self::BadLeaderTransferee,
+            Failure::Unreadable => Self::Corrupt,
+        }
+    }
+}
+
+/// The status of a failure.
+pub(super) fn status(failure: Failure) -> Status {
+    EtcdError::from(failure).into()
+}
+
+/// A body that is not the answer to what was asked: a defect of this program.
+pub(super) fn unexpected(method: &'static str) -> Status {
+    Status::internal(format!("{method}: the node gave an answer of another kind"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! A healthy node's status.
+
+use std::collections::BTreeMap;
+
+use node::NodeStatus;
+use protocol::raft::{HardState, Role, Status};
+use protocol::{Index, NodeId, Position, Term};
+
+/// A leader of a cluster of one.
+pub(crate) fn status_of_one() -> NodeStatus {
+    let last = Position::new(Term(2), Index(7));
+    NodeStatus {
+        raft: Status {
+            id: NodeId(1),
+            role: Role::Leader,
+            hard_state: HardState { term: Term(2), vote: Some(NodeId(1)), commit: Index(7) },
+            leader: Some(NodeId(1)),
+            applied: Index(7),
+            last,
+            base: Position::ORIGIN,
+            trim_bound: Index(0),
+            peers: BTreeMap::new(),
+            dropped: 0,
+            doubt: None,
+        },
+        applied: last,
+        revision: 5,
+        compact_revision: -1,
+        keys: 3,
+        unflushed_bytes: 100,
+        pending: 0,
+        watch_streams: 1,
+        watchers: 2,
+        leases: 0,
+        alarms: Vec::new(),
+        leader_changes: 1,
+        proposals_applied: 6,
+        proposals_failed: 0,
+    }
+}

@@ -1,0 +1,4 @@
+//! The APIs.
+
+pub mod etcd;
+pub mod metrics;

@@ -1,0 +1,121 @@
+//! What a server is told before it starts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One member of a static cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InitialMember {
+    /// Its name.
+    pub name: String,
+    /// Where peers reach it: `host:port`.
+    pub peer: String,
+}
+
+/// Which kinds of work share a thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Threads {
+    /// By the number of cores: shared up to four, split above.
+    #[default]
+    Auto,
+    /// Connections, node and log on one thread; only the state has its own.
+    Shared,
+    /// The node, the log and each of `connections` runtimes have a thread of their own.
+    Split {
+        /// How many runtimes serve clients; at least 1.
+        connections: usize,
+    },
+}
+
+/// How linearizable reads are confirmed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reads {
+    /// By a round of messages that all waiting reads share.
+    #[default]
+    Quorum,
+    /// By the leader's lease; safe while clocks drift apart by less than this many parts per
+    /// thousand.
+    Lease {
+        /// The bound.
+        drift_per_mille: u32,
+    },
+}
+
+/// The settings of one server. Sizes are in bytes.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This member's name.
+    pub name: String,
+    /// Where state is kept; `None` keeps all of it in memory and loses it at the end.
+    pub data_dir: Option<PathBuf>,
+    /// Where clients connect.
+    pub listen_client: SocketAddr,
+    /// The URL that clients are told; from `listen_client` when `None`.
+    pub advertise_client: Option<String>,
+    /// Where peers connect.
+    pub listen_peer: SocketAddr,
+    /// The members, this one among them (its `peer` is what others connect to). With one member
+    /// no peer port is opened.
+    pub initial_cluster: Vec<InitialMember>,
+    /// Distinguishes clusters that have the same members.
+    pub cluster_token: String,
+    /// The period of heartbeats.
+    pub heartbeat: Duration,
+    /// The shortest election timeout; the longest is twice that unless `election_timeout_max`
+    /// says otherwise.
+    pub election_timeout: Duration,
+    /// The longest election timeout.
+    pub election_timeout_max: Option<Duration>,
+    /// Ask before campaigning.
+    pub pre_vote: bool,
+    /// A leader without a quorum steps down.
+    pub check_quorum: bool,
+    /// Votes are refused while a leader is heard.
+    pub stickiness: bool,
+    /// How linearizable reads are confirmed.
+    pub reads: Reads,
+    /// Which kinds of work share a thread.
+    pub threads: Threads,
+    /// The largest request.
+    pub max_request_bytes: usize,
+    /// The most operations of a transaction.
+    pub max_txn_ops: usize,
+    /// How often an idle watch that asked for it is told how far it has come.
+    pub watch_progress_interval: Duration,
+    /// Bytes of records kept in memory after they were flushed.
+    pub cache_bytes: usize,
+    /// Declares that no entry which the log is in doubt about had been acknowledged, so that this
+    /// member votes again at once. For an operator who knows, and for one start only.
+    pub dismiss_doubt: bool,
+}
+
+impl Config {
+    /// One member on loopback with the default ports, all in memory.
+    #[must_use]
+    pub fn single(name: &str) -> Self {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 2380));
+        Self {
+            name: name.into(),
+            data_dir: None,
+            listen_client: SocketAddr::from(([127, 0, 0, 1], 2379)),
+            advertise_client: None,
+            listen_peer: peer,
+            initial_cluster: vec![InitialMember { name: name.into(), peer: peer.to_string() }],
+            cluster_token: "conclave".into(),
+            heartbeat: Duration::from_millis(100),
+            election_timeout: Duration::from_millis(1000),
+            election_timeout_max: None,
+            pre_vote: true,
+            check_quorum: true,
+            stickiness: true,
+            reads: Reads::Quorum,
+            threads: Threads::Auto,
+            max_request_bytes: 1536 * 1024,
+            max_txn_ops: 128,
+            watch_progress_interval: Duration::from_secs(600),
+            cache_bytes: 32 << 20,
+            dismiss_doubt: false,
+        }
+    }
+}

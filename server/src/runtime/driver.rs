@@ -1,0 +1,234 @@
+//! The loop that feeds the node and carries out what it wants.
+
+use std::collections::HashMap;
+
+use node::{Input, Node, Output, Reply, RequestId};
+use store::watch::{StreamId, WatchResponse};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::clock::Clock;
+use super::handle::Call;
+use super::peers::{FromPeers, Links};
+use super::workers::{Done, LogWorker, StateWorkers};
+
+/// Calls taken in one turn; more wait for the next.
+const CALLS: usize = 4_096;
+/// Batches of messages taken in one turn.
+const BATCHES: usize = 256;
+
+/// Why a driver ended before it was told to.
+#[derive(Clone, Debug, Error)]
+pub enum RunError {
+    /// A write or sync of the log failed. What was acknowledged is durable; this process must not
+    /// acknowledge anything more, and a sync is never tried again.
+    #[error("the log failed, and this member must not go on: {0}")]
+    Log(String),
+    /// The state backend failed for good, or holds what cannot be read.
+    #[error("the state failed, and this member must not go on: {0}")]
+    State(String),
+    /// A thread or a runtime could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(String),
+}
+
+/// Everything a node needs to live.
+pub(crate) struct Driver {
+    pub(crate) node: Node,
+    pub(crate) clock: Clock,
+    pub(crate) links: Links,
+    pub(crate) log: LogWorker,
+    pub(crate) state: StateWorkers,
+    pub(crate) queues: Queues,
+    pub(crate) waiting: Waiting,
+}
+
+/// Where things come in.
+pub(crate) struct Queues {
+    /// From the APIs.
+    pub(crate) calls: mpsc::Receiver<Call>,
+    /// From other members; a full queue stops the reading of their links.
+    pub(crate) messages: mpsc::Receiver<FromPeers>,
+    /// From this side's links.
+    pub(crate) links: mpsc::UnboundedReceiver<FromPeers>,
+    /// From the workers; bounded by what was asked of them.
+    pub(crate) done: mpsc::UnboundedReceiver<Done>,
+    /// Turns true when it is time to end.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// Who waits for what.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    next: u64,
+    replies: HashMap<RequestId, oneshot::Sender<Reply>>,
+    streams: HashMap<StreamId, mpsc::UnboundedSender<WatchResponse>>,
+}
+
+/// Whether the loop goes on.
+enum Next {
+    Go,
+    Stopped,
+}
+
+impl Driver {
+    /// Drives the node until it has stopped.
+    pub(crate) async fn run(mut self) -> Result<(), RunError> {
+        let mut stopping = false;
+        loop {
+            if let Next::Stopped = self.carry_out()? {
+                return self.log.close().map_err(|error| RunError::Log(error.to_string()));
+            }
+            let now = self.clock.now();
+            let due = self.node.poll_timeout().is_some_and(|due| due <= now);
+            if due {
+                // Work is left, or a timer has run out meanwhile: others on this thread first.
+                tokio::task::yield_now().await;
+            } else {
+                self.wait(&mut stopping).await?;
+            }
+            self.take_all()?;
+            self.node.handle(self.clock.now(), Input::Timeout);
+        }
+    }
+
+    /// Waits for the first thing to come in, and takes it.
+    async fn wait(&mut self, stopping: &mut bool) -> Result<(), RunError> {
+        let timeout = self.node.poll_timeout().map(|time| self.clock.instant(time));
+        let timer = async {
+            match timeout {
+                Some(instant) => tokio::time::sleep_until(instant).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(done) = self.queues.done.recv() => self.done(done)?,
+            Some(batch) = self.queues.messages.recv() => self.peers(batch),
+            Some(event) = self.queues.links.recv() => self.peers(event),
+            Some(call) = self.queues.calls.recv() => {
+                // Whatever else is ready on this thread joins the batch.
+                self.call(call);
+                tokio::task::yield_now().await;
+            }
+            () = timer => {}
+            _ = self.queues.stop.changed(), if !*stopping => {
+                *stopping = true;
+                self.node.handle(self.clock.now(), Input::Stop);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes everything that is there.
+    fn take_all(&mut self) -> Result<(), RunError> {
+        while let Ok(done) = self.queues.done.try_recv() {
+            self.done(done)?;
+        }
+        for _ in 0..BATCHES {
+            let Ok(batch) = self.queues.messages.try_recv() else { break };
+            self.peers(batch);
+        }
+        while let Ok(event) = self.queues.links.try_recv() {
+            self.peers(event);
+        }
+        for _ in 0..CALLS {
+            let Ok(call) = self.queues.calls.try_recv() else { break };
+            self.call(call);
+        }
+        Ok(())
+    }
+
+    fn peers(&mut self, batch: FromPeers) {
+        let now = self.clock.now();
+        batch.for_each_input(|input| self.node.handle(now, input));
+    }
+
+    fn call(&mut self, call: Call) {
+        let input = match call {
+            Call::Request(request, sender) => {
+                let id = RequestId(self.waiting.next);
+                self.waiting.next += 1;
+                self.waiting.replies.insert(id, sender);
+                Input::Request { id, request }
+            }
+            Call::OpenWatch(stream, sender) => {
+                self.waiting.streams.insert(stream, sender);
+                Input::WatchOpen(stream)
+            }
+            Call::Input(input) => {
+                if let Input::WatchClose(stream) = &input {
+                    self.waiting.streams.remove(stream);
+                }
+                input
+            }
+        };
+        self.node.handle(self.clock.now(), input);
+    }
+
+    fn done(&mut self, done: Done) -> Result<(), RunError> {
+        let input = match done {
+            Done::Input(input) => input,
+            Done::Persisted(id) => Input::Persisted(id),
+            Done::LogFailed(error) => return Err(RunError::Log(error.to_string())),
+        };
+        self.node.handle(self.clock.now(), input);
+        Ok(())
+    }
+
+    /// Carries out everything the node wants now.
+    fn carry_out(&mut self) -> Result<Next, RunError> {
+        loop {
+            while let Some(output) = self.node.poll_output() {
+                if let Next::Stopped = self.output(output)? {
+                    self.links.flush();
+                    return Ok(Next::Stopped);
+                }
+            }
+            // Messages leave before the log is synced: the followers' disks work meanwhile.
+            self.links.flush();
+            self.log.sync();
+            let mut any = false;
+            while let Ok(done) = self.queues.done.try_recv() {
+                any = true;
+                self.done(done)?;
+            }
+            if !any {
+                return Ok(Next::Go);
+            }
+        }
+    }
+
+    fn output(&mut self, output: Output) -> Result<Next, RunError> {
+        match output {
+            Output::Send { to, message } => self.links.push(to, &message),
+            Output::Persist { id, write } => self.log.persist(id, write),
+            Output::Fetch { peer, from, max_bytes } => self.log.fetch(peer, from, max_bytes),
+            Output::Trim(through) => self.log.trim(through),
+            Output::Reply { id, reply } => {
+                if let Some(sender) = self.waiting.replies.remove(&id) {
+                    // The client may have gone.
+                    let _ = sender.send(reply);
+                }
+            }
+            Output::Load(revisions) => self.state.load(revisions),
+            Output::Flush(flush) => self.state.flush(flush),
+            Output::Discard(dead) => self.state.discard(dead),
+            Output::Scan { token, from, to, limit } => self.state.scan(token, from, to, limit),
+            Output::Watch { stream, response } => {
+                if let Some(sender) = self.waiting.streams.get(&stream) {
+                    // The connection may have gone; its close is on the way.
+                    let _ = sender.send(response);
+                }
+            }
+            Output::WatchOverrun(stream) => {
+                tracing::warn!(stream = stream.0, "a watch stream asks and does not read: ended");
+                self.waiting.streams.remove(&stream);
+            }
+            Output::Event(event) => tracing::info!("{event:?}"),
+            Output::Halt(error) => return Err(RunError::State(error.to_string())),
+            Output::Stopped => return Ok(Next::Stopped),
+        }
+        Ok(Next::Go)
+    }
+}

@@ -1,0 +1,163 @@
+//! How the APIs talk to the node: bounded queues in, one-shot answers and watch queues out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use node::{Failure, Header, Input, Reply, Request};
+use protocol::{ClusterId, NodeId};
+use storage::state::Reader;
+use store::watch::{StreamId, WatchCreate, WatchId, WatchResponse};
+use tokio::sync::{mpsc, oneshot};
+
+/// What the driver takes from the APIs.
+#[derive(Debug)]
+pub(crate) enum Call {
+    /// A request, and where its answer goes.
+    Request(Request, oneshot::Sender<Reply>),
+    /// A new watch stream, and where its responses go.
+    OpenWatch(StreamId, mpsc::UnboundedSender<WatchResponse>),
+    /// Anything about an open watch stream.
+    Input(Input),
+}
+
+/// A node, as the APIs see it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct NodeHandle {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    calls: mpsc::Sender<Call>,
+    reader: Reader,
+    cluster: ClusterId,
+    member: NodeId,
+    streams: AtomicU64,
+}
+
+impl NodeHandle {
+    pub(crate) fn new(
+        calls: mpsc::Sender<Call>,
+        reader: Reader,
+        cluster: ClusterId,
+        member: NodeId,
+    ) -> Self {
+        let streams = AtomicU64::new(1);
+        Self { shared: Arc::new(Shared { calls, reader, cluster, member, streams }) }
+    }
+
+    /// Asks the node. When its queue is full this waits: the client feels it as latency. Dropping
+    /// the future gives the answer up, not the request.
+    pub async fn call(&self, request: Request) -> Reply {
+        let stopped = || Reply { header: Header::default(), body: Err(Failure::Stopped) };
+        let (sender, receiver) = oneshot::channel();
+        if self.shared.calls.send(Call::Request(request, sender)).await.is_err() {
+            return stopped();
+        }
+        receiver.await.unwrap_or_else(|_| stopped())
+    }
+
+    /// Opens a watch stream.
+    ///
+    /// # Errors
+    /// [`Failure::Stopped`] when the node has ended.
+    pub async fn watch(&self) -> Result<WatchStream, Failure> {
+        let id = StreamId(self.shared.streams.fetch_add(1, Ordering::Relaxed));
+        let (sender, responses) = mpsc::unbounded_channel();
+        self.send(Call::OpenWatch(id, sender)).await?;
+        Ok(WatchStream { id, handle: self.clone(), responses })
+    }
+
+    /// The immutable side of the state, for values that a view only names.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.shared.reader
+    }
+
+    /// The cluster's id.
+    #[must_use]
+    pub fn cluster(&self) -> ClusterId {
+        self.shared.cluster
+    }
+
+    /// This member's id.
+    #[must_use]
+    pub fn member(&self) -> NodeId {
+        self.shared.member
+    }
+
+    async fn send(&self, call: Call) -> Result<(), Failure> {
+        self.shared.calls.send(call).await.map_err(|_| Failure::Stopped)
+    }
+}
+
+/// One client's watch stream. The queue of responses is bounded by the hub's accounting: what was
+/// received must be reported with [`WatchStream::sent`], or the node stops sending. Dropping it
+/// closes the stream.
+#[derive(Debug)]
+pub struct WatchStream {
+    id: StreamId,
+    handle: NodeHandle,
+    responses: mpsc::UnboundedReceiver<WatchResponse>,
+}
+
+impl WatchStream {
+    /// Asks for a watch.
+    ///
+    /// # Errors
+    /// [`Failure::Stopped`] when the node has ended; the same for the calls below.
+    pub async fn create(&self, create: WatchCreate) -> Result<(), Failure> {
+        self.input(Input::WatchCreate { stream: self.id, create }).await
+    }
+
+    /// Ends a watch.
+    ///
+    /// # Errors
+    /// [`Failure::Stopped`].
+    pub async fn cancel(&self, id: WatchId) -> Result<(), Failure> {
+        self.input(Input::WatchCancel { stream: self.id, id }).await
+    }
+
+    /// Asks how far the stream has come.
+    ///
+    /// # Errors
+    /// [`Failure::Stopped`].
+    pub async fn progress(&self) -> Result<(), Failure> {
+        self.input(Input::WatchProgress(self.id)).await
+    }
+
+    /// Reports that responses worth this many accounted bytes have been written.
+    ///
+    /// # Errors
+    /// [`Failure::Stopped`].
+    pub async fn sent(&self, bytes: usize) -> Result<(), Failure> {
+        self.input(Input::WatchSent { stream: self.id, bytes }).await
+    }
+
+    /// The next response; `None` when the node has ended.
+    pub async fn next(&mut self) -> Option<WatchResponse> {
+        self.responses.recv().await
+    }
+
+    /// A response that is already there.
+    pub fn try_next(&mut self) -> Option<WatchResponse> {
+        self.responses.try_recv().ok()
+    }
+
+    async fn input(&self, input: Input) -> Result<(), Failure> {
+        self.handle.send(Call::Input(input)).await
+    }
+}
+
+impl Drop for WatchStream {
+    fn drop(&mut self) {
+        let calls = self.handle.shared.calls.clone();
+        let close = Call::Input(Input::WatchClose(self.id));
+        // A full queue must not leak the stream: the close then waits its turn in a task.
+        if let Err(mpsc::error::TrySendError::Full(close)) = calls.try_send(close)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move { calls.send(close).await });
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What carries out a node's outputs: threads, disks, links and clocks.
+//!
+//! ```text
+//! APIs ──Call──▶ driver ──Persist──▶ log worker      (inline, or a thread)
+//!      ◀─Reply──  feeds  ──Flush───▶ state worker    (a thread)
+//! peers ─Messages▶ the   ──Load────▶ state reader    (a thread)
+//!       ◀──Send─── node
+//! ```
+//!
+//! On few cores the APIs, the driver and the log share one thread; on many each has its own. All
+//! queues towards the driver that others can fill are bounded.
+
+mod clock;
+mod driver;
+mod handle;
+mod identity;
+mod open;
+mod peers;
+mod server;
+mod workers;
+
+pub use driver::RunError;
+pub use handle::{NodeHandle, WatchStream};
+pub use open::StartError;
+pub use server::{ServerError, run};

@@ -1,0 +1,193 @@
+//! The receiving side: whoever dials shows who it is, then its frames are read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use node::codec::{DecodeError, FRAME_HEADER, FrameHeader, decode_message, unframe};
+use protocol::NodeId;
+use protocol::raft::Message;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::FromPeers;
+use super::handshake::{Identity, Verdict, answer, hear, judge};
+use crate::api::metrics::PeerMetrics;
+
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Handshakes that may be under way at once; further connections are closed.
+const MAX_STRANGERS: usize = 64;
+const READ_CHUNK: usize = 64 << 10;
+
+/// What the receiving side knows of the others.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    me: Identity,
+    members: BTreeSet<NodeId>,
+    messages: mpsc::Sender<FromPeers>,
+    /// A link is silent when nothing came for this long: its place may then be taken.
+    silence: Duration,
+    metrics: PeerMetrics,
+    claims: Mutex<BTreeMap<NodeId, Claim>>,
+}
+
+/// Which process is heard as a member.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    incarnation: u64,
+    heard: Instant,
+    links: usize,
+}
+
+impl Acceptor {
+    pub(crate) fn new(
+        me: Identity,
+        members: BTreeSet<NodeId>,
+        messages: mpsc::Sender<FromPeers>,
+        silence: Duration,
+        metrics: PeerMetrics,
+    ) -> Arc<Self> {
+        Arc::new(Self { me, members, messages, silence, metrics, claims: Mutex::default() })
+    }
+
+    fn claim(&self, who: Identity) -> bool {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let fresh = Claim { incarnation: who.incarnation, heard: now, links: 0 };
+        let claim = claims.entry(who.id).or_insert(fresh);
+        if claim.incarnation != who.incarnation {
+            if claim.links > 0 && now.duration_since(claim.heard) < self.silence {
+                return false;
+            }
+            *claim = fresh;
+        }
+        claim.links += 1;
+        claim.heard = now;
+        true
+    }
+
+    fn heard(&self, who: Identity) {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(claim) = claims.get_mut(&who.id)
+            && claim.incarnation == who.incarnation
+        {
+            claim.heard = Instant::now();
+        }
+    }
+
+    fn release(&self, who: Identity) {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(claim) = claims.get_mut(&who.id)
+            && claim.incarnation == who.incarnation
+        {
+            claim.links = claim.links.saturating_sub(1);
+        }
+    }
+}
+
+/// Accepts links until the task is dropped.
+pub(crate) async fn listen(listener: TcpListener, acceptor: Arc<Acceptor>) {
+    let strangers = Arc::new(tokio::sync::Semaphore::new(MAX_STRANGERS));
+    let mut links = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, address)) => {
+                    let Ok(permit) = Arc::clone(&strangers).try_acquire_owned() else { continue };
+                    let acceptor = Arc::clone(&acceptor);
+                    links.spawn(async move {
+                        if let Err(error) = serve(stream, &acceptor, permit).await {
+                            tracing::debug!(%address, %error, "peer connection ended");
+                        }
+                    });
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely: leave the others room to end.
+                    tracing::warn!(%error, "cannot accept a peer connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            Some(_) = links.join_next() => {}
+        }
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    acceptor: &Acceptor,
+    permit: tokio::sync::OwnedSemaphorePermit,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let hello = timeout(HANDSHAKE_TIMEOUT, hear(&mut stream)).await??;
+    drop(permit);
+    let mut verdict = judge(&hello, acceptor.me, acceptor.members.contains(&hello.from.id));
+    if verdict == Verdict::Welcome && !acceptor.claim(hello.from) {
+        verdict = Verdict::Duplicate;
+    }
+    answer(&mut stream, acceptor.me, verdict).await?;
+    if verdict != Verdict::Welcome {
+        tracing::warn!(from = %hello.from.id, ?verdict, "a peer connection was refused");
+        return Ok(());
+    }
+    let result = receive(stream, acceptor, hello.from).await;
+    acceptor.release(hello.from);
+    result
+}
+
+async fn receive(mut stream: TcpStream, acceptor: &Acceptor, from: Identity) -> io::Result<()> {
+    let mut buffer = BytesMut::with_capacity(READ_CHUNK);
+    let received = acceptor.metrics.of(from.id).received;
+    loop {
+        let wanted = missing(&buffer).map_err(invalid)?;
+        buffer.reserve(wanted.max(READ_CHUNK));
+        let read = stream.read_buf(&mut buffer).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        received.inc_by(read as u64);
+        let messages = take_messages(&mut buffer).map_err(invalid)?;
+        if messages.is_empty() {
+            continue;
+        }
+        acceptor.heard(from);
+        // A full queue stops the reading, and so the sender: TCP's own back-pressure.
+        if acceptor.messages.send(FromPeers::Messages(from.id, messages)).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+fn invalid(error: DecodeError) -> io::Error {
+    tracing::error!(%error, "a peer sent bytes that are no message; its link is closed");
+    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+}
+
+/// How many bytes the frame at the front still lacks; 0 when its header is not there yet.
+fn missing(buffer: &BytesMut) -> Result<usize, DecodeError> {
+    match buffer.first_chunk::<FRAME_HEADER>() {
+        None => Ok(0),
+        Some(header) => {
+            let length = FrameHeader::decode(*header)?.length;
+            Ok((FRAME_HEADER + length).saturating_sub(buffer.len()))
+        }
+    }
+}
+
+/// Takes all whole frames off the front.
+fn take_messages(buffer: &mut BytesMut) -> Result<Vec<Message>, DecodeError> {
+    let mut messages = Vec::new();
+    while let Some(header) = buffer.first_chunk::<FRAME_HEADER>() {
+        let header = FrameHeader::decode(*header)?;
+        if buffer.len() < FRAME_HEADER + header.length {
+            break;
+        }
+        let mut frame: Bytes = buffer.split_to(FRAME_HEADER + header.length).freeze();
+        let body = frame.split_off(FRAME_HEADER);
+        messages.push(decode_message(unframe(header, body)?)?);
+    }
+    Ok(messages)
+}

@@ -1,0 +1,236 @@
+//! A server from start to end: which work runs on which thread.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::thread::JoinHandle;
+
+use protocol::NodeId;
+use storage::datadir::DataDir;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, watch};
+
+use super::clock::Clock;
+use super::driver::{Driver, Queues, RunError, Waiting};
+use super::handle::{Call, NodeHandle};
+use super::identity::member_id;
+use super::open::{Opened, StartError, open};
+use super::peers::{Acceptor, Identity, Links, Peer, listen};
+use super::workers::{LogWorker, StateWorkers};
+use crate::api::etcd::{self, ApiOptions};
+use crate::api::metrics::Metrics;
+use crate::config::{Config, Threads};
+
+/// Calls that may wait for the node. More make the APIs wait.
+const CALLS: usize = 16_384;
+/// Batches of messages that may wait for the node. More stop the reading of links.
+const BATCHES: usize = 1_024;
+/// Up to this many cores, one thread does everything that needs no disk.
+const FEW_CORES: usize = 4;
+
+/// Why a server ended other than by being told to.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// It did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It had to end.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Runs a server on this thread until `stop` turns true: then leadership is handed over, calls
+/// under way are answered, and everything is made durable.
+///
+/// # Errors
+/// [`ServerError`], each with what to do about it.
+pub fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), ServerError> {
+    let client = bind(config.listen_client, "clients", "--listen-client")?;
+    let alone = config.initial_cluster.len() == 1;
+    let peer = match alone {
+        true => None,
+        false => Some(bind(config.listen_peer, "peers", "--listen-peer")?),
+    };
+    let address = client.local_addr().map_err(StartError::Thread)?;
+    let url = config.advertise_client.clone().unwrap_or_else(|| format!("http://{address}"));
+    let opened = open(&config, url)?;
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
+    let setup = Setup { config, client, peer, opened, stopping: stop };
+    Ok(setup.run(&runtime)?)
+}
+
+fn bind(
+    address: SocketAddr,
+    what: &'static str,
+    flag: &'static str,
+) -> Result<StdListener, StartError> {
+    let bound = StdListener::bind(address)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    bound.map_err(|source| StartError::Listen { what, flag, address, source })
+}
+
+/// Everything that the node's thread starts from.
+struct Setup {
+    config: Config,
+    client: StdListener,
+    peer: Option<StdListener>,
+    opened: Opened,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Setup {
+    fn run(self, runtime: &Runtime) -> Result<(), RunError> {
+        let failed = |error: io::Error| RunError::Thread(error.to_string());
+        runtime.block_on(async {
+            let connections = self.connections();
+            let Self { config, client, peer, opened, stopping } = self;
+            let (calls, call_queue) = mpsc::channel(CALLS);
+            let reader = opened.state.reader();
+            let handle = NodeHandle::new(calls, reader, opened.cluster, opened.id);
+            let metrics = Metrics::new();
+            let inputs = (call_queue, stopping.clone());
+            let split = connections.is_some();
+            let (driver, directory) =
+                driver(&config, peer, opened, inputs, split, &metrics).map_err(failed)?;
+            let options = ApiOptions::new(&config, metrics);
+            let serving = Serving { handle, options, stopping };
+            let apis = match connections {
+                None => serving.here(client).map_err(failed)?,
+                Some(count) => serving.on_threads(&client, count).map_err(failed)?,
+            };
+            let result = driver.run().await;
+            if let Err(error) = &result {
+                tracing::error!("{error}");
+            }
+            apis.finished().await;
+            drop(directory);
+            result
+        })
+    }
+
+    /// How many threads serve clients; `None`: the node's own.
+    fn connections(&self) -> Option<usize> {
+        match self.config.threads {
+            Threads::Shared => None,
+            Threads::Split { connections } => Some(connections.max(1)),
+            Threads::Auto => {
+                let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                (cores > FEW_CORES).then(|| (cores / 2).clamp(1, 8))
+            }
+        }
+    }
+}
+
+/// Puts the driver and its workers together; on the node's runtime.
+fn driver(
+    config: &Config,
+    peer: Option<StdListener>,
+    opened: Opened,
+    (calls, stop): (mpsc::Receiver<Call>, watch::Receiver<bool>),
+    split: bool,
+    metrics: &Metrics,
+) -> io::Result<(Driver, Option<DataDir>)> {
+    let Opened { node, log, state, cluster, id, incarnation, directory } = opened;
+    let (done, done_queue) = mpsc::unbounded_channel();
+    let (messages, message_queue) = mpsc::channel(BATCHES);
+    let (events, link_queue) = mpsc::unbounded_channel();
+    let me = Identity { cluster, id, incarnation };
+    if let Some(peer) = peer {
+        let silence = config.election_timeout * 3;
+        let members = peers(config, id).iter().map(|peer| peer.id).collect();
+        let acceptor = Acceptor::new(me, members, messages, silence, metrics.peers().clone());
+        tokio::spawn(listen(TcpListener::from_std(peer)?, acceptor));
+    }
+    let links = Links::start(me, peers(config, id), events, metrics.peers());
+    let reader = state.reader();
+    let disk = metrics.disk();
+    let state = StateWorkers::start(state, reader, done.clone(), disk.backend_commit.clone())?;
+    let syncs = disk.log_sync.clone();
+    let log = match split {
+        true => LogWorker::thread(log, done, syncs)?,
+        false => LogWorker::inline(log, done, syncs),
+    };
+    let queues =
+        Queues { calls, messages: message_queue, links: link_queue, done: done_queue, stop };
+    let clock = Clock::start();
+    let driver = Driver { node, clock, links, log, state, queues, waiting: Waiting::default() };
+    Ok((driver, directory))
+}
+
+fn peers(config: &Config, me: NodeId) -> Vec<Peer> {
+    let token = &config.cluster_token;
+    let all = config.initial_cluster.iter().map(|member| Peer {
+        id: member_id(member, token),
+        name: member.name.clone(),
+        address: member.peer.clone(),
+    });
+    all.filter(|peer| peer.id != me).collect()
+}
+
+/// What serves clients.
+struct Serving {
+    handle: NodeHandle,
+    options: ApiOptions,
+    stopping: watch::Receiver<bool>,
+}
+
+/// The APIs, wherever they run.
+enum Apis {
+    Here(tokio::task::JoinHandle<()>),
+    Threads(Vec<JoinHandle<()>>),
+}
+
+impl Serving {
+    async fn serve(self, listener: TcpListener) {
+        let Self { handle, options, mut stopping } = self;
+        let stopped = async move {
+            // The sender lives as long as the server.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        };
+        etcd::serve(listener, handle, options, stopped).await;
+    }
+
+    /// Serves on the node's own runtime.
+    fn here(self, listener: StdListener) -> io::Result<Apis> {
+        let listener = TcpListener::from_std(listener)?;
+        Ok(Apis::Here(tokio::spawn(self.serve(listener))))
+    }
+
+    /// Serves on threads of their own, which share the port.
+    fn on_threads(self, listener: &StdListener, count: usize) -> io::Result<Apis> {
+        let threads = (0..count).map(|at| {
+            let listener = listener.try_clone()?;
+            let serving = Self {
+                handle: self.handle.clone(),
+                options: self.options.clone(),
+                stopping: self.stopping.clone(),
+            };
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let thread = std::thread::Builder::new().name(format!("clients-{at}"));
+            thread.spawn(move || {
+                runtime.block_on(async {
+                    match TcpListener::from_std(listener) {
+                        Ok(listener) => serving.serve(listener).await,
+                        Err(error) => tracing::error!(%error, "cannot serve clients"),
+                    }
+                });
+            })
+        });
+        Ok(Apis::Threads(threads.collect::<io::Result<_>>()?))
+    }
+}
+
+impl Apis {
+    async fn finished(self) {
+        match self {
+            Self::Here(task) => {
+                let _ = task.await;
+            }
+            Self::Threads(threads) => {
+                let join = || threads.into_iter().for_each(|thread| drop(thread.join()));
+                let _ = tokio::task::spawn_blocking(join).await;
+            }
+        }
+    }
+}
