@@ -74,9 +74,18 @@ impl Cluster {
     pub(crate) fn run(&mut self, at: usize) {
         let log = self.dir.path().join(format!("{}.log", self.members[at].name));
         let log = File::options().create(true).append(true).open(log).unwrap();
+        let mut command = self.command(at);
         let member = &mut self.members[at];
         assert!(member.child.is_none(), "{} runs already", member.name);
-        let child = conclave()
+        let child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        member.child = Some(child);
+    }
+
+    /// The command that a member's process is started with.
+    pub(crate) fn command(&self, at: usize) -> Command {
+        let member = &self.members[at];
+        let mut command = conclave();
+        command
             .arg("agent")
             .arg("--server")
             .args(["--name", &member.name])
@@ -86,12 +95,36 @@ impl Cluster {
             .args(["--listen-peer", &format!("127.0.0.1:{}", member.peer_port)])
             .args(["--initial-cluster", &self.initial])
             .args(&self.extra)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        member.child = Some(child);
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// The id of a member's process, which must run.
+    pub(crate) fn process(&self, at: usize) -> u32 {
+        self.members[at].child.as_ref().expect("the member runs").id()
+    }
+
+    /// The memory that a member's process has in use, in bytes.
+    pub(crate) fn resident(&self, at: usize) -> u64 {
+        let path = format!("/proc/{}/status", self.process(at));
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kibibytes * 1024
+    }
+
+    /// Checks that no member's process has ended or has had a panic.
+    pub(crate) fn assert_unharmed(&mut self) {
+        for member in &mut self.members {
+            if let Some(child) = &mut member.child {
+                let ended = child.try_wait().unwrap();
+                assert!(ended.is_none(), "{} has ended: {ended:?}", member.name);
+            }
+        }
+        for member in &self.members {
+            let log = self.log(&member.name);
+            assert!(!log.contains("panicked"), "{} panicked:\n{log}", member.name);
+        }
     }
 
     /// Kills a member's process with SIGKILL and waits for its end.

@@ -1,0 +1,32 @@
+//! `conclave bench`: throughput, latency, and the proof that nothing acknowledged was lost.
+
+mod gaps;
+mod history;
+mod ledger;
+mod load;
+mod put;
+mod range;
+mod report;
+mod verify;
+mod worker;
+
+use clap::Subcommand;
+
+use crate::failure::Result;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    Put(put::Put),
+    Range(range::Range),
+    Verify(verify::Verify),
+}
+
+impl Bench {
+    pub(crate) fn run(self) -> Result {
+        match self {
+            Bench::Put(put) => put.run(),
+            Bench::Range(range) => range.run(),
+            Bench::Verify(verify) => verify.run(),
+        }
+    }
+}

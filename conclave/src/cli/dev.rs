@@ -1,0 +1,90 @@
+//! `conclave dev`.
+
+use clap::Args;
+
+use super::output;
+use crate::config::{self, Settings};
+use crate::failure::{Failure, Result};
+use crate::logging::{self, LogLevel};
+use crate::serve::{self, Leash};
+
+/// One server on this machine, in memory unless --data-dir is given: for trying things out.
+///
+/// Prints where it listens and three commands to try. Ctrl-C ends it.
+///
+/// Examples:
+///
+///   conclave dev
+///   conclave dev --data-dir ./state --listen-client 127.0.0.1:4001
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Dev {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Dev {
+    pub(crate) fn run(self) -> Result {
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let mut settings = config::collect(self.settings, environment, None)?;
+        settings.name.get_or_insert_with(|| "dev".to_owned());
+        logging::start(settings.log.unwrap_or(LogLevel::Warn));
+        let config = config::build(settings)?;
+        if config.initial_cluster.len() > 1 {
+            let text = "dev is one server; `conclave local` starts several, `agent` joins others";
+            return Err(Failure::usage(text));
+        }
+        let welcome = welcome(&config);
+        serve::run(config, Leash::None, || output::bytes(welcome.as_bytes()))
+    }
+}
+
+/// What a stranger needs to know: where it listens, what it forgets, what to try.
+fn welcome(config: &server::Config) -> String {
+    let client = config.listen_client;
+    let state = match &config.data_dir {
+        Some(path) => format!("kept in {}", path.display()),
+        None => "in memory, gone when this ends (--data-dir D keeps it)".to_owned(),
+    };
+    // The commands find the default address by themselves.
+    let flag = if client == server::Config::single("").listen_client {
+        String::new()
+    } else {
+        format!(" --endpoints {client}")
+    };
+    format!(
+        "conclave {version} is ready\n\n  \
+         etcd v3 API   http://{client}\n  \
+         health        http://{client}/health\n  \
+         metrics       http://{client}/metrics\n  \
+         state         {state}\n\n\
+         Try, in another terminal:\n\n  \
+         conclave kv put greeting hello{flag}\n  \
+         conclave kv watch greeting --rev 1{flag}\n  \
+         etcdctl --endpoints {client} get greeting\n\n\
+         Ctrl-C ends it.\n",
+        version = env!("CARGO_PKG_VERSION"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_welcome_names_the_address_and_three_commands() {
+        let mut config = server::Config::single("dev");
+        let text = welcome(&config);
+        assert!(text.contains("http://127.0.0.1:2379/health"));
+        assert!(text.contains("conclave kv put greeting hello\n"));
+        let commands = text
+            .lines()
+            .filter(|line| line.starts_with("  conclave kv") || line.starts_with("  etcdctl"));
+        assert_eq!(commands.count(), 3);
+        config.listen_client = "127.0.0.1:4001".parse().unwrap();
+        let text = welcome(&config);
+        assert!(text.contains("conclave kv put greeting hello --endpoints 127.0.0.1:4001\n"));
+    }
+}

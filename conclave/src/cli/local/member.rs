@@ -1,0 +1,130 @@
+//! One process of a local cluster.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::{Child, ChildStdin, Command};
+
+use crate::failure::{Failure, Result};
+
+/// The most of a log's end that is searched for a member's last words, in bytes.
+const LAST_WORDS_MAX: usize = 2_000;
+
+/// What a member is started with.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) binary: PathBuf,
+    pub(super) name: String,
+    pub(super) client: SocketAddr,
+    pub(super) peer: SocketAddr,
+    pub(super) data_dir: PathBuf,
+    pub(super) log: PathBuf,
+    pub(super) flags: Vec<String>,
+}
+
+/// A member's process.
+pub(super) struct Running {
+    pub(super) child: Child,
+    /// Its standard input: it ends when this is closed, also by our own death.
+    pub(super) leash: ChildStdin,
+    pub(super) pid: u32,
+}
+
+impl Member {
+    /// The command line, without the binary.
+    pub(super) fn arguments(&self, members: &[Member]) -> Vec<OsString> {
+        let cluster: Vec<_> =
+            members.iter().map(|member| format!("{}={}", member.name, member.peer)).collect();
+        let mut arguments: Vec<OsString> = vec!["agent".into(), "--server".into()];
+        let pairs: [(&str, OsString); 5] = [
+            ("--name", self.name.clone().into()),
+            ("--data-dir", self.data_dir.clone().into()),
+            ("--listen-client", self.client.to_string().into()),
+            ("--listen-peer", self.peer.to_string().into()),
+            ("--initial-cluster", cluster.join(",").into()),
+        ];
+        for (flag, value) in pairs {
+            arguments.push(flag.into());
+            arguments.push(value);
+        }
+        arguments.extend(self.flags.iter().map(OsString::from));
+        arguments
+    }
+
+    /// The shell line that starts this member by hand; it then lives without a leash.
+    pub(super) fn restart(&self, members: &[Member]) -> String {
+        let binary = quote(&self.binary.to_string_lossy());
+        let arguments = self.arguments(members);
+        let arguments = arguments.iter().map(|argument| quote(&argument.to_string_lossy()));
+        std::iter::once(binary).chain(arguments).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Starts the process, in a group of its own: a Ctrl-C at the terminal reaches us alone.
+    pub(super) fn start(&self, members: &[Member]) -> Result<Running> {
+        let fail =
+            |what: &str, error| Failure::new(format!("cannot {what} for {}: {error}", self.name));
+        let log = open_log(&self.log).map_err(|error| fail("open the log", error))?;
+        let errors = log.try_clone().map_err(|error| fail("open the log", error))?;
+        let mut command = Command::new(&self.binary);
+        command.args(self.arguments(members)).arg("--exit-with-stdin");
+        command.stdin(Stdio::piped()).stdout(log).stderr(errors);
+        command.process_group(0).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| fail("start the process", error))?;
+        let leash = child.stdin.take().expect("standard input is piped");
+        let pid = child.id().expect("it has not been waited for");
+        Ok(Running { child, leash, pid })
+    }
+
+    /// Why a member did not live: the last error in its log, or else the log's last line.
+    pub(super) fn last_words(&self) -> String {
+        let log = std::fs::read(&self.log).unwrap_or_default();
+        let tail = &log[log.len().saturating_sub(LAST_WORDS_MAX)..];
+        last_words(&String::from_utf8_lossy(tail)).to_owned()
+    }
+}
+
+fn last_words(log: &str) -> &str {
+    // What a command says when it fails, and what its parser says.
+    let says_why = |line: &&str| line.starts_with("conclave: ") || line.starts_with("error: ");
+    let mut lines = log.trim_end().lines().rev();
+    let last = lines.clone().find(says_why).or_else(|| lines.next());
+    last.filter(|line| !line.is_empty()).unwrap_or("its log is empty")
+}
+
+fn open_log(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// A word that a shell reads as it is.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_are_the_reason_and_not_the_advice_after_it() {
+        let log = "INFO ready\nerror: unexpected argument '--nope'\n\nFor more, try --help\n";
+        assert_eq!(last_words(log), "error: unexpected argument '--nope'");
+        assert_eq!(last_words("INFO ready\nthread panicked\n"), "thread panicked");
+        assert_eq!(last_words(""), "its log is empty");
+    }
+
+    #[test]
+    fn only_words_that_need_it_are_quoted() {
+        assert_eq!(quote("--a=b/c.d:1,2"), "--a=b/c.d:1,2");
+        assert_eq!(quote(""), "''");
+        assert_eq!(quote("a b"), "'a b'");
+        assert_eq!(quote("it's"), "'it'\\''s'");
+        assert_eq!(quote("$HOME"), "'$HOME'");
+    }
+}

@@ -1,0 +1,209 @@
+//! The three places that settings stand in, read by one parser.
+
+use std::path::Path;
+
+use clap::{CommandFactory, Parser};
+
+use super::settings::Settings;
+use crate::failure::{Failure, Result};
+
+/// What the names of variables of the environment begin with.
+const PREFIX: &str = "CONCLAVE_";
+/// Variables of other commands, which a server does not mind.
+const OTHERS: [&str; 2] = ["CONCLAVE_CONFIG", "CONCLAVE_ENDPOINTS"];
+
+/// Settings as arguments, whatever they were written in.
+#[derive(Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+struct Layer {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Joins the flags with the environment and the file.
+///
+/// # Errors
+/// Names the place and the setting: an unknown name, or a value that does not fit.
+pub(crate) fn collect(
+    flags: Settings,
+    environment: impl Iterator<Item = (String, String)>,
+    file: Option<&Path>,
+) -> Result<Settings> {
+    let environment = from_environment(environment)?;
+    let file = match file {
+        Some(path) => from_file(path)?,
+        None => Settings::default(),
+    };
+    Ok(flags.over(environment.over(file)))
+}
+
+fn from_environment(variables: impl Iterator<Item = (String, String)>) -> Result<Settings> {
+    let ours = |(name, value): (String, String)| {
+        let is_ours = name.starts_with(PREFIX) && !OTHERS.contains(&name.as_str());
+        is_ours.then(|| (name[PREFIX.len()..].to_lowercase().replace('_', "-"), name, value))
+    };
+    let pairs: Vec<_> = variables.filter_map(ours).collect();
+    parse("the environment", &pairs)
+}
+
+fn from_file(path: &Path) -> Result<Settings> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        Failure::usage(format!("{shown} is not TOML: {}", error.to_string().trim_end()))
+    })?;
+    let mut pairs = Vec::with_capacity(table.len());
+    for (key, value) in table {
+        let Some(value) = plain(&value) else {
+            return Err(Failure::usage(format!("{shown}: {key} takes a single value or a list")));
+        };
+        pairs.push((key.clone(), key, value));
+    }
+    parse(&shown, &pairs)
+}
+
+/// A TOML value as it would stand after a flag; `None` for what no flag can take.
+fn plain(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Float(number) => Some(number.to_string()),
+        toml::Value::Boolean(yes) => Some(yes.to_string()),
+        toml::Value::Array(values) => {
+            values.iter().map(plain).collect::<Option<Vec<_>>>().map(|list| list.join(","))
+        }
+        toml::Value::Datetime(_) | toml::Value::Table(_) => None,
+    }
+}
+
+/// Reads (setting, as it was written, value) triples that stand in `place`.
+fn parse(place: &str, pairs: &[(String, String, String)]) -> Result<Settings> {
+    let command = Layer::command();
+    let names: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
+    for (name, written, _) in pairs {
+        if !names.contains(&name.as_str()) {
+            let text = format!("{place}: unknown setting {written}; known: {}", names.join(", "));
+            return Err(Failure::usage(text));
+        }
+    }
+    let arguments = pairs.iter().map(|(name, _, value)| format!("--{name}={value}"));
+    match Layer::try_parse_from(arguments) {
+        Ok(layer) => Ok(layer.settings),
+        Err(error) => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            let first = first.strip_prefix("error: ").unwrap_or(first);
+            Err(Failure::usage(format!("{place}: {first}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logging::LogLevel;
+    use std::time::Duration;
+
+    fn flags(arguments: &[&str]) -> Settings {
+        Layer::try_parse_from(arguments).unwrap().settings
+    }
+
+    fn environment(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> + use<> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        pairs.iter().map(owned).collect::<Vec<_>>().into_iter()
+    }
+
+    fn with_file(text: &str, test: impl FnOnce(&Path)) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("conclave.toml");
+        std::fs::write(&path, text).unwrap();
+        test(&path);
+    }
+
+    #[test]
+    fn a_flag_counts_before_the_environment_and_that_before_the_file() {
+        let file = "name = \"file\"\ncluster-token = \"file\"\nmax-txn-ops = 7\n";
+        let variables = [("CONCLAVE_NAME", "env"), ("CONCLAVE_CLUSTER_TOKEN", "env")];
+        with_file(file, |path| {
+            let flags = flags(&["--name", "flag"]);
+            let settings = collect(flags, environment(&variables), Some(path)).unwrap();
+            assert_eq!(settings.name.as_deref(), Some("flag"));
+            assert_eq!(settings.cluster_token.as_deref(), Some("env"));
+            assert_eq!(settings.max_txn_ops, Some(7));
+            assert_eq!(settings.data_dir, None);
+        });
+    }
+
+    #[test]
+    fn every_setting_can_stand_in_the_file_and_in_the_environment() {
+        let command = Layer::command();
+        for argument in command.get_arguments() {
+            let name = argument.get_long().unwrap();
+            let value = match name {
+                "server" | "pre-vote" | "check-quorum" | "stickiness" => "true",
+                "listen-client" | "listen-peer" => "127.0.0.1:1",
+                "initial-cluster" => "a=h:1,b=h:2",
+                "profile" => "lan-fast",
+                "reads" => "quorum",
+                "threads" => "shared",
+                "log" => "warn",
+                _ => "5",
+            };
+            let variable = format!("CONCLAVE_{}", name.to_uppercase().replace('-', "_"));
+            let ours = environment(&[(&variable, value)]);
+            let env = collect(Settings::default(), ours, None).unwrap();
+            with_file(&format!("{name} = \"{value}\""), |path| {
+                let none = environment(&[]);
+                let file = collect(Settings::default(), none, Some(path)).unwrap();
+                assert_eq!(format!("{env:?}"), format!("{file:?}"), "{name}");
+                assert_ne!(format!("{file:?}"), format!("{:?}", Settings::default()), "{name}");
+                // A higher layer hides it, and an empty one lets it through.
+                let through = Settings::default().over(file.clone());
+                assert_eq!(format!("{through:?}"), format!("{file:?}"), "{name}");
+            });
+        }
+    }
+
+    #[test]
+    fn toml_values_keep_their_types() {
+        let text = "server = true\nheartbeat-interval = 50\nlog = \"warn\"\n\
+                    initial-cluster = [\"a=h:1\", \"b=h:2\"]\n";
+        with_file(text, |path| {
+            let settings = collect(Settings::default(), environment(&[]), Some(path)).unwrap();
+            assert_eq!(settings.server, Some(true));
+            assert_eq!(settings.heartbeat_interval, Some(Duration::from_millis(50)));
+            assert_eq!(settings.log, Some(LogLevel::Warn));
+            assert_eq!(settings.initial_cluster.unwrap().len(), 2);
+        });
+    }
+
+    #[test]
+    fn unknown_names_are_errors_everywhere() {
+        with_file("nmae = \"n1\"", |path| {
+            let failure = collect(Settings::default(), environment(&[]), Some(path)).unwrap_err();
+            assert!(failure.text().contains("unknown setting nmae; known: name, data-dir"));
+        });
+        let ours = environment(&[("CONCLAVE_NMAE", "n1")]);
+        let failure = collect(Settings::default(), ours, None).unwrap_err();
+        assert!(failure.text().starts_with("the environment: unknown setting CONCLAVE_NMAE"));
+        assert!(Layer::try_parse_from(["--nmae", "n1"]).is_err());
+        let others = environment(&[("CONCLAVE_ENDPOINTS", "h:1"), ("HOME", "/")]);
+        collect(Settings::default(), others, None).unwrap();
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_place() {
+        let ours = environment(&[("CONCLAVE_HEARTBEAT_INTERVAL", "soon")]);
+        let failure = collect(Settings::default(), ours, None).unwrap_err();
+        assert!(failure.text().contains("the environment: invalid value 'soon'"));
+        with_file("name = { first = 1 }", |path| {
+            let failure = collect(Settings::default(), environment(&[]), Some(path)).unwrap_err();
+            assert!(failure.text().contains("name takes a single value"));
+        });
+        with_file("name =", |path| {
+            let failure = collect(Settings::default(), environment(&[]), Some(path)).unwrap_err();
+            assert!(failure.text().contains("is not TOML"));
+        });
+    }
+}

@@ -1,0 +1,124 @@
+//! The values of settings, as people write them.
+
+use std::time::Duration;
+
+use server::{InitialMember, Reads, Threads};
+
+/// Reads `250ms`, `2s`, `5m`, `1h`, or a bare number of milliseconds.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a time such as 250ms, 2s or 5m");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit_ms: u64 = match &text[digits.len()..] {
+        "" | "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(wrong)
+}
+
+/// Reads `1572864`, `64KiB`, `16MiB` or `1GiB`.
+pub(super) fn bytes(text: &str) -> Result<usize, String> {
+    let wrong = || format!("{text:?} is not a size such as 65536, 64KiB or 16MiB");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: usize = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    let number: usize = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(unit).ok_or_else(wrong)
+}
+
+/// Reads `name=host:port`; a scheme before the host is allowed, as etcd has it.
+pub(super) fn initial_member(text: &str) -> Result<InitialMember, String> {
+    let wrong = || format!("{text:?} is not a member such as n1=127.0.0.1:2380");
+    let (name, peer) = text.split_once('=').ok_or_else(wrong)?;
+    let peer = peer.strip_prefix("http://").unwrap_or(peer).trim_end_matches('/');
+    let (host, port) = peer.rsplit_once(':').ok_or_else(wrong)?;
+    if name.is_empty() || host.is_empty() || port.parse::<u16>().is_err() {
+        return Err(wrong());
+    }
+    Ok(InitialMember { name: name.to_owned(), peer: peer.to_owned() })
+}
+
+/// Reads `quorum` or `lease:PER_MILLE`.
+pub(super) fn reads(text: &str) -> Result<Reads, String> {
+    let wrong = || format!("{text:?} is neither quorum nor lease:DRIFT, in parts per thousand");
+    match text.split_once(':') {
+        None if text == "quorum" => Ok(Reads::Quorum),
+        Some(("lease", drift)) => match drift.parse() {
+            Ok(drift_per_mille) if drift_per_mille < 1_000 => Ok(Reads::Lease { drift_per_mille }),
+            Ok(_) | Err(_) => Err(wrong()),
+        },
+        None | Some(_) => Err(wrong()),
+    }
+}
+
+/// Reads `auto`, `shared` or `split:CONNECTIONS`.
+pub(super) fn threads(text: &str) -> Result<Threads, String> {
+    let wrong = || format!("{text:?} is none of auto, shared and split:N");
+    match text.split_once(':') {
+        None if text == "auto" => Ok(Threads::Auto),
+        None if text == "shared" => Ok(Threads::Shared),
+        Some(("split", connections)) => match connections.parse() {
+            Ok(connections @ 1..=1024) => Ok(Threads::Split { connections }),
+            Ok(_) | Err(_) => Err(wrong()),
+        },
+        None | Some(_) => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_unit_or_are_milliseconds() {
+        let ms = |text| duration(text).unwrap().as_millis();
+        assert_eq!(
+            [ms("100"), ms("100ms"), ms("2s"), ms("5m"), ms("1h")],
+            [100, 100, 2_000, 300_000, 3_600_000]
+        );
+        for wrong in ["", "s", "-1s", "1.5s", "2 s", "2d", "99999999999999999999", "ä"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert!(duration("18446744073709551615h").is_err());
+    }
+
+    #[test]
+    fn sizes_have_binary_units() {
+        assert_eq!(bytes("1536KiB"), Ok(1_572_864));
+        assert_eq!(bytes("7"), Ok(7));
+        for wrong in ["", "KiB", "1KB", "-1", "99999999999999GiB"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn members_are_a_name_and_an_address() {
+        let member = initial_member("n1=http://[::1]:2380/").unwrap();
+        assert_eq!((&member.name[..], &member.peer[..]), ("n1", "[::1]:2380"));
+        for wrong in ["n1", "n1=", "=h:1", "n1=h", "n1=:1", "n1=h:99999"] {
+            assert!(initial_member(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn choices_are_words_with_a_number_where_one_is_needed() {
+        assert_eq!(reads("lease:10"), Ok(Reads::Lease { drift_per_mille: 10 }));
+        assert_eq!(reads("quorum"), Ok(Reads::Quorum));
+        assert_eq!(threads("split:4"), Ok(Threads::Split { connections: 4 }));
+        assert_eq!(threads("shared"), Ok(Threads::Shared));
+        for wrong in ["lease", "lease:1000", "lease:x", "quorum:1", ""] {
+            assert!(reads(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["split", "split:0", "auto:1", ""] {
+            assert!(threads(wrong).is_err(), "{wrong}");
+        }
+    }
+}

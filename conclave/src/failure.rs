@@ -1,0 +1,68 @@
+//! How a command fails: one sentence that says what to do, and an exit code that means something.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+/// A command's failure. Exit codes: 1 the command was understood and failed, 2 it was not
+/// understood (as clap's own), 0 for a reader that has closed our output.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    code: u8,
+    text: String,
+}
+
+pub(crate) type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    /// The command was right, but could not be carried out.
+    pub(crate) fn new(text: impl fmt::Display) -> Failure {
+        Failure { code: 1, text: text.to_string() }
+    }
+
+    /// The command, a setting or its input is wrong.
+    pub(crate) fn usage(text: impl fmt::Display) -> Failure {
+        Failure { code: 2, text: text.to_string() }
+    }
+
+    /// Prints the sentence, if there is one.
+    pub(crate) fn report(&self) -> ExitCode {
+        if !self.text.is_empty() {
+            eprintln!("conclave: {}", self.text);
+        }
+        ExitCode::from(self.code)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        // `conclave … | head` ends when head does.
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Failure { code: 0, text: String::new() };
+        }
+        Failure::new(error)
+    }
+}
+
+impl From<client::Error> for Failure {
+    fn from(error: client::Error) -> Failure {
+        let hint = match (error.code(), error.outcome()) {
+            (client::Code::Unavailable, client::Outcome::Unsent) => {
+                "; is a server running there? (`conclave dev` starts one, --endpoints names others)"
+            }
+            (client::Code::DeadlineExceeded, _) => "; --timeout gives it longer",
+            _ => "",
+        };
+        match error.code() {
+            client::Code::InvalidArgument if error.outcome() == client::Outcome::Unsent => {
+                Failure::usage(error)
+            }
+            _ => Failure::new(format!("{error}{hint}")),
+        }
+    }
+}

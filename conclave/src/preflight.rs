@@ -1,0 +1,80 @@
+//! Looks before the leap: what would make a server fail at once, said in one sentence.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+
+use crate::failure::{Failure, Result};
+
+/// Refuses an address that cannot be listened on. `flag` is the setting to change.
+pub(crate) fn port(address: SocketAddr, flag: &str) -> Result {
+    let Err(error) = TcpListener::bind(address) else { return Ok(()) };
+    Err(Failure::new(match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "{address} is taken by another process; stop it, or choose another port with {flag}"
+        ),
+        ErrorKind::PermissionDenied => {
+            format!("{address} needs more rights; choose a port above 1023 with {flag}")
+        }
+        ErrorKind::AddrNotAvailable => {
+            format!("{address} is no address of this machine; choose one of its own with {flag}")
+        }
+        _ => format!("cannot listen on {address}: {error}; choose another address with {flag}"),
+    }))
+}
+
+/// Creates a directory if need be, and refuses one that cannot be written to.
+pub(crate) fn directory(path: &Path, flag: &str) -> Result {
+    let refuse = |error: std::io::Error| {
+        let shown = path.display();
+        let why = match error.kind() {
+            ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+                "a file stands in its place".to_owned()
+            }
+            ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::new(format!("cannot write to {shown}: {why}; choose another one with {flag}"))
+    };
+    fs::create_dir_all(path).map_err(refuse)?;
+    let probe = path.join(format!(".probe-{}", std::process::id()));
+    fs::write(&probe, b"").map_err(refuse)?;
+    fs::remove_file(&probe).map_err(refuse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named_with_the_flag_that_moves_it() {
+        let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = holder.local_addr().unwrap();
+        let failure = port(address, "--listen-client").unwrap_err();
+        assert!(failure.text().starts_with(&format!("{address} is taken")));
+        assert!(failure.text().ends_with("--listen-client"));
+        drop(holder);
+        port(address, "--listen-client").unwrap();
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_a_directory_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f");
+        fs::write(&file, b"x").unwrap();
+        for path in [file.clone(), file.join("below")] {
+            let failure = directory(&path, "--data-dir").unwrap_err();
+            assert!(failure.text().contains("a file stands in its place"), "{}", failure.text());
+        }
+    }
+
+    #[test]
+    fn a_directory_is_made_and_left_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let below = dir.path().join("a/b");
+        directory(&below, "--data-dir").unwrap();
+        assert_eq!(fs::read_dir(&below).unwrap().count(), 0);
+    }
+}
