@@ -63,6 +63,11 @@ impl Apply {
         self.ran_out
     }
 
+    /// Whether clients wait for compacted history to be given up.
+    pub(crate) fn awaits_compaction(&self) -> bool {
+        !self.compactions.is_empty()
+    }
+
     /// The clients that waited for compacted history to be given up.
     pub(crate) fn compactions_done(&mut self) -> Vec<RequestId> {
         core::mem::take(&mut self.compactions)
@@ -154,7 +159,7 @@ impl Node {
             (Waiter::Client(id) | Waiter::Compaction(id), Err(error)) => {
                 self.reply_with(id, header, Err(Failure::Store(error)));
             }
-            (Waiter::Compaction(id), Ok(_)) if self.store.compacting() => {
+            (Waiter::Compaction(id), Ok(_)) if !self.store.compaction_settled() => {
                 self.apply.compactions.push(id);
             }
             (Waiter::Client(id) | Waiter::Compaction(id), Ok(outcome)) => {

@@ -40,8 +40,9 @@ impl Node {
             return;
         }
         let full = self.store.unflushed_bytes() >= self.config.flush_bytes;
-        let due = self.now >= flushing.last + self.config.flush_interval || self.stopping.is_some();
-        if (full || due)
+        let due = self.now >= flushing.last + self.config.flush_interval;
+        let awaited = self.stopping.is_some() || self.apply.awaits_compaction();
+        if (full || due || awaited)
             && let Some(flush) = self.store.begin_flush()
         {
             self.flushing.under_way = true;

@@ -272,14 +272,13 @@ impl Node {
 
     /// Gives up history that was compacted, a step at a time. True when there is more.
     fn discard(&mut self) -> bool {
-        if !self.store.compacting() {
-            return false;
+        if self.store.compacting() {
+            let dead: Vec<Revision> = self.store.compact_step(COMPACT_BUDGET);
+            if !dead.is_empty() {
+                self.output(Output::Discard(dead));
+            }
         }
-        let dead: Vec<Revision> = self.store.compact_step(COMPACT_BUDGET);
-        if !dead.is_empty() {
-            self.output(Output::Discard(dead));
-        }
-        if !self.store.compacting() {
+        if self.store.compaction_settled() {
             for id in self.apply.compactions_done() {
                 self.reply(id, Ok(Body::Outcome(store::Outcome::Done)));
             }

@@ -35,12 +35,13 @@ impl Envelope {
         sequence: u64,
         command: &store::Command,
     ) -> Bytes {
-        let mut bytes = Vec::with_capacity(64);
+        let mut bytes = Vec::with_capacity(512);
         bytes.extend_from_slice(&origin.0.to_le_bytes());
         bytes.extend_from_slice(&incarnation.to_le_bytes());
         bytes.extend_from_slice(&sequence.to_le_bytes());
         command.encode(&mut bytes);
-        bytes.into()
+        // Records live on as slices of this: room to grow would be kept with them.
+        Bytes::copy_from_slice(&bytes)
     }
 
     /// Decodes the return address; the command stays as it is.
