@@ -43,7 +43,8 @@ impl Store {
         if put.prev_kv || put.value.is_none() {
             self.require(|store, missing| store.needs_of_put(put, missing))?;
         }
-        self.check_put(put)?;
+        self.check_lease(put)?;
+        self.check_present(put)?;
         let mut changes = Changes::after(self.revision);
         let outcome = self.put(&mut changes, put);
         self.revision = changes.revision();
@@ -60,32 +61,43 @@ impl Store {
         Ok(outcome)
     }
 
-    /// What the state before says about a put: etcd's order is key first, then lease.
+    /// What the state before says about a put inside a transaction. etcd looks at the key first
+    /// there, and at the lease first when the put stands alone.
     pub(crate) fn check_put(&self, put: &Put) -> Result<(), Error> {
+        self.check_present(put)?;
+        self.check_lease(put)
+    }
+
+    fn check_present(&self, put: &Put) -> Result<(), Error> {
         let keeps = put.value.is_none() || put.lease.is_none();
         if keeps && self.index.get(&put.key).is_none_or(|known| known.live().is_none()) {
             return Err(Error::KeyNotFound);
         }
+        Ok(())
+    }
+
+    fn check_lease(&self, put: &Put) -> Result<(), Error> {
         match put.lease.flatten() {
             Some(id) if !self.leases.contains(id) => Err(Error::LeaseNotFound),
             Some(_) | None => Ok(()),
         }
     }
 
-    /// Puts a key that [`Store::check_put`] has let through.
+    /// Puts a key that the checks have let through.
     pub(crate) fn put(&mut self, changes: &mut Changes, put: &Put) -> Outcome {
         let revision = changes.next();
         let mut prev = None;
         let mut done = None;
         let Self { index, recent, supplied, leases, watched, .. } = self;
         index.push(&put.key, |present| {
-            let before = present.and_then(|version| held(recent, supplied, version.revision()));
+            // Looked up only where something asks for it: most puts do not.
+            let before = || present.and_then(|version| held(recent, supplied, version.revision()));
             let value = match &put.value {
                 Some(value) => value.clone(),
-                None => before.map(|record| key_value(record).value.clone()).expect("supplied"),
+                None => before().map(|record| key_value(record).value.clone()).expect("supplied"),
             };
             if put.prev_kv {
-                prev = before.map(|record| key_value(record).clone());
+                prev = before().map(|record| key_value(record).clone());
             }
             let attached = present.is_some_and(Version::leased);
             let lease = put.lease.unwrap_or_else(|| leases.of_key(&put.key));
@@ -102,8 +114,7 @@ impl Store {
                 version,
                 lease,
             };
-            let previous = if *watched { previous(present, before) } else { Previous::Absent };
-            let event = watched.then(|| (EventKind::Put, kv.clone(), previous));
+            let event = watched.then(|| (EventKind::Put, kv.clone(), previous(present, before())));
             let record = Record::Put(kv);
             let crc = checksum(&record);
             done = Some((record, event));

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use node::codec::{DecodeError, FRAME_HEADER, FrameHeader, decode_message, unframe};
 use protocol::NodeId;
 use protocol::raft::Message;
@@ -185,8 +185,10 @@ fn take_messages(buffer: &mut BytesMut) -> Result<Vec<Message>, DecodeError> {
         if buffer.len() < FRAME_HEADER + header.length {
             break;
         }
-        let mut frame: Bytes = buffer.split_to(FRAME_HEADER + header.length).freeze();
-        let body = frame.split_off(FRAME_HEADER);
+        // A copy of its own: what is kept of a message must not keep the whole read buffer, and the
+        // buffer is used again.
+        let body = Bytes::copy_from_slice(&buffer[FRAME_HEADER..FRAME_HEADER + header.length]);
+        buffer.advance(FRAME_HEADER + header.length);
         messages.push(decode_message(unframe(header, body)?)?);
     }
     Ok(messages)
