@@ -167,8 +167,9 @@ impl Node {
             }
             (Waiter::Renewals(waiting), Ok(Outcome::LeaseRenew(renewed))) => {
                 for (id, lease) in waiting {
-                    let ttl = renewed.iter().find(|(renewed, _)| *renewed == lease);
-                    let ttl = ttl.map_or(0, |(_, ttl)| *ttl);
+                    // In the order of the command, which this replica has sorted.
+                    let place = renewed.binary_search_by_key(&lease, |(renewed, _)| *renewed);
+                    let ttl = place.map_or(0, |place| renewed[place].1);
                     self.reply_with(id, header, Ok(Body::Renewed(ttl)));
                 }
             }
@@ -190,6 +191,13 @@ impl Node {
     pub(crate) fn loaded(&mut self, loaded: Result<Vec<(Revision, Option<Record>)>, BackendError>) {
         let whose = self.apply.loading.take();
         match (loaded, whose) {
+            // Others may still hold what was lost here: to apply the entry would be to diverge.
+            (Ok(records), Some(Loading::Entry)) if records.iter().any(|(_, it)| it.is_none()) => {
+                self.halt(BackendError::Corrupt(alloc::format!(
+                    "a record is gone that the entry after {} needs",
+                    self.store.applied()
+                )));
+            }
             (Ok(records), _) => {
                 for (revision, record) in records {
                     self.store.supply(revision, record);

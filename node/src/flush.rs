@@ -17,6 +17,8 @@ pub(crate) struct Flushing {
     durable: Position,
     /// The last flush, or the last failure of one.
     last: Time,
+    /// The last attempt found the disk full: the next one waits, whatever asks for it.
+    cramped: bool,
     /// How far the log was last asked to be trimmed. It drops whole segments only, so it may hold
     /// a little more.
     trimmed: Index,
@@ -27,7 +29,7 @@ pub(crate) struct Flushing {
 impl Flushing {
     pub(crate) fn new(durable: Position, base: Index) -> Self {
         let last = Time::default();
-        Self { under_way: false, durable, last, trimmed: base, halted: false }
+        Self { under_way: false, durable, last, cramped: false, trimmed: base, halted: false }
     }
 }
 
@@ -42,7 +44,7 @@ impl Node {
         let full = self.store.unflushed_bytes() >= self.config.flush_bytes;
         let due = self.now >= flushing.last + self.config.flush_interval;
         let awaited = self.stopping.is_some() || self.apply.awaits_compaction();
-        if (full || due || awaited)
+        if (due || (full || awaited) && !flushing.cramped)
             && let Some(flush) = self.store.begin_flush()
         {
             self.flushing.under_way = true;
@@ -54,6 +56,7 @@ impl Node {
     pub(crate) fn flushed(&mut self, result: Result<Position, BackendError>) {
         self.flushing.under_way = false;
         self.flushing.last = self.now;
+        self.flushing.cramped = result.is_err();
         match result {
             Ok(position) => {
                 self.flushing.durable = position;

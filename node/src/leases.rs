@@ -2,7 +2,9 @@
 //!
 //! Time for leases is what leaders have seen pass, as told in `Tick` entries: while there is no
 //! leader it stands still, and a process that was stopped lets at most [`MAX_TICK`] pass at once.
-//! So neither a change of leaders nor a pause ever shortens a lease.
+//! So neither a change of leaders nor a pause ever shortens a lease. And what a leader saw pass is
+//! proposed in its own term or not at all: the next leader's time begins with its election, and a
+//! lease granted since must not have older time counted against it.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -17,6 +19,8 @@ use crate::writes::Waiter;
 
 /// The most time that one tick lets pass.
 const MAX_TICK: Duration = Duration::from_millis(1_500);
+/// The pause between ticks while leases are over that the last one had no room for.
+const BACKLOG_TICK: Duration = Duration::from_millis(50);
 /// Renewals in one command.
 const MAX_RENEWALS: usize = 10_000;
 /// How often a member tries to tell its name and addresses.
@@ -37,6 +41,11 @@ impl Leases {
         self.renewals.push((id, lease));
     }
 
+    /// Renewals that wait to be proposed.
+    pub(crate) fn waiting(&self) -> usize {
+        self.renewals.len()
+    }
+
     /// The role changed: a new leader's time begins now.
     pub(crate) fn role_changed(&mut self, leader: bool, now: Time) {
         self.told = if leader { self.told.or(Some(now)) } else { None };
@@ -45,9 +54,10 @@ impl Leases {
 }
 
 impl Node {
-    /// As leader, lets the leases' clock go on.
+    /// As leader, lets the leases' clock go on. While proposals have to wait it stands still: a
+    /// tick that waited could be proposed by a follower.
     pub(crate) fn tick_leases(&mut self) {
-        if self.raft.role() != Role::Leader {
+        if self.raft.role() != Role::Leader || self.now < self.writes.retry_at() {
             return;
         }
         let Some(told) = self.leases.told else { return };
@@ -57,12 +67,18 @@ impl Node {
             return;
         }
         let elapsed = self.now.since(told);
-        if elapsed < self.config.tick && !self.store.lease_due() {
+        if elapsed < self.tick_interval() {
             return;
         }
         self.leases.told = Some(self.now);
         let elapsed_ms = u32::try_from(elapsed.min(MAX_TICK).as_millis()).unwrap_or(u32::MAX);
         self.write(Waiter::Nobody, &Command::Tick { elapsed_ms });
+    }
+
+    /// How long after a tick the next one is due: soon, while leases wait that are over.
+    fn tick_interval(&self) -> Duration {
+        let tick = self.config.tick;
+        if self.store.lease_due() { tick.min(BACKLOG_TICK) } else { tick }
     }
 
     /// Proposes all renewals that came in as one command.
@@ -97,7 +113,8 @@ impl Node {
     /// When the clock must go on, or the member must tell its name again.
     pub(crate) fn leases_timeout(&self) -> Option<Time> {
         let leading = self.raft.role() == Role::Leader && self.store.has_leases();
-        let tick = self.leases.told.filter(|_| leading).map(|told| told + self.config.tick);
+        let tick = self.leases.told.filter(|_| leading);
+        let tick = tick.map(|told| (told + self.tick_interval()).max(self.writes.retry_at()));
         let published = self.store.members().any(|member| *member == self.config.publish);
         let publish =
             (!published && self.raft.leader().is_some()).then_some(self.leases.publish_at);

@@ -385,6 +385,11 @@ impl Node {
                 let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
                 self.client_write(waiter, id, &Command::Compact { revision });
             }
+            Request::LeaseRenew(_)
+                if self.writes.len() + self.leases.waiting() >= self.config.max_pending =>
+            {
+                self.reply(id, Err(Failure::TooManyRequests));
+            }
             Request::LeaseRenew(lease) => self.leases.renew(id, lease),
             Request::Status => {
                 let status = self.status();
@@ -416,6 +421,7 @@ impl Node {
     /// Whether writes are refused for now: too many wait, or applying or flushing is far behind.
     fn overloaded(&self) -> bool {
         self.writes.len() >= self.config.max_pending
+            || self.writes.bytes() > self.config.raft.max_uncommitted_bytes
             || self.apply.len() as u64 > self.config.max_unapplied
             || self.store.unflushed_bytes() > self.config.max_unflushed_bytes
     }

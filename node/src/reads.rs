@@ -69,6 +69,8 @@ impl Reads {
     pub(crate) fn refused(&mut self, id: ReadId, _reason: Refusal, now: Time) {
         if let Some(waiting) = self.rounds.remove(&id) {
             self.arriving.extend(waiting);
+            // Stable, and nearly sorted: every queue stays in the order of arrival.
+            self.arriving.sort_by_key(|read| read.deadline);
             self.retry_at = now + RETRY;
         }
     }
@@ -130,11 +132,11 @@ impl Reads {
         retry.into_iter().chain(self.oldest()).min()
     }
 
-    /// The first deadline. Each queue is in the order of arrival, but for what was refused.
+    /// The first deadline.
     fn oldest(&self) -> Option<Time> {
         let rounds = self.rounds.values().chain(self.confirmed.values());
-        let rounds = rounds.filter_map(|waiting| waiting.first());
-        rounds.chain(self.arriving.iter()).map(|read| read.deadline).min()
+        let first = rounds.chain([&self.arriving]).filter_map(|waiting| waiting.first());
+        first.map(|read| read.deadline).min()
     }
 }
 
@@ -288,6 +290,8 @@ impl Node {
                 Ok(cursor) => self.reads.active.push_back(Active::Txn { id, txn, cursor }),
                 Err(error) => self.reply(id, Err(Failure::Store(error))),
             }
+            // Nothing was loaded for an entry: it would have been applied by now.
+            self.store.forget_supplied();
         }
     }
 
@@ -360,8 +364,7 @@ fn validate(limits: &store::Limits, request: &Request) -> Result<(), Error> {
 fn txn_is_latest(txn: &Txn) -> bool {
     txn.success.iter().chain(&txn.failure).all(|operation| match operation {
         store::Operation::Range(range) => range.revision <= 0,
-        store::Operation::Put(_) | store::Operation::DeleteRange(_) | store::Operation::Txn(_) => {
-            false
-        }
+        store::Operation::Txn(inner) => txn_is_latest(inner),
+        store::Operation::Put(_) | store::Operation::DeleteRange(_) => false,
     })
 }

@@ -46,6 +46,8 @@ struct Pending {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Writes {
     pending: BTreeMap<u64, Pending>,
+    /// The bytes of their envelopes.
+    bytes: usize,
     /// Those that wait to be proposed.
     waiting: Vec<u64>,
     next: u64,
@@ -65,6 +67,7 @@ impl Writes {
     pub(crate) fn add(&mut self, waiter: Waiter, envelope: Bytes, deadline: Time) {
         let sequence = self.next;
         self.next += 1;
+        self.bytes += envelope.len();
         let pending = Pending { waiter, envelope, proposed: None, deadline };
         self.pending.insert(sequence, pending);
         self.waiting.push(sequence);
@@ -85,7 +88,9 @@ impl Writes {
 
     /// The write was applied: whoever waits for it.
     pub(crate) fn applied(&mut self, sequence: u64) -> Option<Waiter> {
-        self.pending.remove(&sequence).map(|pending| pending.waiter)
+        let pending = self.pending.remove(&sequence)?;
+        self.bytes -= pending.envelope.len();
+        Some(pending.waiter)
     }
 
     /// The core refused a write. Whoever must be told now is given back.
@@ -105,7 +110,7 @@ impl Writes {
             Refusal::NoLeader | Refusal::Transferring | Refusal::LeaderChanged => {
                 let pending = self.pending.get_mut(&sequence)?;
                 if matches!(pending.waiter, Waiter::Nobody) {
-                    self.pending.remove(&sequence);
+                    self.applied(sequence);
                     return None;
                 }
                 pending.proposed = None;
@@ -130,7 +135,7 @@ impl Writes {
             }
         }
         for sequence in forgotten {
-            self.pending.remove(&sequence);
+            self.applied(sequence);
         }
     }
 
@@ -157,6 +162,7 @@ impl Writes {
     /// Everything, at the end.
     pub(crate) fn drain(&mut self) -> Vec<Waiter> {
         self.waiting.clear();
+        self.bytes = 0;
         core::mem::take(&mut self.pending).into_values().map(|pending| pending.waiter).collect()
     }
 
@@ -183,5 +189,10 @@ impl Writes {
     /// How many are under way.
     pub(crate) fn len(&self) -> usize {
         self.pending.len()
+    }
+
+    /// How many bytes they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 }

@@ -4,10 +4,13 @@
 
 mod world;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use node::{Body, Failure, Request};
+use node::codec::Envelope;
+use node::{Body, Failure, Input, Output, Request};
 use protocol::NodeId;
+use protocol::raft::{Payload, Role};
 use store::{Command, KeyRange, LeaseId, Outcome, Put, Range, RangeResult, SortOrder, SortTarget};
 use world::World;
 
@@ -256,4 +259,108 @@ fn leadership_moves_on_request_and_only_at_the_leader() {
     let moved = call(&mut world, leader, Request::MoveLeader(to));
     assert!(matches!(moved, Ok(Body::Done)), "{moved:?}");
     assert_eq!(world.leader(), follower);
+}
+
+/// Leadership is handed over just when a tick is due, and writes are refused meanwhile: what the
+/// old leader saw pass must not be told in the new leader's term, whose own ticks count from its
+/// election. A lease granted between the two would end early.
+#[test]
+fn time_is_told_in_the_term_in_which_it_passed_or_never() {
+    for seed in 0..60 {
+        let mut world = World::new(3, seed);
+        let leader = world.leader();
+        let lease = LeaseId(3);
+        call(&mut world, leader, Request::Write(Command::LeaseGrant { id: lease, ttl: 60 }))
+            .unwrap();
+        let left = |world: &World| world.node(leader).store().lease(lease).unwrap().remaining_ms;
+        world.run_until("the lease's clock to start", |world| left(world) < 60_000);
+        let offset = 485 + world.rng.below(15);
+        world.run_for(Duration::from_millis(offset));
+        let mut leaders = BTreeMap::new();
+        let to = NodeId(((leader + 1) % 3) as u64 + 1);
+        world.ask(leader, Request::MoveLeader(to));
+        for number in 0..400 {
+            world.ask(leader, put(&format!("k{number}"), "v"));
+            let end = world.now + Duration::from_millis(1);
+            while world.now < end {
+                world.step();
+                for at in (0..3).filter(|at| world.node(*at).raft().role() == Role::Leader) {
+                    leaders.insert(world.node(at).raft().term(), NodeId(at as u64 + 1));
+                }
+            }
+        }
+        let mut ticks = 0;
+        for entry in world.log(leader) {
+            let Payload::Command(bytes) = &entry.payload else { continue };
+            let envelope = Envelope::open(bytes.clone()).unwrap();
+            let command = Command::decode(envelope.command).unwrap();
+            if let Command::Tick { .. } = command
+                && let Some(teller) = leaders.get(&entry.position.term)
+            {
+                ticks += 1;
+                assert_eq!(envelope.origin, *teller, "seed {seed}: {}", entry.position);
+            }
+        }
+        assert!(ticks > 0, "seed {seed}: no time was told");
+    }
+}
+
+/// What the backend has lost, other replicas may still hold: to go on without it is to diverge.
+#[test]
+fn a_replica_whose_backend_lost_what_an_entry_needs_goes_no_further() {
+    let mut world = World::new(1, 11);
+    call(&mut world, 0, put("k", "1")).unwrap();
+    let filler = "x".repeat(2_000);
+    call(&mut world, 0, put("other", &filler)).unwrap();
+    world.run_until("a flush", |world| world.node(0).store().unflushed_bytes() == 0);
+    let keep = Put { key: "k".into(), value: None, lease: Some(None), prev_kv: false };
+    let request = Request::Write(Command::Put(keep));
+    let mut outputs = world.poke(0, Input::Request { id: node::RequestId(1_000), request });
+    let mut lost = None;
+    while lost.is_none() {
+        let wanted: Vec<Output> = std::mem::take(&mut outputs);
+        assert!(!wanted.is_empty(), "nothing was loaded");
+        for output in wanted {
+            match output {
+                Output::Persist { id, .. } => outputs.extend(world.poke(0, Input::Persisted(id))),
+                Output::Load(revisions) => lost = Some(revisions),
+                _ => {}
+            }
+        }
+    }
+    let gone = lost.unwrap().into_iter().map(|revision| (revision, None)).collect();
+    let outputs = world.poke(0, Input::Loaded(Ok(gone)));
+    assert!(outputs.iter().any(|output| matches!(output, Output::Halt(_))), "{outputs:?}");
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Reply { .. })), "{outputs:?}");
+}
+
+/// A full disk is asked again after a pause, not at once and for ever.
+#[test]
+fn a_flush_that_found_no_room_is_tried_again_after_the_interval() {
+    let mut world = World::new(1, 12);
+    call(&mut world, 0, put("k", "v")).unwrap();
+    world.run_until("a flush", |world| world.node(0).store().unflushed_bytes() == 0);
+    let filler = "x".repeat(2_000);
+    let request = put("k", &filler);
+    let mut outputs = world.poke(0, Input::Request { id: node::RequestId(1_000), request });
+    let mut flushes = 0;
+    for _ in 0..20 {
+        let mut next = Vec::new();
+        for output in outputs {
+            match output {
+                Output::Persist { id, .. } => next.extend(world.poke(0, Input::Persisted(id))),
+                Output::Flush(_) => {
+                    flushes += 1;
+                    let full = store::BackendError::Full("no space".into());
+                    next.extend(world.poke(0, Input::Flushed(Err(full))));
+                }
+                _ => {}
+            }
+        }
+        outputs = next;
+    }
+    assert_eq!(flushes, 1);
+    world.now = world.now + Duration::from_millis(1_001);
+    let outputs = world.poke(0, Input::Timeout);
+    assert!(outputs.iter().any(|output| matches!(output, Output::Flush(_))), "{outputs:?}");
 }

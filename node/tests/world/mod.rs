@@ -1,6 +1,8 @@
 //! A small world for replicas: virtual time, a network with delays and losses, disks that lose
 //! what was not synced. Everything follows from one seed.
 
+#![allow(dead_code, reason = "no test uses all of it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -260,6 +262,19 @@ impl World {
             disk.entries.retain(|entry| entry.position.index < first.position.index);
         }
         disk.entries.extend(write.entries);
+    }
+
+    /// What a replica's disk holds of the log.
+    pub(crate) fn log(&self, at: usize) -> &[Entry] {
+        &self.disks[at].entries
+    }
+
+    /// Feeds a replica something out of the ordinary, and gives what it wants done.
+    pub(crate) fn poke(&mut self, at: usize, input: Input) -> Vec<Output> {
+        let now = self.now;
+        let node = self.nodes[at].as_mut().unwrap();
+        node.handle(now, input);
+        std::iter::from_fn(|| node.poll_output()).collect()
     }
 
     /// Lets time pass up to the next thing that happens.
