@@ -3,6 +3,7 @@
 //! `test` judges and never writes into the sources; `fix` and `codegen` write. Everything that
 //! continuous integration does is `test`, so that what it says can be repeated at any desk.
 
+mod bench;
 mod codegen;
 mod peers;
 mod pipeline;
@@ -24,6 +25,7 @@ usage: cargo xtask <command>
   codegen [--check]    make the protobuf code (or prove that it is fresh)
   tidy                 hold the sources to the laws that no compiler knows
   peers                find or fetch the programs that tests run against, and print where they are
+  bench [--help]       Conclave beside etcd 3.5.1: ratios of speed, processor time and memory
 ";
 
 fn main() -> ExitCode {
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
         ["codegen", "--check"] => codegen::check(&repo),
         ["tidy"] => tidy::run(&repo),
         ["peers"] => peers::set_up(&repo, true).map(drop),
+        ["bench", options @ ..] => bench::run(&repo, options),
+        [bench::janitor::WORD] => bench::janitor::serve(std::io::stdin().lock()),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

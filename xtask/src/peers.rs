@@ -62,11 +62,7 @@ pub(crate) fn set_up(repo: &Repo, strict: bool) -> Result<Vec<Variable>, Box<dyn
                 variables.push((peer.variable, program));
             }
             Err(error) => {
-                let (name, variable, advice) = (peer.name, peer.variable, peer.advice);
-                let message = format!(
-                    "no {name}: {error}\n    mend it with `{advice}`, or set {variable} to a \
-                     program of yours"
-                );
+                let message = peer.missing(error.as_ref());
                 if strict {
                     return Err(message.into());
                 }
@@ -77,7 +73,21 @@ pub(crate) fn set_up(repo: &Repo, strict: bool) -> Result<Vec<Variable>, Box<dyn
     Ok(variables)
 }
 
+/// Finds or fetches etcd alone.
+pub(crate) fn etcd(repo: &Repo) -> Result<PathBuf, Box<dyn Error>> {
+    Ok(ETCD.program(repo).map_err(|error| ETCD.missing(error.as_ref()))?)
+}
+
 impl Peer {
+    /// What a person is told who must do something about it.
+    fn missing(&self, error: &dyn Error) -> String {
+        let Self { name, variable, advice, .. } = self;
+        format!(
+            "no {name}: {error}\n    mend it with `{advice}`, or set {variable} to a program of \
+             yours"
+        )
+    }
+
     fn program(&self, repo: &Repo) -> Result<PathBuf, Box<dyn Error>> {
         if let Some(given) = std::env::var_os(self.variable).map(PathBuf::from) {
             let refusal = format!("{}={} does not run", self.variable, given.display());
