@@ -123,10 +123,11 @@ impl Client {
     {
         let mut tries = self.shared.balance.endpoints().len();
         let limit = self.shared.request_timeout;
+        let patience = Attempts::new(Kind::Read, tries).patience(limit);
         loop {
             let endpoint = self.shared.balance.next(Instant::now());
             let send = |link, origin, ()| send(link, origin);
-            match attempt(endpoint, limit, limit, (), &send).await {
+            match attempt(endpoint, limit, patience, (), &send).await {
                 Ok(stream) => return Ok((stream, endpoint.name().to_owned())),
                 Err(error) => {
                     tries -= 1;
@@ -139,7 +140,8 @@ impl Client {
     }
 }
 
-/// Sends a request to one endpoint, connecting first if need be.
+/// Sends a request to one endpoint, connecting first if need be, within what is `left`; an answer
+/// is waited for no longer than `patience`.
 async fn attempt<Q, R, F, Fut>(
     endpoint: &Endpoint,
     left: Duration,
@@ -151,10 +153,12 @@ where
     F: Fn(Link, Uri, Q) -> Fut,
     Fut: Future<Output = Result<Response<R>, Status>>,
 {
+    let deadline = Instant::now() + left;
     let Ok(link) = tokio::time::timeout(left, endpoint.link()).await else {
         let text = format!("cannot reach {}: no answer in time", endpoint.name());
         return Err(Error::new(Code::Unavailable, text, Outcome::Unsent));
     };
+    let patience = patience.min(deadline.saturating_duration_since(Instant::now()));
     match tokio::time::timeout(patience, send(link?, endpoint.origin(), request)).await {
         Ok(Ok(response)) => Ok(response.into_inner()),
         Ok(Err(status)) => Err(Error::from_status(&status, endpoint.name())),

@@ -92,10 +92,12 @@ impl Client {
     /// # Errors
     /// `NotFound` when the lease is gone already, `Unavailable` when no endpoint could answer.
     pub async fn lease_keep_alive(&self, id: i64) -> Result<KeepAlive> {
+        let asked_at = Instant::now();
         let mut renewals = Renewals::open(self, id).await?;
         let ttl = renewals.renew(id).await?;
         let (sender, receiver) = watch::channel(Ok(ttl));
-        let task = tokio::spawn(keep_alive(self.clone(), id, ttl, renewals, sender));
+        let life = Life { ttl, from: asked_at };
+        let task = tokio::spawn(keep_alive(self.clone(), id, life, renewals, sender));
         Ok(KeepAlive { id, first_ttl: ttl, task, receiver })
     }
 }
@@ -194,35 +196,67 @@ impl Renewals {
     }
 }
 
+/// How long a lease lives at least, for all that this side knows: the server counts from some
+/// moment between request and answer.
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    /// The time to live in seconds.
+    ttl: i64,
+    /// When the last renewal that was answered was asked for.
+    from: Instant,
+}
+
+impl Life {
+    fn length(self) -> Duration {
+        Duration::from_secs(u64::try_from(self.ttl).unwrap_or(0))
+    }
+
+    /// What is left of it at `now`.
+    fn left(self, now: Instant) -> Duration {
+        self.length().saturating_sub(now.saturating_duration_since(self.from))
+    }
+}
+
 /// Renews until the lease is gone or a whole time to live has passed without an answer.
 async fn keep_alive(
     client: Client,
     id: i64,
-    mut ttl: i64,
+    mut life: Life,
     renewals: Renewals,
     sender: watch::Sender<Result<i64>>,
 ) {
     let mut renewals = Some(renewals);
-    let mut renewed_at = Instant::now();
     let mut failures = 0;
     loop {
-        let lifetime = Duration::from_secs(u64::try_from(ttl).unwrap_or(0));
         let wait = if failures == 0 {
-            (lifetime / RENEWALS_PER_TTL).max(RENEWAL_MIN)
+            (life.length() / RENEWALS_PER_TTL).max(RENEWAL_MIN)
         } else {
             pause(failures)
         };
-        tokio::time::sleep(wait).await;
-        match renew_over(&client, id, &mut renewals).await {
-            Ok(new) => {
-                ttl = new;
-                renewed_at = Instant::now();
+        tokio::time::sleep(wait.min(life.left(Instant::now()))).await;
+        let asked_at = Instant::now();
+        let mut left = life.left(asked_at);
+        if failures == 0 {
+            // This process may have slept through it all; the server has the last word.
+            left = left.max(RENEWAL_MIN);
+        }
+        let renewal = renew_over(&client, id, &mut renewals);
+        let renewed = match tokio::time::timeout(left, renewal).await {
+            Ok(renewed) => renewed,
+            Err(_) => {
+                let text = format!("lease {id:016x} was not renewed within its time to live");
+                Err(Error::new(Code::Unavailable, text, Outcome::Unknown))
+            }
+        };
+        match renewed {
+            Ok(ttl) => {
+                life = Life { ttl, from: asked_at };
                 failures = 0;
                 drop(sender.send_replace(Ok(ttl)));
             }
             Err(error) => {
                 failures += 1;
-                if !error.is_stream_break() || renewed_at.elapsed() >= lifetime {
+                if !error.is_stream_break() || life.left(Instant::now()).is_zero() {
                     drop(sender.send_replace(Err(error)));
                     return;
                 }
@@ -247,4 +281,19 @@ async fn renew_over(client: &Client, id: i64, open: &mut Option<Renewals>) -> Re
     let ttl = ttl?;
     *open = Some(renewals);
     Ok(ttl)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_counts_from_the_question_and_not_from_the_answer() {
+        let asked_at = Instant::now();
+        let life = Life { ttl: 5, from: asked_at };
+        assert_eq!(life.left(asked_at), Duration::from_secs(5));
+        assert_eq!(life.left(asked_at + Duration::from_secs(2)), Duration::from_secs(3));
+        assert_eq!(life.left(asked_at + Duration::from_secs(9)), Duration::ZERO);
+        assert_eq!(Life { ttl: -1, from: asked_at }.left(asked_at), Duration::ZERO);
+    }
 }

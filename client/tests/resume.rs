@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use client::etcdserverpb::{WatchCreateRequest, WatchResponse};
 use client::{Client, Code, Options, Watcher};
 use support::{Script, Server, at};
@@ -76,4 +78,21 @@ async fn a_compacted_start_is_final() {
     let error = watcher.next().await.unwrap_err();
     assert_eq!(error.code(), Code::OutOfRange);
     assert_eq!(starts(&server), [3], "it must not try again");
+}
+
+#[tokio::test]
+async fn a_watch_passes_over_a_server_that_is_frozen() {
+    // The system takes the connection; nobody ever reads from it.
+    let frozen = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = Server::start(Script::default());
+    let endpoints = [frozen.local_addr().unwrap().to_string(), server.endpoint()];
+    let mut options = Options::to(endpoints);
+    options.request_timeout = Duration::from_millis(200);
+    let client = Client::new(options).unwrap();
+    // They take turns: one of two watches comes to the frozen one first.
+    for watches in 1..=2 {
+        let request = WatchCreateRequest { key: "k".into(), ..WatchCreateRequest::default() };
+        client.watch(request).await.unwrap();
+        assert_eq!(starts(&server).len(), watches);
+    }
 }

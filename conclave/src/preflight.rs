@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::failure::{Failure, Result};
 
 /// Refuses an address that cannot be listened on. `flag` is the setting to change.
@@ -22,6 +24,14 @@ pub(crate) fn port(address: SocketAddr, flag: &str) -> Result {
         }
         _ => format!("cannot listen on {address}: {error}; choose another address with {flag}"),
     }))
+}
+
+/// Lets this process open as many files as it has the right to: each connection is one, and the
+/// limit that a shell starts with is often 1,024.
+pub(crate) fn open_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Refused, the limit stays as it was, and the server has room for fewer clients.
+    let _refused = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 /// Creates a directory if need be, and refuses one that cannot be written to.

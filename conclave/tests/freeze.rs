@@ -86,7 +86,7 @@ fn s1_06_a_frozen_leader_serves_no_stale_read_when_it_goes_on() {
 }
 
 #[test]
-fn a_frozen_follower_catches_up() {
+fn s0_04_a_frozen_follower_catches_up() {
     let runtime = Runtime::new().unwrap();
     let cluster = Cluster::start(3);
     let leader = cluster.leader(&runtime);

@@ -32,7 +32,7 @@ fn await_write_after(writers: &Writers, moment: Instant) -> Instant {
 }
 
 #[test]
-fn s0_05_s1_14_no_acknowledged_write_is_lost_when_leaders_are_killed() {
+fn s0_05_s1_02_s1_14_no_acknowledged_write_is_lost_when_leaders_are_killed() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut cluster = Cluster::start(3);
     let writers = Writers::start(&runtime, &cluster.endpoints(), WRITERS);

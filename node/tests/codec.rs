@@ -80,7 +80,7 @@ fn encoded(message: &Message) -> Vec<u8> {
 }
 
 #[test]
-fn a_message_decodes_to_itself() {
+fn s1_07_a_message_decodes_to_itself() {
     let mut rng = Rng::new(1);
     for _ in 0..5_000 {
         let message = message(&mut rng);

@@ -50,7 +50,7 @@ fn first_timeout(seed: u64, timeout: std::ops::RangeInclusive<Duration>) -> Dura
 }
 
 #[test]
-fn election_timeouts_spread_over_the_whole_range() {
+fn s1_09_election_timeouts_spread_over_the_whole_range() {
     let drawn: Vec<Duration> =
         (0..2000).map(|seed| first_timeout(seed, 100 * MS..=200 * MS)).collect();
     assert!(drawn.iter().all(|timeout| (100 * MS..=200 * MS).contains(timeout)));
@@ -95,7 +95,7 @@ fn a_range_of_width_zero_is_exact() {
 }
 
 #[test]
-fn an_early_timeout_is_harmless_and_time_never_goes_back() {
+fn s1_03_an_early_timeout_is_harmless_and_time_never_goes_back() {
     let mut raft = Raft::new(config(100 * MS..=200 * MS), Restored::default(), 1);
     assert_eq!(raft.poll_timeout(), Some(Time(0)), "the clock wants to be started");
     raft.handle(Time(1_000_000), Input::Timeout);

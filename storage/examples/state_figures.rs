@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use protocol::{ClusterId, Index, NodeId, Position, Rng, Term};
-use storage::state::{Identity, State, StateOptions};
+use storage::Identity;
+use storage::state::{State, StateOptions};
 use store::{Backend, BackendRead, Flush, KeyValue, Record, Revision};
 
 const RECORDS: i64 = 1_000_000;

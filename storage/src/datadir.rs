@@ -20,9 +20,10 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use protocol::{ClusterId, NodeId};
 use rustix::fs::{FlockOperation, flock};
 
-use crate::log::Identity;
+use crate::Identity;
 
 /// The version of the layout that this code writes, and the only one it reads.
 pub const DATA_DIR_FORMAT_VERSION: u32 = 1;
@@ -64,7 +65,7 @@ pub enum DataDirError {
     /// It belongs to another node, or another cluster. The operator gave the wrong directory.
     #[error(
         "{} belongs to node {:x} of cluster {:x}, not to node {:x} of cluster {:x}",
-        path.display(), found.node, found.cluster, wanted.node, wanted.cluster
+        path.display(), found.node.0, found.cluster.0, wanted.node.0, wanted.cluster.0
     )]
     Foreign {
         /// The directory.
@@ -161,6 +162,7 @@ fn lock(path: &Path) -> Result<File, DataDirError> {
 }
 
 fn create_folder(path: &Path) -> Result<(), DataDirError> {
+    let new = path.ancestors().take_while(|folder| !folder.exists()).count();
     match DirBuilder::new().recursive(true).mode(0o700).create(path) {
         Ok(()) => {}
         // A file in the place of the directory, or of one above it.
@@ -169,8 +171,8 @@ fn create_folder(path: &Path) -> Result<(), DataDirError> {
         }
         Err(error) => return Err(classify(path)(error)),
     }
-    // The new name stands in the directory above, which may not be ours to open.
-    path.parent().map_or(Ok(()), |above| match sync_folder(above) {
+    // Each new name stands in the directory above it, which may not be ours to open.
+    path.ancestors().skip(1).take(new.max(1)).try_for_each(|above| match sync_folder(above) {
         Err(DataDirError::NotWritable { .. }) => Ok(()),
         other => other,
     })
@@ -185,8 +187,8 @@ fn write_format(path: &Path, identity: Identity) -> Result<(), DataDirError> {
     let mut bytes = [0; FORMAT_BYTES];
     bytes[4..8].copy_from_slice(&DATA_DIR_FORMAT_VERSION.to_le_bytes());
     bytes[8..16].copy_from_slice(MAGIC);
-    bytes[16..24].copy_from_slice(&identity.cluster.to_le_bytes());
-    bytes[24..32].copy_from_slice(&identity.node.to_le_bytes());
+    bytes[16..24].copy_from_slice(&identity.cluster.0.to_le_bytes());
+    bytes[24..32].copy_from_slice(&identity.node.0.to_le_bytes());
     let sum = crc32c::crc32c(&bytes[4..]);
     bytes[..4].copy_from_slice(&sum.to_le_bytes());
 
@@ -223,7 +225,7 @@ fn decode_format(bytes: &[u8], path: &Path) -> Result<Identity, DataDirError> {
         let path = path.to_owned();
         return Err(DataDirError::Version { path, found, known: DATA_DIR_FORMAT_VERSION });
     }
-    Ok(Identity { cluster: field(16)?, node: field(24)? })
+    Ok(Identity { cluster: ClusterId(field(16)?), node: NodeId(field(24)?) })
 }
 
 fn classify(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {

@@ -8,10 +8,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use log_common::{IDENTITY, all, entries, small, vote, write};
-use protocol::Index;
+use protocol::{ClusterId, Index, NodeId};
+use storage::Identity;
 use storage::datadir::{DATA_DIR_FORMAT_VERSION, DataDir, DataDirError};
 use storage::disk::RealDisk;
-use storage::log::{Identity, Log};
+use storage::log::Log;
 
 #[test]
 fn a_new_directory_is_its_owners_only_and_a_second_opening_finds_it() {
@@ -39,7 +40,9 @@ fn a_directory_in_use_is_refused_until_it_is_given_back() {
 fn another_nodes_directory_is_refused() {
     let temp = tempfile::tempdir().unwrap();
     drop(DataDir::open(temp.path(), IDENTITY).unwrap());
-    for wanted in [Identity { node: 8, ..IDENTITY }, Identity { cluster: 1, ..IDENTITY }] {
+    let neighbour = Identity { node: NodeId(8), ..IDENTITY };
+    let stranger = Identity { cluster: ClusterId(1), ..IDENTITY };
+    for wanted in [neighbour, stranger] {
         let refused = DataDir::open(temp.path(), wanted).unwrap_err();
         assert!(matches!(refused, DataDirError::Foreign { found: IDENTITY, .. }), "{refused}");
     }

@@ -6,11 +6,12 @@ mod log_common;
 
 use std::collections::BTreeMap;
 
-use log_common::{all, at, entries, entry, hard, open, refusal, small, vote, write};
+use log_common::{IDENTITY, all, at, entries, entry, hard, open, refusal, small, vote, write};
 use protocol::raft::Write;
-use protocol::{Index, Term};
+use protocol::{ClusterId, Index, Term};
+use storage::Identity;
 use storage::disk::{CrashPoint, Disk, FaultPlan, FaultyDisk, Moment, OperationFault, SECTOR};
-use storage::log::{Damage, Identity, Log, LogError, LogOptions, OpenError, ReadError};
+use storage::log::{Damage, Log, LogError, LogOptions, OpenError, ReadError};
 
 const SEGMENT: &str = "0000000000000001.seg";
 /// Where the first batch of a small log stands: after two pages of 1 KiB.
@@ -191,24 +192,47 @@ fn a_whole_batch_that_vanished_before_a_later_one_is_corruption() {
 fn a_batch_that_went_astray_leaves_doubt_or_corruption_and_no_wrong_entry() {
     let mut refused = 0;
     let mut doubtful = 0;
-    for sectors in 1..15 {
+    // The records, the identifiers, or both.
+    for (sectors, writes) in (1..15).flat_map(|s| [(s, 0..1), (s, 1..2), (s, 0..2)]) {
         let mut disk = three_batches();
         let (mut log, _) = open(&mut disk);
         let astray = OperationFault::Astray(sectors);
-        let operations = BTreeMap::from([(0, astray)]);
+        let operations = writes.clone().map(|write| (write, astray)).collect();
         log.disk_mut().set_plan(FaultPlan { operations, ..FaultPlan::default() });
         write(&mut log, &entries(7..=8, 1, 30));
         drop(log);
         match Log::open(&mut disk, small()) {
             Err(_) => refused += 1,
             Ok((log, recovered)) => {
-                assert_eq!(recovered.doubt, Some(Index(8)), "{sectors} sectors on");
+                let whole = writes == (1..2) && recovered.last == at(8, 1);
+                assert!(whole || recovered.doubt == Some(Index(8)), "{writes:?} by {sectors}");
                 assert!(entries(1..=8, 1, 30).entries.starts_with(&all(&log)));
-                doubtful += 1;
+                doubtful += usize::from(!whole);
             }
         }
     }
     assert!(refused > 0 && doubtful > 0, "{refused} refused, {doubtful} in doubt");
+}
+
+#[test]
+fn a_process_killed_in_the_middle_of_a_write_leaves_no_doubt() {
+    for operation in 0..2 {
+        for stored in (0..3 * SECTOR).step_by(100) {
+            let mut disk = three_batches();
+            let (mut log, _) = open(&mut disk);
+            let operations = BTreeMap::from([(operation, OperationFault::Short(stored))]);
+            log.disk_mut().set_plan(FaultPlan { operations, ..FaultPlan::default() });
+            log.append(&entries(7..=8, 1, 600)).unwrap();
+            assert!(log.sync().is_err());
+            drop(log);
+            disk.crash(Moment::After);
+            let (log, recovered) = open(&mut disk);
+            assert_eq!(recovered.doubt, None, "operation {operation}, {stored} bytes stored");
+            let whole = recovered.last == at(8, 1);
+            assert!(whole || recovered.last == at(6, 1));
+            assert_eq!(all(&log)[..6], entries(1..=6, 1, 30).entries);
+        }
+    }
 }
 
 #[test]
@@ -276,9 +300,10 @@ fn a_shortened_or_missing_file_is_corruption() {
 #[test]
 fn a_log_of_another_node_and_one_of_another_version_are_refused() {
     let mut disk = three_batches();
-    let other = LogOptions { identity: Identity { cluster: 1, node: 7 }, ..small() };
+    let identity = Identity { cluster: ClusterId(1), ..IDENTITY };
+    let other = LogOptions { identity, ..small() };
     let error = Log::open(&mut disk, other).map(|_| ()).unwrap_err();
-    assert!(matches!(error, OpenError::Foreign { cluster: 0xC0FFEE, .. }), "{error}");
+    assert!(matches!(error, OpenError::Foreign { found: IDENTITY, .. }), "{error}");
 
     let mut file = disk.contents(SEGMENT).unwrap().to_vec();
     for page in PAGES {
@@ -295,8 +320,8 @@ fn a_log_of_another_node_and_one_of_another_version_are_refused() {
 fn the_first_failure_of_any_operation_closes_the_log_for_ever() {
     let faults = [OperationFault::Eio, OperationFault::NoSpace, OperationFault::Short(100)];
     for fault in faults {
-        // Both copies of the hard state, the batch, the sync.
-        for operation in 0..4 {
+        // Both copies of the hard state, records, identifiers, the sync.
+        for operation in 0..5 {
             let mut disk = three_batches();
             let (mut log, _) = open(&mut disk);
             let operations = BTreeMap::from([(operation, fault)]);
@@ -449,7 +474,7 @@ impl CloneOnto for Log<&mut FaultyDisk> {
 }
 
 #[test]
-fn one_write_and_one_sync_take_everything_that_waits() {
+fn one_batch_and_one_sync_take_everything_that_waits() {
     let mut disk = FaultyDisk::default();
     let (mut log, _) = open(&mut disk);
     write(&mut log, &vote(1, 7, 0));
@@ -459,12 +484,12 @@ fn one_write_and_one_sync_take_everything_that_waits() {
         log.append(&Write { hard_state: commit, ..entries(index..=index, 1, 50) }).unwrap();
     }
     log.sync().unwrap();
-    assert_eq!(log.disk_mut().operations(), 2, "the commit index rides in the batch");
+    assert_eq!(log.disk_mut().operations(), 3, "the commit index rides in the batch");
     log.append(&vote(2, 3, 4)).unwrap();
     log.sync().unwrap();
-    assert_eq!(log.disk_mut().operations(), 5, "two copies of the hard state and one sync");
+    assert_eq!(log.disk_mut().operations(), 6, "two copies of the hard state and one sync");
     log.sync().unwrap();
-    assert_eq!(log.disk_mut().operations(), 5, "nothing waits, nothing is written");
+    assert_eq!(log.disk_mut().operations(), 6, "nothing waits, nothing is written");
     drop(log);
     let (_, recovered) = open(&mut disk);
     assert_eq!(recovered.hard_state, hard(2, 3, 4));

@@ -6,11 +6,24 @@
 //! - a flush is atomic: records, metadata and the applied position become durable together, or not
 //!   at all; after a crash the backend stands at exactly one flush;
 //! - what a read gives was verified by a checksum, or it is an error: never a wrong value;
-//! - discarded revisions may still be read for a while;
-//! - a crash may bring discarded revisions back, the last ones first: when one of them is gone for
-//!   good, so are all those discarded before it and along with it. Otherwise a tombstone could be
-//!   gone and what it deleted come back, as if it had never been deleted. (What comes back is found
-//!   dead once more when the index is rebuilt, and discarded again.)
+//! - discarded revisions may still be read for a while, and a crash may bring them back. What comes
+//!   back is found dead once more when the index is rebuilt, and is discarded again before anything
+//!   else is;
+//! - discarded puts go for good in any order; a discarded tombstone goes only when every put below
+//!   it that was discarded before it or along with it has gone for good.
+//!
+//! Why tombstones are last: a compaction drops a tombstone together with the puts that it ended,
+//! and a rebuilt index knows that those are dead by the tombstone alone.
+//!
+//! ```text
+//! put@5  tombstone@7   compact(8)     both are dead, and discarded together
+//!   ·    tombstone@7                  the put gone first: the key is deleted, the tombstone dead
+//! put@5      ·                        the tombstone gone first: the key is back
+//! ```
+//!
+//! Puts need no order: what makes a put dead is a later record of its key, which lives, or is dead
+//! by one that does, or is such a tombstone. Nor do tombstones among themselves: one of them is
+//! enough, as long as it is newer than every put that is left.
 
 use alloc::string::String;
 use alloc::vec::Vec;

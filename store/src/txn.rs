@@ -118,21 +118,17 @@ impl Store {
         if empty { Some(missing_key_holds(compare)) } else { verdict }
     }
 
-    /// Whether every operation on the path can be done.
+    /// Whether every operation on the path can be done. All puts are looked at before the first
+    /// read, as in etcd: of several errors that decides which one is told.
     pub(crate) fn check_path(&self, txn: &Txn, path: &Path) -> Result<(), Error> {
-        let mut nested = path.nested.iter();
-        for operation in txn.branch(path.succeeded) {
-            match operation {
-                Operation::Range(range) => self.check_revision(range)?,
-                Operation::Put(put) => self.check_put(put)?,
-                Operation::DeleteRange(_) => {}
-                Operation::Txn(inner) => {
-                    let path = nested.next().expect("a path has every nested transaction");
-                    self.check_path(inner, path)?;
-                }
-            }
-        }
-        Ok(())
+        each(txn, path, &|operation| match operation {
+            Operation::Put(put) => self.check_put(put),
+            Operation::Range(_) | Operation::DeleteRange(_) | Operation::Txn(_) => Ok(()),
+        })?;
+        each(txn, path, &|operation| match operation {
+            Operation::Range(range) => self.check_revision(range),
+            Operation::Put(_) | Operation::DeleteRange(_) | Operation::Txn(_) => Ok(()),
+        })
     }
 
     /// Inside a transaction only 0 is the latest revision: a negative one counts as compacted
@@ -174,6 +170,24 @@ impl Store {
         let view = cursor.into_view();
         view.complete(|revision| self.held(revision).cloned()).expect("what it needs was supplied")
     }
+}
+
+/// Calls `check` with every operation on a path, in order, until one fails.
+fn each(
+    txn: &Txn,
+    path: &Path,
+    check: &dyn Fn(&Operation) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut nested = path.nested.iter();
+    for operation in txn.branch(path.succeeded) {
+        if let Operation::Txn(inner) = operation {
+            let path = nested.next().expect("a path has every nested transaction");
+            each(inner, path, check)?;
+        } else {
+            check(operation)?;
+        }
+    }
+    Ok(())
 }
 
 /// The revision in the header of an inner answer. etcd leaves that of a nested transaction out.

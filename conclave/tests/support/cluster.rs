@@ -153,12 +153,16 @@ impl Cluster {
 
     /// Waits until every running member answers `/health` with 200.
     pub(crate) fn await_healthy(&self) {
-        for member in self.members.iter().filter(|member| member.child.is_some()) {
-            eventually(
-                &format!("{} to be healthy\n{}", member.name, self.log(&member.name)),
-                || get(member.client_port, "/health").filter(|(status, _)| *status == 200),
-            );
-        }
+        let running = (0..self.members.len()).filter(|at| self.members[*at].child.is_some());
+        running.for_each(|at| self.await_answer(at));
+    }
+
+    /// Waits until a member answers `/health` with 200, whoever has started it.
+    pub(crate) fn await_answer(&self, at: usize) {
+        let member = &self.members[at];
+        eventually(&format!("{} to be healthy\n{}", member.name, self.log(&member.name)), || {
+            get(member.client_port, "/health").filter(|(status, _)| *status == 200)
+        });
     }
 
     /// What a member has written to its terminal.

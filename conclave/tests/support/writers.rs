@@ -13,6 +13,8 @@ struct Known {
     /// The last number acknowledged, and its revision.
     acknowledged: u64,
     revision: i64,
+    /// How many were acknowledged in all.
+    count: u64,
     /// The last number sent.
     sent: u64,
 }
@@ -56,6 +58,7 @@ impl Writers {
                             let mut known = known.lock().unwrap();
                             let mine = known.entry(writer).or_insert_with(Known::default);
                             mine.acknowledged = number;
+                            mine.count += 1;
                             mine.revision = answer.header.unwrap_or_default().revision;
                             *last.lock().unwrap() = Instant::now();
                         }
@@ -73,7 +76,7 @@ impl Writers {
 
     /// How many writes have been acknowledged.
     pub(crate) fn acknowledged(&self) -> u64 {
-        self.known.lock().unwrap().values().map(|known| known.acknowledged).sum()
+        self.known.lock().unwrap().values().map(|known| known.count).sum()
     }
 
     /// Ends the writers and checks that nothing that was acknowledged is lost.
@@ -85,7 +88,7 @@ impl Writers {
         let known = self.known.lock().unwrap().clone();
         let mut total = 0;
         for (writer, known) in known {
-            total += known.acknowledged;
+            total += known.count;
             if known.acknowledged == 0 {
                 continue;
             }
@@ -100,8 +103,10 @@ impl Writers {
             );
             assert!(kv.mod_revision >= known.revision, "writer {writer}: an older revision");
             // One writer, one write at a time: each acknowledged put made one version, and a put
-            // whose outcome is unknown at most one.
+            // whose outcome is unknown at most one. So a lost write shows even when a later one
+            // went over it.
             let version = u64::try_from(kv.version).unwrap();
+            assert!(version >= known.count, "writer {writer}: an acknowledged write is lost");
             assert!(version <= known.sent, "writer {writer}: something was applied twice");
         }
         total

@@ -3,8 +3,8 @@
 //! A leader cannot know that it still leads; it can only know that it led when it *sent* a round
 //! which a quorum answered. That moment, and never the one of the answer, is the measure for all
 //! three: a read is confirmed by a round sent after it arrived (thesis §6.4), a lease is counted
-//! from it (§6.4.1), and a leader for which it lies too far back steps down (§6.2). So a process
-//! that was paused finds its certainty old, whatever answers wait in its buffers.
+//! from it (thesis §6.4.1), and a leader for which it lies too far back steps down (thesis §6.2).
+//! So a process that was paused finds its certainty old, whatever answers wait in its buffers.
 
 use alloc::collections::VecDeque;
 use core::time::Duration;

@@ -44,7 +44,7 @@ fn sweep(first: u64, count: u64, run: impl Fn(u64)) {
 }
 
 #[test]
-fn safety_under_faults_and_progress_after_them() {
+fn s1_01_safety_under_faults_and_progress_after_them() {
     sweep(1, 2000, |seed| {
         let mut world = World::new(seed);
         world.run_with_faults(600);

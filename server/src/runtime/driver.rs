@@ -27,6 +27,9 @@ pub enum RunError {
     /// The state backend failed for good, or holds what cannot be read.
     #[error("the state failed, and this member must not go on: {0}")]
     State(String),
+    /// A worker's thread has panicked. What was acknowledged is durable.
+    #[error("the {0} thread has panicked, and this member must not go on")]
+    Panicked(&'static str),
     /// A thread or a runtime could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(String),
@@ -76,6 +79,7 @@ impl Driver {
     pub(crate) async fn run(mut self) -> Result<(), RunError> {
         let mut stopping = false;
         loop {
+            self.heed_stop(&mut stopping);
             if let Next::Stopped = self.carry_out()? {
                 return self.log.close().map_err(|error| RunError::Log(error.to_string()));
             }
@@ -85,15 +89,24 @@ impl Driver {
                 // Work is left, or a timer has run out meanwhile: others on this thread first.
                 tokio::task::yield_now().await;
             } else {
-                self.wait(&mut stopping).await?;
+                self.wait(stopping).await?;
             }
             self.take_all()?;
             self.node.handle(self.clock.now(), Input::Timeout);
         }
     }
 
+    /// Begins to stop when told to. Looked at every turn: under load something is always ready.
+    fn heed_stop(&mut self, stopping: &mut bool) {
+        let stop = &self.queues.stop;
+        if !*stopping && (*stop.borrow() || stop.has_changed().is_err()) {
+            *stopping = true;
+            self.node.handle(self.clock.now(), Input::Stop);
+        }
+    }
+
     /// Waits for the first thing to come in, and takes it.
-    async fn wait(&mut self, stopping: &mut bool) -> Result<(), RunError> {
+    async fn wait(&mut self, stopping: bool) -> Result<(), RunError> {
         let timeout = self.node.poll_timeout().map(|time| self.clock.instant(time));
         let timer = async {
             match timeout {
@@ -112,10 +125,7 @@ impl Driver {
                 tokio::task::yield_now().await;
             }
             () = timer => {}
-            _ = self.queues.stop.changed(), if !*stopping => {
-                *stopping = true;
-                self.node.handle(self.clock.now(), Input::Stop);
-            }
+            _ = self.queues.stop.changed(), if !stopping => {}
         }
         Ok(())
     }
@@ -171,6 +181,7 @@ impl Driver {
             Done::Input(input) => input,
             Done::Persisted(id) => Input::Persisted(id),
             Done::LogFailed(error) => return Err(RunError::Log(error.to_string())),
+            Done::Panicked(thread) => return Err(RunError::Panicked(thread)),
         };
         self.node.handle(self.clock.now(), input);
         Ok(())

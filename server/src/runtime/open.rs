@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 
 use node::{Config as NodeConfig, Node};
 use protocol::{ClusterId, NodeId, raft};
+use storage::Identity;
 use storage::datadir::{DataDir, DataDirError};
 use storage::disk::{FaultPlan, FaultyDisk, RealDisk};
-use storage::log::{Damage, Identity as LogIdentity, Log, LogOptions};
-use storage::state::{Identity as StateIdentity, State, StateOptions};
+use storage::log::{Damage, Log, LogOptions};
+use storage::state::{State, StateOptions};
 use store::watch::WatchLimits;
 use store::{Backend, BackendRead, Limits, Member, Revision, Store};
 use thiserror::Error;
@@ -41,7 +42,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The data directory cannot be used.
-    #[error("cannot use the data directory: {0}")]
+    #[error("cannot use the data directory: {0}; {remedy}", remedy = remedy(.0))]
     DataDir(#[from] DataDirError),
     /// The log cannot be used.
     #[error("cannot open the log: {0}")]
@@ -69,6 +70,24 @@ fn advice(error: &io::Error, flag: &str) -> String {
     }
 }
 
+fn remedy(error: &DataDirError) -> &'static str {
+    match error {
+        DataDirError::Locked(_) => "stop that one, or choose another directory with --data-dir",
+        DataDirError::Foreign { .. } => {
+            "choose this member's own with --data-dir, or correct --name, --listen-peer, \
+             --initial-cluster or --cluster-token"
+        }
+        DataDirError::NotADirectory(_) | DataDirError::NotWritable { .. } => {
+            "choose another one with --data-dir"
+        }
+        DataDirError::Version { .. } => "run the version of this program that has written it",
+        DataDirError::Damaged(_) => {
+            "restore it, or choose an empty directory with --data-dir and join as a new member"
+        }
+        DataDirError::Io { .. } => "look at the disk, or choose another directory with --data-dir",
+    }
+}
+
 /// Everything that a replica runs on.
 pub(crate) struct Opened {
     pub(crate) node: Node,
@@ -84,12 +103,12 @@ pub(crate) struct Opened {
 /// Opens log and state and puts a replica together.
 pub(crate) fn open(config: &Config, client_url: String) -> Result<Opened, StartError> {
     let (cluster, id) = check(config)?;
-    let identity = LogIdentity { cluster: cluster.0, node: id.0 };
+    let identity = Identity { cluster, node: id };
     let directory = match &config.data_dir {
         Some(path) => Some(DataDir::open(path, identity)?),
         None => None,
     };
-    let mut state = open_state(directory.as_ref(), cluster, id)?;
+    let mut state = open_state(directory.as_ref(), identity)?;
     let store = restore(config, &mut state)?;
     let (mut log, mut recovered) = open_log(directory.as_ref(), identity, config)?;
     recovered.damage.iter().for_each(report);
@@ -148,6 +167,11 @@ fn check(config: &Config) -> Result<(ClusterId, NodeId), StartError> {
     if config.election_timeout_max.is_some_and(|max| max < config.election_timeout) {
         return refuse("the longest election timeout is below the shortest".into());
     }
+    // An entry that no frame has room for would never reach another member.
+    let most = node::codec::MAX_FRAME / 4;
+    if config.max_request_bytes > most {
+        return refuse(format!("--max-request-bytes must be at most {} MiB", most >> 20));
+    }
     if matches!(config.reads, Reads::Lease { .. }) && !(config.check_quorum && config.stickiness) {
         return refuse("lease reads need check-quorum and stickiness".into());
     }
@@ -155,13 +179,8 @@ fn check(config: &Config) -> Result<(ClusterId, NodeId), StartError> {
     Ok((cluster_id(members, token), member_id(me, token)))
 }
 
-fn open_state(
-    directory: Option<&DataDir>,
-    cluster: ClusterId,
-    node: NodeId,
-) -> Result<State, StartError> {
+fn open_state(directory: Option<&DataDir>, identity: Identity) -> Result<State, StartError> {
     let Some(directory) = directory else { return Ok(State::memory()) };
-    let identity = StateIdentity { cluster, node };
     State::open(&directory.state(), identity, StateOptions::default())
         .map_err(|error| StartError::State(error.to_string()))
 }
@@ -188,7 +207,7 @@ fn restore(config: &Config, state: &mut State) -> Result<Store, StartError> {
 
 fn open_log(
     directory: Option<&DataDir>,
-    identity: LogIdentity,
+    identity: Identity,
     config: &Config,
 ) -> Result<(Log<AnyDisk>, storage::log::Recovered), StartError> {
     let mut options = LogOptions::new(identity);
@@ -207,7 +226,9 @@ fn open_log(
             AnyDisk::Memory(FaultyDisk::new(FaultPlan::default()))
         }
     };
-    Log::open(disk, options).map_err(|error| failed(error.to_string()))
+    let (mut log, recovered) = Log::open(disk, options).map_err(|e| failed(e.to_string()))?;
+    log.prepare().map_err(|error| failed(error.to_string()))?;
+    Ok((log, recovered))
 }
 
 fn report(damage: &Damage) {

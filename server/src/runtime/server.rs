@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::thread::JoinHandle;
 
 use protocol::NodeId;
+use socket2::{Domain, Socket, Type};
 use storage::datadir::DataDir;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -26,6 +27,8 @@ use crate::config::{Config, Threads};
 const CALLS: usize = 16_384;
 /// Batches of messages that may wait for the node. More stop the reading of links.
 const BATCHES: usize = 1_024;
+/// Connections that may wait to be accepted; the system may allow fewer.
+const BACKLOG: i32 = 4_096;
 /// Up to this many cores, one thread does everything that needs no disk.
 const FEW_CORES: usize = 4;
 
@@ -65,9 +68,19 @@ fn bind(
     what: &'static str,
     flag: &'static str,
 ) -> Result<StdListener, StartError> {
-    let bound = StdListener::bind(address)
-        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
-    bound.map_err(|source| StartError::Listen { what, flag, address, source })
+    listener(address).map_err(|source| StartError::Listen { what, flag, address, source })
+}
+
+/// A port with a long queue: after a failover, all clients of another member come at once, and
+/// whoever finds the queue full tries again only after a second.
+fn listener(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // Connections of the last run that are still being closed do not hold the port.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 /// Everything that the node's thread starts from.
@@ -94,7 +107,8 @@ impl Setup {
             let (driver, directory) =
                 driver(&config, peer, opened, inputs, split, &metrics).map_err(failed)?;
             let options = ApiOptions::new(&config, metrics);
-            let serving = Serving { handle, options, stopping };
+            let (end, ended) = watch::channel(false);
+            let serving = Serving { handle, options, stopping, ended };
             let apis = match connections {
                 None => serving.here(client).map_err(failed)?,
                 Some(count) => serving.on_threads(&client, count).map_err(failed)?,
@@ -103,6 +117,8 @@ impl Setup {
             if let Err(error) = &result {
                 tracing::error!("{error}");
             }
+            // A node that has ended by itself takes its clients along: they find another one.
+            end.send_replace(true);
             apis.finished().await;
             drop(directory);
             result
@@ -173,6 +189,8 @@ struct Serving {
     handle: NodeHandle,
     options: ApiOptions,
     stopping: watch::Receiver<bool>,
+    /// Turns true when the node has ended.
+    ended: watch::Receiver<bool>,
 }
 
 /// The APIs, wherever they run.
@@ -183,10 +201,13 @@ enum Apis {
 
 impl Serving {
     async fn serve(self, listener: TcpListener) {
-        let Self { handle, options, mut stopping } = self;
+        let Self { handle, options, mut stopping, mut ended } = self;
         let stopped = async move {
-            // The sender lives as long as the server.
-            let _ = stopping.wait_for(|stop| *stop).await;
+            // The senders live as long as the server.
+            tokio::select! {
+                _ = stopping.wait_for(|stop| *stop) => {}
+                _ = ended.wait_for(|ended| *ended) => {}
+            }
         };
         etcd::serve(listener, handle, options, stopped).await;
     }
@@ -205,6 +226,7 @@ impl Serving {
                 handle: self.handle.clone(),
                 options: self.options.clone(),
                 stopping: self.stopping.clone(),
+                ended: self.ended.clone(),
             };
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name(format!("clients-{at}"));

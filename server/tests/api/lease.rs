@@ -82,6 +82,7 @@ async fn a_lease_that_nobody_renews_takes_its_keys_along() {
     server.kv().put(put).await.unwrap();
     let gone = async {
         while server.kv().range(get("k")).await.unwrap().into_inner().count > 0 {
+            // The pause of a poll; `soon` has the deadline.
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };

@@ -55,6 +55,7 @@ impl TestServer {
             let thread = std::thread::spawn(move || server::run(config, stopping));
             while !thread.is_finished() && TcpStream::connect(address).is_err() {
                 assert!(start.elapsed() < PATIENCE, "the port does not open");
+                // The pause of a poll; PATIENCE is its deadline.
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             if !thread.is_finished() {
@@ -66,6 +67,7 @@ impl TestServer {
         let read = pb::RangeRequest { serializable, ..get("any") };
         while let Err(status) = this.kv().range(read.clone()).await {
             assert!(start.elapsed() < PATIENCE, "not ready: {status}");
+            // The pause of a poll; PATIENCE is its deadline.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         this

@@ -57,11 +57,7 @@ fn keys_at<D: Disk, F: Files>(
 
 /// The replica shows exactly what history says of an entry: every key at every revision that was
 /// not compacted, the hash over all of it, and the leases.
-pub(crate) fn shows<D: Disk, F: Files>(
-    replica: &mut Replica<D, F>,
-    history: &History,
-    entry: u64,
-) {
+pub(crate) fn shows<D: Disk, F: Files>(replica: &mut Replica<D, F>, history: &History, entry: u64) {
     let expected = history.moment(entry);
     assert_eq!(&Moment::of(replica.node.store()), expected, "after entry {entry}");
     for revision in expected.readable() {
@@ -96,18 +92,12 @@ pub(crate) fn goes_on(mut back: Back, run: u64) {
     assert_eq!(keys_at(&mut back.replica, 0, false).unwrap(), expected);
     back.replica.settle().unwrap();
     let before = Moment::of(back.replica.node.store());
-    let mut dbg_before = Vec::new();
-    for r in before.readable() { dbg_before.push(keys_at(&mut back.replica, r, true).unwrap()); }
-    println!("DBG index before {:?}", format!("{:?}", back.replica.node.store()).find("index"));
-    std::fs::write(format!("/tmp/dbg-before-{:?}", std::thread::current().id()), format!("{:#?}", back.replica.node.store())).unwrap();
 
     let mut disks = back.kill();
     disks.power_off(storage::disk::Moment::Before, 0);
     let mut again = start(disks, run + 1).unwrap();
     assert_eq!(again.replica.recovered.doubt, None);
     again.replica.lead().unwrap();
-    std::fs::write(format!("/tmp/dbg-after-{:?}", std::thread::current().id()), format!("{:#?}", again.replica.node.store())).unwrap();
-    for (r, was) in before.readable().zip(dbg_before) { assert_eq!(keys_at(&mut again.replica, r, true).unwrap(), was, "DBG at {r}"); }
     assert_eq!(Moment::of(again.replica.node.store()), before);
     assert_eq!(keys_at(&mut again.replica, 0, false).unwrap(), expected);
 }

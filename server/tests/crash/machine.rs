@@ -28,6 +28,7 @@ type Change<'a> = &'a dyn Fn(&mut FaultyDisk) -> io::Result<()>;
 
 /// An operation that is about to change a disk.
 pub(crate) struct Operation<'a> {
+    /// On which disk.
     pub(crate) side: Side,
     change: Change<'a>,
 }

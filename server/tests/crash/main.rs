@@ -11,11 +11,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod check;
+mod faults;
+mod flips;
 mod history;
 mod machine;
 mod replica;
 mod script;
 mod sweep;
+mod wiped;
 
 /// Whether nothing may be left out.
 fn full() -> bool {

@@ -10,9 +10,10 @@ use std::time::Duration;
 use node::{Config, Input, Node, Output, Reply, Request, RequestId};
 use protocol::raft::{self, Entry, WriteId};
 use protocol::{ClusterId, Index, NodeId, Position, Time};
+use storage::Identity;
 use storage::disk::Disk;
-use storage::log::{Identity as LogIdentity, Log, LogError, LogOptions, ReadError, Recovered};
-use storage::state::{DiskBackend, Files, Identity as StateIdentity, StateOptions};
+use storage::log::{Log, LogError, LogOptions, ReadError, Recovered};
+use storage::state::{DiskBackend, Files, StateOptions};
 use store::watch::WatchLimits;
 use store::{
     Backend, BackendError, BackendRead, Flush, Limits, Member, RestoreError, Revision, Store,
@@ -27,7 +28,7 @@ const TURNS: usize = 10_000;
 
 /// Segments of a few batches each.
 pub(crate) fn log_options() -> LogOptions {
-    let identity = LogIdentity { cluster: CLUSTER.0, node: ID.0 };
+    let identity = Identity { cluster: CLUSTER, node: ID };
     LogOptions {
         segment_bytes: 8 << 10,
         page_bytes: 1 << 10,
@@ -114,6 +115,8 @@ pub(crate) struct Replica<D: Disk, F: Files> {
     pub(crate) full: u64,
     /// Flushes that are durable.
     pub(crate) flushes: u64,
+    /// Trims come when the node asks for them, and not behind every flush.
+    pub(crate) patient: bool,
     now: Time,
     unsynced: Option<WriteId>,
     inputs: VecDeque<Input>,
@@ -134,7 +137,7 @@ impl<D: Disk, F: Files> Replica<D, F> {
         run: u64,
         progress: Arc<Progress>,
     ) -> Result<Self, Refusal> {
-        let owner = StateIdentity { cluster: CLUSTER, node: ID };
+        let owner = Identity { cluster: CLUSTER, node: ID };
         let mut state = DiskBackend::open(files, owner, STATE).map_err(Refusal::State)?;
         let store = restore(&mut state)?;
         let (log, recovered) = Log::open(log, log_options()).map_err(Refusal::Log)?;
@@ -149,6 +152,7 @@ impl<D: Disk, F: Files> Replica<D, F> {
             replies: BTreeMap::new(),
             full: 0,
             flushes: 0,
+            patient: false,
             now: Time(1),
             unsynced: None,
             inputs: VecDeque::new(),
@@ -223,7 +227,9 @@ impl<D: Disk, F: Files> Replica<D, F> {
                 match &result {
                     Ok(applied) => {
                         self.flushes += 1;
-                        self.trim_behind(*applied)?;
+                        if !self.patient {
+                            self.trim_behind(*applied)?;
+                        }
                     }
                     Err(BackendError::Full(_)) => self.full += 1,
                     Err(BackendError::Corrupt(_) | BackendError::Io(_)) => {}
@@ -239,25 +245,30 @@ impl<D: Disk, F: Files> Replica<D, F> {
 
     /// All that the state's thread has to do.
     pub(crate) fn settle(&mut self) -> Result<(), Ended> {
-        while self.chore()? {}
-        Ok(())
+        for _ in 0..TURNS {
+            if !self.chore()? {
+                return Ok(());
+            }
+        }
+        panic!("the state's thread is never done");
     }
 
-    /// Shuts down in order.
-    pub(crate) fn stop(mut self) -> Result<(), Ended> {
+    /// Shuts down in order. Gives what this run gave to the log.
+    pub(crate) fn stop(mut self) -> Result<Vec<Entry>, Ended> {
         self.feed(Input::Stop)?;
         for _ in 0..TURNS {
             self.settle()?;
             if self.stopped {
-                return self.log.close().map(drop).map_err(Ended::Log);
+                self.log.close().map_err(Ended::Log)?;
+                return Ok(self.handed);
             }
             self.pass(Duration::from_millis(10))?;
         }
         panic!("a replica that does not stop");
     }
 
-    /// A node asks for a trim once it frees a thousand entries. Here each flush is followed by
-    /// one, so that short lives have them, too.
+    /// A node asks for a trim once it frees a thousand entries. Here one follows each flush, so
+    /// that short lives have them, too.
     fn trim_behind(&mut self, flushed: Position) -> Result<(), Ended> {
         let bound = self.node.raft().trim_bound().min(flushed.index);
         self.trim(bound)

@@ -48,6 +48,7 @@ enum Step {
 }
 
 /// What a whole life left behind.
+#[derive(Default)]
 pub(crate) struct Life {
     /// All commands asked for, in order.
     pub(crate) asked: Vec<Command>,
@@ -123,8 +124,9 @@ impl Writer {
         };
         let value: String =
             (0..length).map(|at| char::from(b'a' + u8::try_from((at * 7) % 26).unwrap())).collect();
-        let lease = (self.leases > 0 && self.rng.below(4) == 0)
-            .then(|| LeaseId(1 + i64::try_from(self.rng.below(self.leases.unsigned_abs())).unwrap()));
+        let lease = (self.leases > 0 && self.rng.below(4) == 0).then(|| {
+            LeaseId(1 + i64::try_from(self.rng.below(self.leases.unsigned_abs())).unwrap())
+        });
         let keeps_value = self.rng.below(8) == 0;
         let keeps_lease = lease.is_none() && self.rng.below(6) == 0;
         Put {
@@ -234,13 +236,23 @@ struct Living<'a> {
     life: Life,
 }
 
-type Local = Replica<LogDisk, StateFiles>;
+/// A replica on a machine.
+pub(crate) type Local = Replica<LogDisk, StateFiles>;
+
+/// Starts a replica on a machine.
+pub(crate) fn start_on(machine: &Machine, run: u64) -> Result<Local, Refusal> {
+    open_on(machine, run, &Arc::default())
+}
+
+fn open_on(machine: &Machine, run: u64, progress: &Arc<Progress>) -> Result<Local, Refusal> {
+    let (log, files) = (LogDisk(machine.clone()), StateFiles(machine.clone()));
+    Replica::open(log, files, run, Arc::clone(progress))
+}
 
 impl Living<'_> {
     fn start(&mut self) -> Result<Local, Death> {
         self.run += 1;
-        let (log, files) = (LogDisk(self.machine.clone()), StateFiles(self.machine.clone()));
-        let mut replica = Replica::open(log, files, self.run, Arc::clone(self.progress))?;
+        let mut replica = open_on(self.machine, self.run, self.progress)?;
         replica.lead()?;
         Ok(replica)
     }
@@ -254,7 +266,9 @@ impl Living<'_> {
                     let revision = replica.node.store().revision() - keep;
                     (Request::Compact { revision, physical: false }, Command::Compact { revision })
                 }
-                Ask::Renew(id) => (Request::LeaseRenew(*id), Command::LeaseRenew { ids: vec![*id] }),
+                Ask::Renew(id) => {
+                    (Request::LeaseRenew(*id), Command::LeaseRenew { ids: vec![*id] })
+                }
             };
             self.life.asked.push(command);
             requests.push(request);
@@ -287,8 +301,8 @@ impl Living<'_> {
                 return self.start();
             }
             Step::Stop => {
-                self.end(&replica);
-                replica.stop()?;
+                self.life.flushes += replica.flushes;
+                self.life.entries.extend(replica.stop()?);
                 return self.start();
             }
         }
@@ -298,14 +312,7 @@ impl Living<'_> {
 
 /// Lives through the script. The process is killed at the end; the machine is not.
 pub(crate) fn live(machine: &Machine, progress: &Arc<Progress>) -> Result<Life, Death> {
-    let life = Life {
-        asked: Vec::new(),
-        replies: Vec::new(),
-        entries: Vec::new(),
-        flushes: 0,
-        trimmed: 0,
-    };
-    let mut living = Living { machine, progress, run: 0, life };
+    let mut living = Living { machine, progress, run: 0, life: Life::default() };
     let mut replica = living.start()?;
     for step in script(11) {
         replica = living.step(replica, &step)?;

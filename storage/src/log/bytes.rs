@@ -1,5 +1,6 @@
 //! Little-endian fields, sizes and checksums, for every part of the log's format.
 
+use crate::Identity;
 use crate::disk::SECTOR;
 
 /// The checksum of one log: CRC32C, begun with who owns it, so that the bytes of another cluster's
@@ -8,8 +9,9 @@ use crate::disk::SECTOR;
 pub(crate) struct Checksum(u32);
 
 impl Checksum {
-    pub(crate) fn new(cluster: u64, node: u64) -> Self {
-        Self(crc32c::crc32c_append(crc32c::crc32c(&cluster.to_le_bytes()), &node.to_le_bytes()))
+    pub(crate) fn new(owner: Identity) -> Self {
+        let cluster = crc32c::crc32c(&owner.cluster.0.to_le_bytes());
+        Self(crc32c::crc32c_append(cluster, &owner.node.0.to_le_bytes()))
     }
 
     /// Over a part of the segment `segment`: the number is in the sum, so that what a recycled

@@ -74,6 +74,14 @@ impl Chart {
         self.extents.get(place).filter(|extent| extent.first <= index)
     }
 
+    /// The last entry that a segment or one before it holds, or the base.
+    pub(crate) fn end_of(&self, segment: u64) -> Position {
+        let places = self.extents.partition_point(|extent| extent.segment <= segment);
+        let last = places.checked_sub(1).map(|place| self.extents[place].last);
+        let position = last.and_then(|last| Some(Position::new(self.term(last)?, last)));
+        position.unwrap_or(self.base)
+    }
+
     /// Cuts everything after `last`.
     pub(crate) fn truncate(&mut self, last: Index) {
         while self.extents.back().is_some_and(|extent| extent.first > last) {

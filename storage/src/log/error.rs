@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use protocol::{Index, Position};
 
+use crate::Identity;
+
 /// Something in the files is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
@@ -188,18 +190,14 @@ pub enum OpenError {
     },
     /// The log is another node's. An operator gave the wrong directory.
     #[error(
-        "the log belongs to node {node:x} of cluster {cluster:x}, not to node {wanted_node:x} of \
-         cluster {wanted_cluster:x}"
+        "the log belongs to node {:x} of cluster {:x}, not to node {:x} of cluster {:x}",
+        found.node.0, found.cluster.0, wanted.node.0, wanted.cluster.0
     )]
     Foreign {
-        /// The cluster that the log belongs to.
-        cluster: u64,
-        /// The node that it belongs to.
-        node: u64,
-        /// The cluster that was asked for.
-        wanted_cluster: u64,
-        /// The node that was asked for.
-        wanted_node: u64,
+        /// Whose log it is.
+        found: Identity,
+        /// Who was to use it.
+        wanted: Identity,
     },
     /// Another version of this program wrote it, and must read it.
     #[error("format version {found} of the log is unknown (this program knows {known})")]

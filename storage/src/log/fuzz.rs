@@ -1,15 +1,18 @@
 //! Bodies for fuzzers: any bytes are an answer, never a panic.
 
+use protocol::{ClusterId, NodeId};
+
 use super::batch::{self, Identifiers};
 use super::bytes::Checksum;
 use super::head::Head;
 use super::record;
+use crate::Identity;
 use crate::disk::SECTOR;
 
 /// Feeds any bytes to every decoder of the log's format, as they are and with a checksum that
 /// holds, so that what lies behind the checksum is reached as well.
 pub fn fuzz_records(data: &[u8]) {
-    let checksum = Checksum::new(1, 2);
+    let checksum = Checksum::new(Identity { cluster: ClusterId(1), node: NodeId(2) });
     let mut forged = data.to_vec();
     if forged.len() > 4 {
         let sum = checksum.of(3, &forged[4..]);

@@ -12,9 +12,10 @@
 //! back the older vote.)
 
 use protocol::raft::HardState;
-use protocol::{Index, NodeId, Position, Term};
+use protocol::{ClusterId, Index, NodeId, Position, Term};
 
 use super::bytes::{Checksum, put_u32, put_u64, u32_at, u64_at};
+use crate::Identity;
 use crate::disk::SECTOR;
 
 /// The version of the format that this code writes, and the only one it reads.
@@ -32,8 +33,7 @@ const SEALED: u32 = 4;
 /// What stands at the beginning of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
-    pub(crate) cluster: u64,
-    pub(crate) node: u64,
+    pub(crate) owner: Identity,
     /// The number of this segment. Numbers grow by one and are never used twice.
     pub(crate) segment: u64,
     /// The length of the file.
@@ -103,8 +103,8 @@ impl Header {
         let mut out = [0; SECTOR];
         out[8..16].copy_from_slice(HEADER_MAGIC);
         put_u32(&mut out, 4, LOG_FORMAT_VERSION);
-        put_u64(&mut out, 16, self.cluster);
-        put_u64(&mut out, 24, self.node);
+        put_u64(&mut out, 16, self.owner.cluster.0);
+        put_u64(&mut out, 24, self.owner.node.0);
         put_u64(&mut out, 32, self.segment);
         put_u64(&mut out, 40, self.segment_bytes);
         put_u64(&mut out, 48, self.previous_end);
@@ -133,8 +133,10 @@ impl Header {
             return Err(UnknownVersion(version));
         }
         let header = Self {
-            cluster: u64_at(sector, 16),
-            node: u64_at(sector, 24),
+            owner: Identity {
+                cluster: ClusterId(u64_at(sector, 16)),
+                node: NodeId(u64_at(sector, 24)),
+            },
             segment: u64_at(sector, 32),
             segment_bytes: u64_at(sector, 40),
             page_bytes: u32_at(sector, 80),

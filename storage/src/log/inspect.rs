@@ -9,9 +9,9 @@ use super::batch::{self, Identifiers};
 use super::error::{Damage, OpenError};
 use super::head::{Header, LOG_FORMAT_VERSION, UnknownVersion};
 use super::name;
-use super::options::Identity;
 use super::record::Kind;
 use super::survey::{Segment, Survey, io_error, read_file, survey};
+use crate::Identity;
 use crate::disk::{Disk, SECTOR};
 
 /// Everything that the files of a log say.
@@ -94,7 +94,7 @@ pub struct EntryReport {
 /// part of the answer; errors are what no reading can go on from.
 pub fn inspect<D: Disk>(disk: &D) -> Result<Option<Inspection>, OpenError> {
     let Some(header) = first_header(disk)? else { return Ok(None) };
-    let identity = Identity { cluster: header.cluster, node: header.node };
+    let identity = header.owner;
     let page_bytes = usize::try_from(header.page_bytes).unwrap_or(usize::MAX);
     let found = survey(disk, identity, page_bytes)?;
     let mut segments = Vec::with_capacity(found.segments.len());

@@ -4,7 +4,7 @@
 //!
 //! Entries and hard state (term, vote, commit) in segment files of a fixed length, filled with
 //! zeros when created and used again after they were trimmed. Everything queued by [`Log::append`]
-//! leaves with one write and one sync in [`Log::sync`]: group commit.
+//! leaves as one batch with one sync in [`Log::sync`]: group commit.
 //!
 //! ```text
 //! segment   ┌ page 0 ──────────┬ page 1 ──────────┬ batch ────────────┬ batch ───┬ zeros or old
@@ -21,6 +21,8 @@
 //!   only damage the last batch.
 //! - Damage to what was proven durable is *corruption*: the log refuses to open and names the
 //!   entries. It is never served, and never cut as if it had not been there.
+//! - A process that is killed, with no loss of power, leaves no doubt: the identifiers of a batch
+//!   are handed to the kernel after its records.
 //! - Damage to the last batch is *torn* (cut) when its identifiers are not there; when they are, it
 //!   cannot be told from corruption: it is cut, and the log is in *doubt* up to its last entry
 //!   until the entries have been written again. The doubt itself survives restarts.
@@ -66,7 +68,7 @@ use protocol::{Index, Position, Term};
 pub use error::{Damage, LogError, OpenError, ReadError};
 pub use head::LOG_FORMAT_VERSION;
 pub use inspect::{EntryReport, Inspection, SegmentReport, WriteReport, inspect};
-pub use options::{Identity, LogOptions};
+pub use options::LogOptions;
 
 use crate::disk::Disk;
 use bytes::Checksum;
@@ -101,15 +103,6 @@ struct Active {
     end: u64,
 }
 
-/// What an older segment holds.
-#[derive(Clone, Copy, Debug)]
-struct Older {
-    /// The file's length.
-    bytes: u64,
-    /// The last entry of the log when the segment *after* it began.
-    last: Position,
-}
-
 /// The first failure.
 #[derive(Clone, Debug)]
 struct Poison {
@@ -127,7 +120,8 @@ pub struct Log<D: Disk> {
     options: LogOptions,
     checksum: Checksum,
     chart: Chart,
-    older: BTreeMap<u64, Older>,
+    /// The segments before it, with the lengths of their files.
+    older: BTreeMap<u64, u64>,
     active: Active,
     /// Files to be used again, all of the length that new segments have.
     spares: Vec<String>,
@@ -174,7 +168,7 @@ impl<D: Disk> Log<D> {
     /// The lengths of all files in bytes, spares included.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
-        let older: u64 = self.older.values().map(|older| older.bytes).sum();
+        let older: u64 = self.older.values().sum();
         older + self.active.bytes + self.spares.len() as u64 * self.options.segment_bytes
     }
 

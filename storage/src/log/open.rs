@@ -4,7 +4,7 @@ use protocol::raft::HardState;
 
 use super::head::{Resumption, Seen};
 use super::survey::{Survey, io_error, survey};
-use super::{Active, Failure, Log, LogOptions, Older, OpenError, Recovered, during, name};
+use super::{Active, Failure, Log, LogOptions, OpenError, Recovered, during, name};
 use crate::disk::{Disk, SECTOR};
 
 impl<D: Disk> Log<D> {
@@ -37,15 +37,8 @@ impl<D: Disk> Log<D> {
     }
 
     fn from_survey(disk: D, options: LogOptions, survey: &Survey) -> Self {
-        let headers = survey.segments.iter().map(|segment| segment.header);
-        let older = survey
-            .segments
-            .iter()
-            .zip(headers.skip(1))
-            .map(|(older, next)| {
-                (older.header.segment, Older { bytes: older.bytes, last: next.last })
-            })
-            .collect();
+        let older = survey.segments.iter().map(|segment| (segment.header.segment, segment.bytes));
+        let older = older.take(survey.segments.len().saturating_sub(1)).collect();
         let active = match survey.segments.last() {
             Some(last) => Active {
                 number: last.header.segment,

@@ -1,16 +1,8 @@
 //! Who owns a log, and the sizes of its files.
 
 use super::error::OpenError;
+use crate::Identity;
 use crate::disk::SECTOR;
-
-/// Whose log it is. Both numbers are in every checksum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Identity {
-    /// The cluster.
-    pub cluster: u64,
-    /// The node.
-    pub node: u64,
-}
 
 /// The settings of a log. Sizes are in bytes and multiples of 512.
 #[derive(Clone, Debug, PartialEq, Eq)]

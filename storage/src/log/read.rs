@@ -41,7 +41,8 @@ impl<D: Disk> Log<D> {
     }
 
     /// What the consensus core starts from, given the last index that the state machine has
-    /// applied. Applied entries that the log lacks are no error: the state has their effect.
+    /// applied. Applied entries that were trimmed are no error: the state has their effect. A state
+    /// that is ahead of the log is one: what proves the lost entries is not in the log.
     pub fn restored(&self, recovered: &Recovered, applied: Index) -> Result<Restored, ReadError> {
         let last = self.last();
         if applied < self.base().index || applied > last.index {

@@ -126,14 +126,12 @@ impl Replay {
         }
         // A process may resume with fewer entries in the segment that another has begun: what the
         // header says holds before the resumption as well as after it.
-        if let Some(next) = &view.next {
-            if self.sequence == next.sequence && self.chart.holds(next.last) {
-                self.chart.truncate(next.last.index);
-            } else {
-                self.lose(view.number, at, Some(next.last.index));
-                self.sequence = next.sequence;
-                self.chart = Chart::new(next.last);
-            }
+        if let Some(next) = &view.next
+            && (self.sequence != next.sequence || !self.cut(next.last))
+        {
+            self.lose(view.number, at, Some(next.last.index));
+            self.sequence = next.sequence;
+            self.chart = Chart::new(next.last);
         }
         at
     }
@@ -215,7 +213,14 @@ impl Replay {
         self.damage.push(Damage::Identifiers { segment: view.number, offset });
         let (first, last) = (walked.records[0].1, walked.records[walked.records.len() - 1].1);
         let before = first.position.index.previous();
-        let previous = Position::new(self.chart.term(before).unwrap_or_default(), before);
+        let Some(term) = self.chart.term(before) else {
+            // Only the identifiers would have told what stands before a place below the base.
+            self.lose(view.number, at, Some(last.position.index));
+            self.sequence += 1;
+            self.chart = Chart::new(last.position);
+            return at + walked.bytes;
+        };
+        let previous = Position::new(term, before);
         let extent = Extent {
             first: first.position.index,
             last: last.position.index,
@@ -236,7 +241,7 @@ impl Replay {
         epoch: u64,
         terms: impl Iterator<Item = Term>,
     ) {
-        if !self.chart.holds(previous) {
+        if !self.cut(previous) {
             let at = usize::try_from(extent.offset).unwrap_or(usize::MAX);
             self.lose(extent.segment, at, Some(previous.index));
             self.chart = Chart::new(previous);
@@ -254,7 +259,9 @@ impl Replay {
             |(index, id): (u64, &batch::Identifier)| Position::new(id.term, Index(index));
         let entries = range.zip(&found.list).map(position).collect();
         self.damage.push(Damage::Undecided { segment, offset: at as u64, entries });
-        self.chart.truncate(found.header.previous.index);
+        if !self.cut(found.header.previous) {
+            self.chart.truncate(found.header.previous.index);
+        }
         self.doubt = self.doubt.max(Some(found.last()));
         None
     }
@@ -314,11 +321,26 @@ impl Replay {
         if self.sequence > resumption.sequence {
             return;
         }
-        if self.chart.holds(resumption.last) {
-            self.chart.truncate(resumption.last.index);
-        } else if resumption.last.index >= self.chart.base().index {
+        if !self.cut(resumption.last) {
             self.lose(segment, at, Some(resumption.last.index));
         }
+    }
+
+    /// Cuts everything after `last`. Gives `false`, and does nothing, when the log lacks it.
+    ///
+    /// Below the base: the first segment began after entries that were replaced in it or later,
+    /// and the segment that held the ones before them was trimmed. The base goes back to where the
+    /// log goes on.
+    fn cut(&mut self, last: Position) -> bool {
+        if last.index < self.chart.base().index {
+            self.chart = Chart::new(last);
+            return true;
+        }
+        let holds = self.chart.holds(last);
+        if holds {
+            self.chart.truncate(last.index);
+        }
+        holds
     }
 
     fn lose(&mut self, segment: u64, at: usize, through: Option<Index>) {

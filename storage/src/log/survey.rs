@@ -10,8 +10,8 @@ use super::chart::Chart;
 use super::error::{Damage, OpenError};
 use super::head::{Head, Header, LOG_FORMAT_VERSION, Seen, Slot};
 use super::name;
-use super::options::Identity;
 use super::replay::{Replay, View};
+use crate::Identity;
 use crate::disk::Disk;
 
 /// A segment that has begun: its head was durable before anything else was written to it.
@@ -64,7 +64,7 @@ pub(crate) fn survey<D: Disk>(
     identity: Identity,
     page_bytes: usize,
 ) -> Result<Survey, OpenError> {
-    let checksum = Checksum::new(identity.cluster, identity.node);
+    let checksum = Checksum::new(identity);
     let mut candidates = Vec::new();
     let mut spares = Vec::new();
     for file in disk.list().map_err(io_error(""))? {
@@ -112,13 +112,8 @@ fn read_head<D: Disk>(
 
 fn owned_by(wanted: Identity, header: Option<Header>) -> Result<(), OpenError> {
     match header {
-        Some(Header { cluster, node, .. }) if (cluster, node) != (wanted.cluster, wanted.node) => {
-            Err(OpenError::Foreign {
-                cluster,
-                node,
-                wanted_cluster: wanted.cluster,
-                wanted_node: wanted.node,
-            })
+        Some(header) if header.owner != wanted => {
+            Err(OpenError::Foreign { found: header.owner, wanted })
         }
         Some(_) | None => Ok(()),
     }

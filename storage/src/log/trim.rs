@@ -9,16 +9,18 @@ impl<D: Disk> Log<D> {
     /// Gives up whole segments whose entries all have an index up to `through`, the oldest first,
     /// and returns the new base. The caller knows these entries to be committed and in the state.
     ///
-    /// Each segment is gone for certain before the next goes, so that a crash leaves no gap.
+    /// Each segment is gone for certain before the next goes, so that a crash leaves no gap. What
+    /// a segment held and a later one replaced needs nobody's consent.
     pub fn trim(&mut self, through: Index) -> Result<Position, LogError> {
         self.check()?;
-        while let Some((&number, &older)) = self.older.first_key_value() {
-            if older.last.index > through || !self.chart.holds(older.last) {
+        while let Some((&number, &bytes)) = self.older.first_key_value() {
+            let base = self.chart.end_of(number);
+            if base.index > through {
                 break;
             }
-            self.give_up(number, older.bytes).map_err(|failure| self.poison(failure))?;
+            self.give_up(number, bytes).map_err(|failure| self.poison(failure))?;
             self.older.remove(&number);
-            self.chart.trim(older.last);
+            self.chart.trim(base);
         }
         Ok(self.base())
     }

@@ -10,13 +10,13 @@ use store::{Backend, BackendError, BackendRead, Flush, Record, Revision, Size};
 use super::error::{OpenError, write_error};
 use super::files::Files;
 use super::garbage::Garbage;
-use super::identity::Identity;
 use super::job::Job;
 use super::manifest::{self, Contents, Edit, Manifest};
 use super::options::StateOptions;
 use super::reader::DiskReader;
 use super::table::{self, Table, TableWriter};
 use super::version::{Shared, Version};
+use crate::Identity;
 
 /// A state on disk. One thread owns it; [`DiskBackend::reader`] gives readers for others.
 ///
@@ -25,6 +25,7 @@ use super::version::{Shared, Version};
 /// - a table is durable before a manifest names it, and a manifest is durable in both copies
 ///   before a flush returns;
 /// - a table's file is removed after no durable manifest names it and no reader holds it;
+/// - a dead tombstone goes after all that it may have ended (`garbage.rs`);
 /// - an error other than [`BackendError::Full`] of a write ends all writing; reading goes on.
 pub struct DiskBackend<F> {
     pub(super) shared: Arc<Shared<F>>,
@@ -38,6 +39,8 @@ pub struct DiskBackend<F> {
     pub(super) barred: BTreeSet<u64>,
     /// The last attempt to rewrite found the disk full.
     pub(super) cramped: bool,
+    /// The tables whose copies found no space since then, so that each has its turn.
+    pub(super) starved: BTreeSet<u64>,
     next_table: u64,
     poison: Option<BackendError>,
 }
@@ -69,6 +72,7 @@ impl<F: Files> DiskBackend<F> {
             obsolete: Vec::new(),
             barred: BTreeSet::new(),
             cramped: false,
+            starved: BTreeSet::new(),
             next_table,
             poison: None,
         };
@@ -193,11 +197,12 @@ impl<F: Files> DiskBackend<F> {
         self.shared.size.set(Size { total, in_use: tables.saturating_sub(dead) });
     }
 
-    /// Bytes of a table's dead records, those that a job is leaving out included.
+    /// Bytes of a table's dead records, those that a job has taken up included.
     pub(super) fn dead_bytes(&self, table: &Table) -> u64 {
         let inputs = self.job.iter().flat_map(|job| &job.inputs);
-        let leaving = inputs.filter(|input| input.table.id == table.id).map(|i| i.dead.bytes);
-        (self.garbage.bytes(table) + leaving.sum::<u64>()).min(table.bytes)
+        let inputs = inputs.filter(|input| input.table.id == table.id).map(|input| &input.dead);
+        let buried = inputs.chain(self.garbage.of(table.id));
+        buried.map(|buried| buried.bytes(table)).sum::<u64>().min(table.bytes)
     }
 }
 
@@ -261,7 +266,9 @@ impl<F: Files> Backend for DiskBackend<F> {
         assert_ascending(self.shared.contents.read().newest, flush);
         self.reap();
         let flushed = self.try_flush(flush).map_err(|error| self.judge(error));
-        self.cramped &= flushed.is_err();
+        if flushed.is_ok() {
+            self.has_space();
+        }
         self.measure();
         flushed
     }
@@ -269,9 +276,10 @@ impl<F: Files> Backend for DiskBackend<F> {
     fn discard(&mut self, dead: &[Revision]) -> Result<(), BackendError> {
         self.refuse_if_poisoned()?;
         let version = self.shared.version();
+        let span = self.garbage.next_discard();
         for revision in dead {
             if let Some(table) = version.table_of(*revision) {
-                self.garbage.mark(table, *revision);
+                self.garbage.mark(table, *revision, span);
             }
         }
         self.measure();

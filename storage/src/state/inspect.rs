@@ -7,11 +7,11 @@ use store::Revision;
 
 use super::error::OpenError;
 use super::files::{Files, RealFiles};
-use super::identity::Identity;
 use super::manifest::{self, Contents, CopyInspection};
 use super::table::{self, Table, TableName};
 use super::verify::{Verified, verify};
 use super::version::Version;
+use crate::Identity;
 
 /// What a directory of a state holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

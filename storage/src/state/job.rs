@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use store::{BackendError, Revision};
+use store::{BackendError, Record};
 
 use super::files::Files;
-use super::garbage::Dead;
-use super::identity::Identity;
+use super::garbage::{Buried, Dead};
 use super::options::StateOptions;
-use super::table::{Table, TableWriter};
+use super::table::{Entry, RECORD_HEADER, Table, TableWriter};
+use crate::Identity;
 
-/// Adjacent tables being copied into one, without what was dead when it began.
+/// Adjacent tables being copied into one, without what was dead when it began, but for tombstones
+/// that must stay.
 ///
 /// A flush may come between two steps: it makes a newer table, and touches none of these. What
 /// dies meanwhile is marked on the tables that are being copied, and counts for the new one at the
@@ -21,6 +22,8 @@ pub(super) struct Job<F> {
     id: u64,
     /// Made with the first record that lives: what is wholly dead needs no space to go.
     writer: Option<TableWriter<F>>,
+    /// The dead tombstones that were copied.
+    kept: Dead,
     /// The next block: which input, and which of its blocks.
     at: (usize, usize),
 }
@@ -28,8 +31,23 @@ pub(super) struct Job<F> {
 /// A table being copied.
 pub(super) struct Input {
     pub(super) table: Arc<Table>,
-    /// Its revisions that are not copied.
-    pub(super) dead: Dead,
+    pub(super) dead: Buried,
+    /// Whether tombstones among its marks go. What died later than this was decided holds up none
+    /// of them.
+    pub(super) drops_marked: bool,
+    /// Whether the dead that are known to be tombstones go.
+    pub(super) drops_known: bool,
+}
+
+impl Input {
+    /// What is dead and why it may have to stay: the dead it is among, and whether those go when
+    /// they are tombstones. `None` when it lives.
+    fn dead(&self, entry: &Entry<'_>) -> Option<(&Dead, bool)> {
+        let Buried { marks, tombstones } = &self.dead;
+        let among = |dead: &Dead| dead.revisions.contains(&entry.revision);
+        let marked = among(marks).then_some((marks, self.drops_marked));
+        marked.or_else(|| among(tombstones).then_some((tombstones, self.drops_known)))
+    }
 }
 
 /// Why a step failed.
@@ -42,7 +60,7 @@ pub(super) enum Failure {
 
 impl<F: Files> Job<F> {
     pub(super) fn new(id: u64, inputs: Vec<Input>) -> Self {
-        Self { inputs, id, writer: None, at: (0, 0) }
+        Self { inputs, id, writer: None, kept: Dead::default(), at: (0, 0) }
     }
 
     /// The number of the table that it makes.
@@ -89,20 +107,17 @@ impl<F: Files> Job<F> {
         table: &Table,
     ) -> Result<(), Failure> {
         let failed = |error| Failure::Read(table.id, error);
+        let offset = table.blocks[self.at.1].offset;
+        let damaged = || failed(table.damaged(offset));
         let block = table.block(&**files, self.at.1).map_err(failed)?;
         for entry in block.iter() {
-            let offset = table.blocks[self.at.1].offset;
-            let entry = entry.ok_or_else(|| failed(table.damaged(offset)))?;
-            if !self.is_dead(entry.revision) {
+            let entry = entry.ok_or_else(damaged)?;
+            if keeps(&self.inputs[self.at.0], &entry, &mut self.kept).ok_or_else(damaged)? {
                 let writer = self.writer(files, identity, options).map_err(Failure::Write)?;
                 writer.push_encoded(entry.revision, entry.record).map_err(Failure::Write)?;
             }
         }
         Ok(())
-    }
-
-    fn is_dead(&self, revision: Revision) -> bool {
-        self.inputs[self.at.0].dead.revisions.contains(&revision)
     }
 
     fn writer(
@@ -118,8 +133,22 @@ impl<F: Files> Job<F> {
         Ok(self.writer.insert(writer))
     }
 
-    /// The copy, durable; `None` when nothing lived.
-    pub(super) fn finish(&mut self) -> Result<Option<Table>, BackendError> {
-        self.writer.take().map(TableWriter::finish).transpose()
+    /// The copy, durable, and its dead; `None` when there was nothing to copy.
+    pub(super) fn finish(&mut self) -> Result<Option<(Table, Buried)>, BackendError> {
+        let Some(writer) = self.writer.take() else { return Ok(None) };
+        let dead = Buried { tombstones: std::mem::take(&mut self.kept), ..Buried::default() };
+        Ok(Some((writer.finish()?, dead)))
     }
+}
+
+/// Whether a record is copied, and if so although it is dead, among the kept. `None` when it does
+/// not decode.
+fn keeps(input: &Input, entry: &Entry<'_>, kept: &mut Dead) -> Option<bool> {
+    let Some((dead, drops)) = input.dead(entry) else { return Some(true) };
+    if drops || !Record::is_tombstone_bytes(entry.record).ok()? {
+        return Some(false);
+    }
+    let bytes = RECORD_HEADER + entry.record.len();
+    kept.add(entry.revision, bytes as u64, dead.span?);
+    Some(true)
 }

@@ -1,14 +1,16 @@
 //! Giving back space, a bounded step at a time.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use store::{BackendError, Revision};
+use store::BackendError;
 
 use super::backend::DiskBackend;
 use super::files::Files;
+use super::garbage::Buried;
 use super::job::{Failure, Input, Job};
 use super::manifest::Edit;
-use super::plan::{Candidate, plan, plan_cramped};
+use super::plan::{Candidate, Tombstones, held_up, plan, plan_cramped};
 use super::table::{Table, file_name};
 use super::version::Version;
 
@@ -18,7 +20,11 @@ impl<F: Files> DiskBackend<F> {
         if self.job.is_none() {
             self.job = self.next_job();
         }
-        let Some(mut job) = self.job.take() else { return Ok(false) };
+        let Some(mut job) = self.job.take() else {
+            // Each had its turn; the next call begins anew.
+            self.starved.clear();
+            return Ok(false);
+        };
         let step = job.step(&self.shared.files, self.shared.identity, self.options);
         match step {
             Ok(false) => {
@@ -27,8 +33,8 @@ impl<F: Files> DiskBackend<F> {
             }
             Ok(true) => {
                 self.conclude(job)?;
-                self.cramped = false;
-                Ok(self.next_range().is_some())
+                self.has_space();
+                Ok(self.next_range(&self.candidates()).is_some())
             }
             Err(Failure::Read(table, error)) => {
                 self.abandon(job);
@@ -36,44 +42,65 @@ impl<F: Files> DiskBackend<F> {
                 Err(error)
             }
             Err(Failure::Write(error)) => {
-                self.abandon(job);
-                self.cramped = true;
+                self.starve(job);
                 Err(self.judge(error))
             }
         }
     }
 
     fn next_job(&mut self) -> Option<Job<F>> {
-        let range = self.next_range()?;
+        let candidates = self.candidates();
+        let range = self.next_range(&candidates)?;
+        // What is older than all of them: the dead among them go with one edit.
+        let start = range.start;
+        let goes = |until| !held_up(&candidates, start, until);
         let version = self.shared.version();
-        let inputs = version.tables[range]
-            .iter()
-            .map(|table| Input { table: Arc::clone(table), dead: self.garbage.take(table.id) });
+        let inputs = version.tables[range].iter().map(|table| {
+            let dead = self.garbage.take(table.id);
+            Input {
+                table: Arc::clone(table),
+                drops_marked: dead.marks.span.is_some_and(|span| goes(span.last)),
+                drops_known: dead.tombstones.span.is_some_and(|span| goes(span.last)),
+                dead,
+            }
+        });
         let inputs = inputs.collect();
         Some(Job::new(self.take_table_number(), inputs))
     }
 
-    fn next_range(&self) -> Option<std::ops::Range<usize>> {
-        let version = self.shared.version();
-        let candidate = |table: &Arc<Table>| Candidate {
-            bytes: table.bytes,
-            dead: self.garbage.bytes(table),
-            barred: self.barred.contains(&table.id),
+    fn candidates(&self) -> Vec<Candidate> {
+        let candidate = |table: &Arc<Table>| {
+            let buried = self.garbage.of(table.id);
+            let (dead, bytes) = buried.map_or((0, 0), |buried| buried.shares(table));
+            let known = buried.and_then(|buried| buried.tombstones.span);
+            Candidate {
+                bytes: table.bytes,
+                dead,
+                since: buried.and_then(|buried| buried.marks.span).map(|span| span.first),
+                tombstones: known.map(|span| Tombstones { bytes, until: span.last }),
+                barred: self.barred.contains(&table.id),
+                starved: self.starved.contains(&table.id),
+            }
         };
-        let candidates: Vec<_> = version.tables.iter().map(candidate).collect();
-        if self.cramped {
-            return plan_cramped(&candidates);
-        }
-        plan(&candidates, self.options.table_bytes)
+        self.shared.version().tables.iter().map(candidate).collect()
+    }
+
+    fn next_range(&self, candidates: &[Candidate]) -> Option<Range<usize>> {
+        if self.cramped { plan_cramped(candidates) } else { plan(candidates, self.options) }
+    }
+
+    /// The disk was not full just now.
+    pub(super) fn has_space(&mut self) {
+        self.cramped = false;
+        self.starved.clear();
     }
 
     /// Puts the copy in the place of the tables that it was made from.
     fn conclude(&mut self, mut job: Job<F>) -> Result<(), BackendError> {
         let copy = match job.finish() {
-            Ok(copy) => copy.map(Arc::new),
+            Ok(copy) => copy.map(|(table, dead)| (Arc::new(table), dead)),
             Err(error) => {
-                self.abandon(job);
-                self.cramped = true;
+                self.starve(job);
                 return Err(self.judge(error));
             }
         };
@@ -82,36 +109,50 @@ impl<F: Files> DiskBackend<F> {
             applied: contents.applied,
             newest: contents.newest,
             removed: job.inputs.iter().map(|input| input.table.id).collect(),
-            added: copy.iter().map(|table| table.named()).collect(),
+            added: copy.iter().map(|(table, _)| table.named()).collect(),
             ..Edit::default()
         };
         drop(contents);
         let mut tables = self.shared.version().tables.clone();
         tables.retain(|table| !edit.removed.contains(&table.id));
-        tables.extend(copy.clone());
+        tables.extend(copy.iter().map(|(table, _)| Arc::clone(table)));
         let version = Version::new(tables)?;
         if let Err(error) = self.commit(edit, Some(version)) {
             // In any other case the manifest may name the copy after a restart.
             if matches!(error, BackendError::Full(_)) {
-                self.abandon(job);
-                self.cramped = true;
+                self.starve(job);
             }
             return Err(self.judge(error));
         }
+        let copy = copy.map(|(table, dead)| {
+            self.garbage.put(table.id, dead);
+            table
+        });
         for input in job.inputs {
-            let died_meanwhile = self.garbage.take(input.table.id).revisions;
+            let died_meanwhile = self.garbage.take(input.table.id);
             if let Some(copy) = &copy {
-                self.mark_all(copy, &died_meanwhile);
+                self.mark_again(copy, &died_meanwhile);
             }
             self.obsolete.push(input.table);
         }
         Ok(())
     }
 
-    fn mark_all<'a>(&mut self, table: &Table, dead: impl IntoIterator<Item = &'a Revision>) {
-        for revision in dead {
-            self.garbage.mark(table, *revision);
+    /// Marks on the copy what died while its table was copied, as of when it died.
+    fn mark_again(&mut self, copy: &Table, died: &Buried) {
+        let Some(span) = died.marks.span else { return };
+        for revision in &died.marks.revisions {
+            self.garbage.mark(copy, *revision, span);
         }
+    }
+
+    /// Gives up a job that found the disk full.
+    fn starve(&mut self, job: Job<F>) {
+        self.cramped = true;
+        if let [input] = &job.inputs[..] {
+            self.starved.insert(input.table.id);
+        }
+        self.abandon(job);
     }
 
     /// Gives up a job: its tables stay, and so do their dead.

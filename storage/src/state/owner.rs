@@ -11,9 +11,9 @@ use store::{Backend, BackendError, BackendRead, Flush, MemoryBackend, Record, Re
 use super::backend::DiskBackend;
 use super::error::OpenError;
 use super::files::{Files, RealFiles};
-use super::identity::Identity;
 use super::options::StateOptions;
 use super::reader::DiskReader;
+use crate::Identity;
 
 /// A state: one thread owns it, and [`State::reader`] gives readers for others.
 pub enum State<F = RealFiles> {

@@ -3,9 +3,9 @@
 use store::{BackendError, Revision};
 
 use super::files::Files;
-use super::identity::Identity;
 use super::table::Table;
 use super::version::Version;
+use crate::Identity;
 
 /// What a scrub has read, and what it found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use parking_lot::RwLock;
 use store::{BackendError, Record, Revision, Size};
 
 use super::files::Files;
-use super::identity::Identity;
 use super::manifest::Contents;
 use super::table::Table;
+use crate::Identity;
 
 /// The tables of one moment, by ascending revision; their ranges do not overlap.
 #[derive(Debug, Default)]

@@ -2,11 +2,12 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use protocol::raft::{Entry, HardState, Payload, Write};
-use protocol::{Index, NodeId, Position, Rng, Term};
+use protocol::{ClusterId, Index, NodeId, Position, Rng, Term};
+use storage::Identity;
 use storage::disk::{Disk, FaultyDisk};
-use storage::log::{Identity, Log, LogOptions, OpenError, Recovered};
+use storage::log::{Log, LogOptions, OpenError, Recovered};
 
-pub const IDENTITY: Identity = Identity { cluster: 0xC0FFEE, node: 7 };
+pub const IDENTITY: Identity = Identity { cluster: ClusterId(0xC0FFEE), node: NodeId(7) };
 
 /// Segments of 8 KiB with pages of 1 KiB: a few batches each.
 pub fn small() -> LogOptions {

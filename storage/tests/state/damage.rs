@@ -226,7 +226,7 @@ fn a_state_of_another_node_is_refused() {
         storage::state::DiskBackend::open(files, owner, crate::support::SMALL).map(drop)
     };
     open(OWNER).unwrap();
-    let other = storage::state::Identity { node: protocol::NodeId(9), ..OWNER };
+    let other = storage::Identity { node: protocol::NodeId(9), ..OWNER };
     let refused = OpenError::Foreign { cluster: OWNER.cluster, node: OWNER.node };
     assert_eq!(open(other), Err(refused));
     assert!(open(OWNER).is_ok());

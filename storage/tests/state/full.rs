@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use protocol::Rng;
+use bytes::Bytes;
+use protocol::{Index, Position, Rng, Term};
 use storage::disk::{FaultPlan, FaultyDisk, OperationFault};
 use storage::state::{DiskBackend, FaultyFiles, RealFiles};
-use store::{Backend, BackendError, BackendRead};
+use store::{Backend, BackendError, BackendRead, Flush, KeyValue, Record, Revision};
 
 use crate::support::{OWNER, ROOM, SMALL, Truth, broken, open, settle};
 
@@ -64,6 +65,39 @@ fn merging_waits_for_space_and_goes_on_after_a_flush_has_found_some() {
     settle(&mut backend).unwrap();
     assert!(backend.tables() < 8, "{} tables", backend.tables());
     truth.check(&backend, truth.points.len() - 1, false);
+}
+
+#[test]
+fn a_table_that_finds_no_space_for_its_tombstones_lets_others_go_first() {
+    // The two copies of the manifest and three tables, and not one file more.
+    let plan = FaultPlan { capacity: Some(5 * ROOM), ..FaultPlan::default() };
+    let files = FaultyFiles::new(FaultyDisk::new(plan), ROOM);
+    let mut backend = open(&files).unwrap();
+    let mut flush = |applied: u64, mains: std::ops::Range<i64>, tombstone: Option<i64>| {
+        let applied = Position::new(Term(1), Index(applied));
+        let records = mains.map(|main| {
+            let (key, value) = (Bytes::from_static(b"key"), Bytes::from_static(b"value"));
+            let kv = KeyValue { key: key.clone(), value, ..KeyValue::default() };
+            let kv = KeyValue { create_revision: 1, mod_revision: main, version: 1, ..kv };
+            let is_tombstone = Some(main) == tombstone;
+            let record = if is_tombstone { Record::Tombstone { key } } else { Record::Put(kv) };
+            (Revision::new(main, 0), record)
+        });
+        let records = records.collect();
+        backend.flush(&Flush { records, applied, ..Flush::default() }).unwrap();
+    };
+    flush(1, 2..20, None);
+    flush(2, 20..30, Some(20));
+    flush(3, 30..60, None);
+    // One put of the first table, and all of the others.
+    let dead = std::iter::once(2).chain(20..60).map(|main| Revision::new(main, 0));
+    backend.discard(&dead.collect::<Vec<_>>()).unwrap();
+    assert!(matches!(backend.maintain(), Err(BackendError::Full(_))), "the second has no space");
+    // The third needs none, and makes space for the second.
+    settle(&mut backend).unwrap();
+    assert_eq!(backend.tables(), 2);
+    assert!(backend.get(Revision::new(20, 0)).unwrap().is_some(), "the put is there still");
+    assert_eq!(backend.get(Revision::new(21, 0)).unwrap(), None);
 }
 
 #[test]

@@ -9,3 +9,4 @@ mod format;
 mod full;
 mod model;
 mod readers;
+mod tombstones;

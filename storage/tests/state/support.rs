@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use protocol::{ClusterId, Index, NodeId, Position, Rng, Term};
+use storage::Identity;
 use storage::disk::{FaultPlan, FaultyDisk};
-use storage::state::{DiskBackend, FaultyFiles, Identity, OpenError, StateOptions};
+use storage::state::{DiskBackend, FaultyFiles, OpenError, StateOptions};
 use store::{Backend, BackendError, BackendRead, Flush, KeyValue, LeaseId, Record, Revision};
 
 pub(crate) const OWNER: Identity = Identity { cluster: ClusterId(0xC1), node: NodeId(0xA) };

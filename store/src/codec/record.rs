@@ -51,6 +51,21 @@ impl Record {
         };
         reader.end(record)
     }
+
+    /// Whether these bytes, the encoding of a record, are a tombstone's. Looks at no more than the
+    /// first two of them.
+    ///
+    /// # Errors
+    /// When they cannot be the beginning of a record.
+    pub const fn is_tombstone_bytes(bytes: &[u8]) -> Result<bool, DecodeError> {
+        match *bytes {
+            [VERSION, PUT, ..] => Ok(false),
+            [VERSION, TOMBSTONE, ..] => Ok(true),
+            [VERSION, _, ..] => Err(DecodeError::Tag("record")),
+            [] | [VERSION] => Err(DecodeError::Short),
+            [other, ..] => Err(DecodeError::Version(other)),
+        }
+    }
 }
 
 fn key_value(reader: &mut Reader) -> Result<KeyValue, DecodeError> {

@@ -79,3 +79,14 @@ fn a_later_version_and_unknown_tags_are_refused_by_name() {
     assert_eq!(record(&[1, 2, 0, 0, 0, 0]), Err(DecodeError::Number("length of a key")));
     assert_eq!(record(&[1, 2, 1, 0, 0, 0, b'k', 0]), Err(DecodeError::Trailing));
 }
+
+#[test]
+fn two_bytes_of_a_record_tell_a_tombstone() {
+    assert_eq!(Record::is_tombstone_bytes(&[1, 1, 0]), Ok(false));
+    assert_eq!(Record::is_tombstone_bytes(&[1, 2]), Ok(true));
+    assert_eq!(Record::is_tombstone_bytes(&[1, 3]), Err(DecodeError::Tag("record")));
+    assert_eq!(Record::is_tombstone_bytes(&[2, 2]), Err(DecodeError::Version(2)));
+    for cut in [&[][..], &[1]] {
+        assert_eq!(Record::is_tombstone_bytes(cut), Err(DecodeError::Short));
+    }
+}

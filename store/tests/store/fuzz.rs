@@ -21,6 +21,8 @@ pub(crate) fn record(data: &[u8]) -> Result<(), DecodeError> {
     let mut out = Vec::new();
     record.encode(&mut out);
     assert_eq!(out, data, "a record has one encoding");
+    let is_tombstone = matches!(record, Record::Tombstone { .. });
+    assert_eq!(Record::is_tombstone_bytes(data), Ok(is_tombstone));
     Ok(())
 }
 

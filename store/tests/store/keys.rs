@@ -97,6 +97,9 @@ fn ignore_value_and_ignore_lease_keep_what_is_there_and_need_it() {
 fn a_put_with_an_unknown_lease_is_refused() {
     let mut rig = Rig::cold();
     assert_eq!(rig.refused(&put_leased("a", "1", 7)), Error::LeaseNotFound);
+    // Without the key, too, the lease is what is told.
+    let both = Put { value: None, lease: Some(Some(LeaseId(7))), ..plain("a", "") };
+    assert_eq!(rig.refused(&Command::Put(both)), Error::LeaseNotFound);
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Pair {
                 let keys = 1 + self.draw.below(4);
                 self.rig.prune_step(keys);
                 if self.draw.one_in(2) {
-                    self.rig.discard_one();
+                    self.rig.discard_some(&mut self.draw);
                 }
             }
             5..=7 => self.read(),

@@ -1,6 +1,6 @@
 //! A store with a backend, run the way a node runs it; and short words for commands.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,6 +11,8 @@ use store::{
     Event, Gone, HistoryHash, KeyRange, KeyValue, LeaseId, Limits, MemoryBackend, Operation,
     Outcome, Previous, Put, Range, RangeResult, Record, Revision, Store, Txn,
 };
+
+use crate::random::Draw;
 
 /// A store and its backend.
 #[derive(Clone, Debug)]
@@ -89,6 +91,33 @@ impl Rig {
         }
         while self.discard_one() {}
         dropped
+    }
+
+    /// Carries out a part of what the backend has been told, as badly as its contract allows: puts
+    /// in any order, and tombstones as soon as no put below them stands in their way.
+    pub(crate) fn discard_some(&mut self, draw: &mut Draw) {
+        // The first discard of the puts that stay, by ascending revision.
+        let mut puts = BTreeMap::new();
+        let mut tombstones = Vec::new();
+        for (number, batch) in self.discards.iter().enumerate() {
+            for at in batch {
+                match self.fetch(*at) {
+                    Some(Record::Put(_)) if !draw.one_in(3) => drop(puts.insert(*at, number)),
+                    Some(Record::Tombstone { .. }) => tombstones.push((*at, number)),
+                    Some(Record::Put(_)) | None => {}
+                }
+            }
+        }
+        let free = |at: Revision, number| puts.range(..at).all(|(_, put)| *put > number);
+        tombstones.retain(|(at, number)| !free(*at, *number) || draw.one_in(4));
+        let stays = |at: &Revision| {
+            puts.contains_key(at) || tombstones.iter().any(|(tombstone, _)| tombstone == at)
+        };
+        for batch in &mut self.discards {
+            let (stay, goes): (Vec<_>, Vec<_>) = batch.iter().copied().partition(stays);
+            self.backend.discard(&goes).expect("memory does not fail");
+            *batch = stay;
+        }
     }
 
     /// Carries out the oldest discard.

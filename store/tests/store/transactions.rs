@@ -170,6 +170,23 @@ fn what_cannot_be_done_refuses_the_whole_transaction() {
 }
 
 #[test]
+fn of_several_errors_a_put_is_told_before_a_read_and_its_key_before_its_lease() {
+    let mut rig = Rig::cold();
+    let future = Operation::Range(Range { revision: 9, ..range("a", "") });
+    let lease = Some(Some(store::LeaseId(9)));
+    let unleased = Operation::Put(Put { lease, ..plain("q", "") });
+    let absent = Operation::Put(Put { value: None, lease, ..plain("r", "") });
+    let refused = |rig: &mut Rig, steps: Vec<Operation>| {
+        rig.refused(&Command::Txn(txn(vec![], steps, vec![])))
+    };
+    let read_first = vec![future.clone(), unleased.clone()];
+    assert_eq!(refused(&mut rig, read_first), Error::LeaseNotFound);
+    let nested = Operation::Txn(txn(vec![], vec![absent.clone()], vec![]));
+    assert_eq!(refused(&mut rig, vec![future, nested]), Error::KeyNotFound);
+    assert_eq!(refused(&mut rig, vec![unleased, absent]), Error::LeaseNotFound);
+}
+
+#[test]
 fn a_negative_revision_is_compacted_inside_transactions_and_latest_outside() {
     let mut rig = Rig::cold();
     rig.put("a", "0");

@@ -93,7 +93,8 @@ impl Twin {
         let mut draft = self.draft();
         let outcome = match command {
             Command::Put(put) => {
-                self.check_put(put)?;
+                self.check_lease(put)?;
+                self.check_present(put)?;
                 Self::put(&mut draft, put)
             }
             Command::DeleteRange(delete) => Self::delete(&mut draft, delete),
@@ -222,11 +223,15 @@ impl Twin {
         keys.iter().for_each(|key| drop(draft.remove(key)));
     }
 
-    fn check_put(&self, put: &Put) -> Result<(), Error> {
+    fn check_present(&self, put: &Put) -> Result<(), Error> {
         let keeps = put.value.is_none() || put.lease.is_none();
         if keeps && !self.state().contains_key(&put.key) {
             return Err(Error::KeyNotFound);
         }
+        Ok(())
+    }
+
+    fn check_lease(&self, put: &Put) -> Result<(), Error> {
         match put.lease {
             Some(Some(id)) if !self.leases.contains_key(&id) => Err(Error::LeaseNotFound),
             _ => Ok(()),
@@ -260,21 +265,35 @@ impl Twin {
     }
 
     fn check_txn(&self, txn: &Txn) -> Result<(), Error> {
-        let branch = if self.holds(txn) { &txn.success } else { &txn.failure };
-        for operation in branch {
-            match operation {
-                Operation::Range(range) => match range.revision {
-                    0 => {}
-                    at if at > self.revision => return Err(Error::FutureRevision),
-                    at if at < self.compact => return Err(Error::Compacted),
-                    _ => {}
-                },
-                Operation::Put(put) => self.check_put(put)?,
-                Operation::DeleteRange(_) => {}
-                Operation::Txn(inner) => self.check_txn(inner)?,
+        let mut chosen = Vec::new();
+        self.choose(txn, &mut chosen);
+        for operation in &chosen {
+            if let Operation::Put(put) = operation {
+                self.check_present(put)?;
+                self.check_lease(put)?;
+            }
+        }
+        for operation in &chosen {
+            if let Operation::Range(Range { revision, .. }) = operation {
+                if *revision > self.revision {
+                    return Err(Error::FutureRevision);
+                }
+                if *revision != 0 && *revision < self.compact {
+                    return Err(Error::Compacted);
+                }
             }
         }
         Ok(())
+    }
+
+    /// The operations of all chosen branches, in order.
+    fn choose<'a>(&self, txn: &'a Txn, chosen: &mut Vec<&'a Operation>) {
+        for operation in if self.holds(txn) { &txn.success } else { &txn.failure } {
+            match operation {
+                Operation::Txn(inner) => self.choose(inner, chosen),
+                _ => chosen.push(operation),
+            }
+        }
     }
 
     fn holds(&self, txn: &Txn) -> bool {

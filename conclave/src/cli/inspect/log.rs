@@ -85,7 +85,7 @@ fn render(log: &Inspection, entries: bool) -> String {
 }
 
 fn identity(log: &Inspection) -> String {
-    format!("node {:016x} of cluster {:016x}", log.identity.node, log.identity.cluster)
+    format!("node {:016x} of cluster {:016x}", log.identity.node.0, log.identity.cluster.0)
 }
 
 fn segment_cells(segment: &SegmentReport) -> Vec<String> {

@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use protocol::{ClusterId, NodeId};
 use serde_json::{Value, json};
 use storage::datadir::DataDir;
-use storage::state::{CopyInspection, Identity, Inspection, TableInspection, Verified};
+use storage::state::{CopyInspection, Inspection, TableInspection, Verified};
 
 use crate::cli::output::{self, Format, Output};
 use crate::cli::table::table;
@@ -35,12 +34,11 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn run(&self) -> Result {
         let shown = self.dir.display();
-        let owner = match DataDir::identity(&self.dir) {
-            Ok(Some(owner)) => owner,
+        let identity = match DataDir::identity(&self.dir) {
+            Ok(Some(identity)) => identity,
             Ok(None) => return Err(Failure::new(format!("{shown} is no data directory"))),
             Err(error) => return Err(Failure::new(error)),
         };
-        let identity = Identity { cluster: ClusterId(owner.cluster), node: NodeId(owner.node) };
         let state = storage::state::inspect(&self.dir.join("state"), identity, self.verify)
             .map_err(|error| Failure::new(format!("{shown}: {error}")))?;
         match self.output.format {

@@ -3,14 +3,17 @@
 //! A message is one byte (0: not compressed), its length as four big-endian bytes, and the
 //! message. Most requests arrive whole in one DATA frame: they are decoded in place, and their
 //! keys and values share its buffer. What arrives in pieces is gathered, within bounds of time and,
-//! over all calls, of memory: a client that sends only half of each message gains nothing by it.
-//! Compressed messages are refused: a client learns it from the
-//! status and never compresses on its own.
+//! over all calls, of memory: a client that sends only half of each message, or all of it and never
+//! the end of the request, gains nothing by it.
+//! Compressed messages are refused: a client learns it from the status and never compresses on its
+//! own. A message that says it is compressed while its call names no compression is malformed,
+//! which is another status (gRPC, doc/compression.md).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http::{HeaderMap, Request};
 use http_body::Body;
 use http_body_util::BodyExt;
 use prost::Message;
@@ -50,22 +53,25 @@ pub(super) fn translated(status: Status) -> Status {
 }
 
 /// Reads the one message of a unary call.
-pub(super) async fn read<B>(mut body: B, limit: usize, partial: &Partial) -> Result<Bytes, Status>
+pub(super) async fn read<B>(
+    request: Request<B>,
+    limit: usize,
+    partial: &Partial,
+) -> Result<Bytes, Status>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
+    let (head, mut body) = request.into_parts();
+    let expected = Expected { limit, headers: &head.headers };
     let mut whole = match data(&mut body).await? {
         Some(first) => first,
         None => return Err(Status::internal("the request has no message")),
     };
-    if !is_whole(&whole, limit)? {
-        let gathered = timeout(GATHER_TIMEOUT, gather(&mut body, whole, limit, partial)).await;
+    if !expected.is_whole(&whole)? || !body.is_end_stream() {
+        let gathered = gather(&mut body, whole, &expected, partial);
+        let gathered = timeout(GATHER_TIMEOUT, gathered).await;
         whole = gathered.map_err(|_| Status::deadline_exceeded("the request did not arrive"))??;
-    }
-    // What may still come is the end of the stream; a second message is an error.
-    if !body.is_end_stream() && data(&mut body).await?.is_some() {
-        return Err(Status::internal("a unary request has more than one message"));
     }
     whole.advance(PREFIX);
     Ok(whole)
@@ -88,24 +94,43 @@ where
     Ok(None)
 }
 
-/// Whether `bytes` is a message with its prefix; an error when it can no longer become one.
-fn is_whole(bytes: &[u8], limit: usize) -> Result<bool, Status> {
-    let Some((prefix, message)) = bytes.split_first_chunk::<PREFIX>() else {
-        return Ok(false);
-    };
-    let [compressed, length @ ..] = *prefix;
-    if compressed != 0 {
-        return Err(Status::unimplemented("compressed messages are not supported"));
+/// What the message of a call may be.
+struct Expected<'a> {
+    limit: usize,
+    headers: &'a HeaderMap,
+}
+
+impl Expected<'_> {
+    /// Whether `bytes` is a message with its prefix; an error when it can no longer become one.
+    fn is_whole(&self, bytes: &[u8]) -> Result<bool, Status> {
+        let Some((prefix, message)) = bytes.split_first_chunk::<PREFIX>() else {
+            return Ok(false);
+        };
+        let [compressed, length @ ..] = *prefix;
+        if compressed != 0 {
+            return Err(self.compressed());
+        }
+        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+        if length > self.limit {
+            return Err(too_large(length, self.limit));
+        }
+        match message.len().cmp(&length) {
+            std::cmp::Ordering::Less => Ok(false),
+            std::cmp::Ordering::Equal => Ok(true),
+            std::cmp::Ordering::Greater => {
+                Err(Status::internal("a unary request has more than one message"))
+            }
+        }
     }
-    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-    if length > limit {
-        return Err(too_large(length, limit));
-    }
-    match message.len().cmp(&length) {
-        std::cmp::Ordering::Less => Ok(false),
-        std::cmp::Ordering::Equal => Ok(true),
-        std::cmp::Ordering::Greater => {
-            Err(Status::internal("a unary request has more than one message"))
+
+    fn compressed(&self) -> Status {
+        match self.headers.get("grpc-encoding") {
+            Some(name) if name.as_bytes() != b"identity" => {
+                Status::unimplemented("compressed messages are not supported")
+            }
+            Some(_) | None => {
+                Status::internal("a message is marked as compressed and its call names no encoding")
+            }
         }
     }
 }
@@ -138,12 +163,12 @@ impl Drop for Share<'_> {
     }
 }
 
-/// Puts a message together from several frames. Memory grows with what was received, not with
-/// what the prefix announces.
+/// Puts a message together from several frames, and waits for the end of the request, without which
+/// it is not carried out. Memory grows with what was received, not with what the prefix announces.
 async fn gather<B>(
     body: &mut B,
-    first: Bytes,
-    limit: usize,
+    mut whole: Bytes,
+    expected: &Expected<'_>,
     partial: &Partial,
 ) -> Result<Bytes, Status>
 where
@@ -151,16 +176,22 @@ where
     B::Error: std::fmt::Display,
 {
     let mut share = Share { partial, bytes: 0 };
-    share.grow(first.len())?;
-    let mut whole = BytesMut::from(first);
-    while let Some(data) = data(body).await? {
-        share.grow(data.len())?;
-        whole.extend_from_slice(&data);
-        if is_whole(&whole, limit)? {
-            return Ok(whole.freeze());
+    share.grow(whole.len())?;
+    if !expected.is_whole(&whole)? {
+        let mut pieces = BytesMut::from(whole);
+        while !expected.is_whole(&pieces)? {
+            let Some(data) = data(body).await? else {
+                return Err(Status::internal("the request ended within its message"));
+            };
+            share.grow(data.len())?;
+            pieces.extend_from_slice(&data);
         }
+        whole = pieces.freeze();
     }
-    Err(Status::internal("the request ended within its message"))
+    if !body.is_end_stream() && data(body).await?.is_some() {
+        return Err(Status::internal("a unary request has more than one message"));
+    }
+    Ok(whole)
 }
 
 /// A message as it goes out.

@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -30,6 +30,7 @@ pub async fn serve(
 ) {
     let (stop, stopping) = watch::channel(false);
     let drain = options.drain;
+    let room = Arc::clone(&options.room);
     let api = Api::new(handle, options, stopping.clone());
     let monitor = tokio::spawn(route::monitor(Arc::clone(&api)));
     let mut connections = JoinSet::new();
@@ -39,12 +40,15 @@ pub async fn serve(
             biased;
             () = &mut shutdown => break,
             Some(_ended) = connections.join_next() => continue,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &room) => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let api = Arc::clone(&api);
-                connections.spawn(connection::serve(api, stream, stopping.clone()));
+            Ok((stream, place)) => {
+                let serving = connection::serve(Arc::clone(&api), stream, stopping.clone());
+                connections.spawn(async move {
+                    serving.await;
+                    drop(place);
+                });
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
@@ -62,6 +66,16 @@ pub async fn serve(
     }
     connections.shutdown().await;
     monitor.abort();
+}
+
+/// The next client, once there is room for it. Until then it waits in the system's queue.
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(room).acquire_owned().await.expect("it is never closed");
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
 }
 
 /// Whether a failed accept says something about one client only.

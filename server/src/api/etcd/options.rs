@@ -1,6 +1,10 @@
 //! What the API is told before it serves.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustix::process::{Resource, getrlimit};
+use tokio::sync::Semaphore;
 
 use crate::Config;
 use crate::api::metrics::Metrics;
@@ -15,6 +19,10 @@ pub(crate) const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What a request may take beyond its content before gRPC refuses it (etcd's margin).
 const GRPC_OVERHEAD_BYTES: usize = 512 * 1024;
+
+/// Open files that clients never get: the log, the state and the links of peers need theirs, and a
+/// log that cannot create its next segment ends its node (etcd keeps as many).
+const RESERVED_FILES: u64 = 150;
 
 /// The settings of the API. Cheap to clone: one for each runtime.
 #[derive(Clone, Debug)]
@@ -32,6 +40,8 @@ pub struct ApiOptions {
     pub election_timeout: Duration,
     /// How long calls under way may go on once the server stops.
     pub drain: Duration,
+    /// Room for clients' connections, shared by all runtimes; further clients wait to be accepted.
+    pub room: Arc<Semaphore>,
     /// Where everything is counted; shared by all runtimes.
     pub metrics: Metrics,
 }
@@ -47,6 +57,7 @@ impl ApiOptions {
             min_lease_ttl: min_lease_ttl(config.election_timeout),
             election_timeout: config.election_timeout,
             drain: Duration::from_secs(5),
+            room: Arc::new(Semaphore::new(max_connections())),
             metrics,
         }
     }
@@ -55,6 +66,14 @@ impl ApiOptions {
     pub(super) fn max_message_bytes(&self) -> usize {
         self.max_request_bytes.saturating_add(GRPC_OVERHEAD_BYTES)
     }
+}
+
+/// As many connections as the process may open files, but for those that it needs itself.
+fn max_connections() -> usize {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let left = usize::try_from(files.saturating_sub(RESERVED_FILES)).unwrap_or(usize::MAX);
+    // At least one: whoever sets a limit below the reserve has chosen to live with it.
+    left.clamp(1, Semaphore::MAX_PERMITS)
 }
 
 /// One and a half election timeouts, in whole seconds, rounded up.

@@ -191,7 +191,7 @@ where
     let answer = async {
         let message = {
             let limit = api.options.max_message_bytes();
-            read(request.into_body(), limit, &api.partial).await?
+            read(request, limit, &api.partial).await?
         };
         let message = Q::decode(message).map_err(|error| Status::internal(error.to_string()))?;
         handler(api, message).await

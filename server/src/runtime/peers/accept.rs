@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::FromPeers;
 use super::handshake::{Identity, Verdict, answer, hear, judge};
+use super::set_up;
 use crate::api::metrics::PeerMetrics;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -70,13 +71,11 @@ impl Acceptor {
         true
     }
 
-    fn heard(&self, who: Identity) {
+    /// Notes that a process was heard. False when another one has taken its place meanwhile.
+    fn heard(&self, who: Identity) -> bool {
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(claim) = claims.get_mut(&who.id)
-            && claim.incarnation == who.incarnation
-        {
-            claim.heard = Instant::now();
-        }
+        let claim = claims.get_mut(&who.id).filter(|claim| claim.incarnation == who.incarnation);
+        claim.map(|claim| claim.heard = Instant::now()).is_some()
     }
 
     fn release(&self, who: Identity) {
@@ -121,19 +120,22 @@ async fn serve(
     acceptor: &Acceptor,
     permit: tokio::sync::OwnedSemaphorePermit,
 ) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+    set_up(&stream)?;
     let hello = timeout(HANDSHAKE_TIMEOUT, hear(&mut stream)).await??;
     drop(permit);
     let mut verdict = judge(&hello, acceptor.me, acceptor.members.contains(&hello.from.id));
     if verdict == Verdict::Welcome && !acceptor.claim(hello.from) {
         verdict = Verdict::Duplicate;
     }
-    answer(&mut stream, acceptor.me, verdict).await?;
     if verdict != Verdict::Welcome {
         tracing::warn!(from = %hello.from.id, ?verdict, "a peer connection was refused");
-        return Ok(());
+        return answer(&mut stream, acceptor.me, verdict).await;
     }
-    let result = receive(stream, acceptor, hello.from).await;
+    let welcomed = async {
+        answer(&mut stream, acceptor.me, verdict).await?;
+        receive(stream, acceptor, hello.from).await
+    };
+    let result = welcomed.await;
     acceptor.release(hello.from);
     result
 }
@@ -153,7 +155,11 @@ async fn receive(mut stream: TcpStream, acceptor: &Acceptor, from: Identity) -> 
         if messages.is_empty() {
             continue;
         }
-        acceptor.heard(from);
+        if !acceptor.heard(from) {
+            // Two processes must never speak for one member; this one may dial and claim again.
+            tracing::warn!(from = %from.id, "another process has taken this peer's place");
+            return Ok(());
+        }
         // A full queue stops the reading, and so the sender: TCP's own back-pressure.
         if acceptor.messages.send(FromPeers::Messages(from.id, messages)).await.is_err() {
             return Ok(());
@@ -192,4 +198,25 @@ fn take_messages(buffer: &mut BytesMut) -> Result<Vec<Message>, DecodeError> {
         messages.push(decode_message(unframe(header, body)?)?);
     }
     Ok(messages)
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::ClusterId;
+
+    use super::*;
+
+    #[test]
+    fn a_process_whose_place_was_taken_is_not_heard_any_more() {
+        let identity = |incarnation| Identity { cluster: ClusterId(1), id: NodeId(2), incarnation };
+        let (messages, _queue) = mpsc::channel(1);
+        let me = Identity { cluster: ClusterId(1), id: NodeId(1), incarnation: 0 };
+        let metrics = crate::api::metrics::Metrics::new().peers().clone();
+        let members = BTreeSet::from([NodeId(2)]);
+        let acceptor = Acceptor::new(me, members, messages, Duration::ZERO, metrics);
+        assert!(acceptor.claim(identity(7)) && acceptor.heard(identity(7)));
+        // It is silent for as long as this acceptor waits.
+        assert!(acceptor.claim(identity(8)) && acceptor.heard(identity(8)));
+        assert!(!acceptor.heard(identity(7)));
+    }
 }

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use super::FromPeers;
 use super::handshake::{Identity, Verdict, greet};
 use super::outbox::Outbox;
+use super::set_up;
 use crate::api::metrics::{PeerCounters, PeerMetrics};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -146,7 +147,7 @@ async fn keep_up(
 
 async fn connect(me: Identity, peer: &Peer) -> io::Result<(TcpStream, Verdict)> {
     let mut stream = TcpStream::connect(&peer.address).await?;
-    stream.set_nodelay(true)?;
+    set_up(&stream)?;
     let verdict = greet(&mut stream, me, peer.id).await?;
     Ok((stream, verdict))
 }

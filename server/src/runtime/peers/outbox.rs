@@ -7,8 +7,8 @@ use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-/// Bytes that may wait on one link. Beyond them messages are dropped: whoever is that far behind
-/// is caught up from the log.
+/// Bytes that may wait on one link, besides those of one turn. Beyond them messages are dropped:
+/// whoever is that far behind is caught up from the log.
 const MAX_WAITING: usize = 64 << 20;
 
 /// The sending side of one link. The driver writes here directly, so that bytes leave before the
@@ -50,7 +50,8 @@ impl Outbox {
     pub(super) fn send(&self, bytes: &[u8]) -> Result<(), Dropped> {
         let mut inner = self.lock();
         let Some(stream) = inner.stream.clone() else { return Err(Dropped) };
-        if inner.waiting.len() + bytes.len() > MAX_WAITING {
+        // What one turn has to say always fits into an empty queue.
+        if !inner.waiting.is_empty() && inner.waiting.len() + bytes.len() > MAX_WAITING {
             return Err(Dropped);
         }
         let sent = if inner.waiting.is_empty() { stream.try_write(bytes).unwrap_or(0) } else { 0 };

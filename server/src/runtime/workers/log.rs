@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::mpsc as std_mpsc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use node::Input;
 use prometheus_client::metrics::histogram::Histogram;
@@ -17,7 +17,10 @@ use storage::disk::{Disk, FaultyDisk, FileInfo, RealDisk};
 use storage::log::{Log, LogError};
 use tokio::sync::mpsc;
 
-use super::Done;
+use super::{Done, Sentinel};
+
+/// The pause after a failure to make the next segment's file.
+const SPARE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where a log may live.
 #[derive(Debug)]
@@ -106,6 +109,8 @@ pub(crate) struct Inline {
     done: mpsc::UnboundedSender<Done>,
     /// How long syncs take, in seconds.
     syncs: Histogram,
+    /// After a failure to make the next segment's file, when to try again.
+    no_spare_until: Option<Instant>,
 }
 
 impl LogWorker {
@@ -115,7 +120,7 @@ impl LogWorker {
         done: mpsc::UnboundedSender<Done>,
         syncs: Histogram,
     ) -> Self {
-        Self::Inline(Box::new(Inline { log, unsynced: None, done, syncs }))
+        Self::Inline(Box::new(Inline { log, unsynced: None, done, syncs, no_spare_until: None }))
     }
 
     /// Runs the log on a thread of its own.
@@ -125,9 +130,13 @@ impl LogWorker {
         syncs: Histogram,
     ) -> io::Result<Self> {
         let (jobs, queue) = std_mpsc::channel();
-        let inline = Inline { log, unsynced: None, done, syncs };
+        let sentinel = Sentinel { thread: "log", done: done.clone() };
+        let inline = Inline { log, unsynced: None, done, syncs, no_spare_until: None };
         let builder = std::thread::Builder::new().name("log".into());
-        let thread = builder.spawn(move || work(inline, &queue))?;
+        let thread = builder.spawn(move || {
+            let _sentinel = sentinel;
+            work(inline, &queue)
+        })?;
         Ok(Self::Thread { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -157,7 +166,7 @@ impl LogWorker {
         match self {
             Self::Inline(inline) => inline.run(job),
             Self::Thread { jobs, .. } => {
-                // The thread ends early only after it has reported why.
+                // The thread ends early only by a panic, which its sentinel reports.
                 let _ = jobs.as_ref().map(|jobs| jobs.send(job));
             }
             Self::Closed => {}
@@ -217,9 +226,24 @@ impl Inline {
         let result = self.log.sync();
         self.syncs.observe(begun.elapsed().as_secs_f64());
         match result {
-            Ok(()) => self.tell(Done::Persisted(id)),
+            Ok(()) => {
+                self.tell(Done::Persisted(id));
+                self.prepare();
+            }
             Err(error) => self.tell(Done::LogFailed(error)),
         }
+    }
+
+    /// Makes the next segment's file as soon as it is missing, not when it is needed: a disk
+    /// without room for it is then no failure yet.
+    fn prepare(&mut self) {
+        if self.no_spare_until.is_some_and(|until| Instant::now() < until) {
+            return;
+        }
+        self.no_spare_until = self.log.prepare().err().map(|error| {
+            tracing::warn!(%error, "the log has no room to grow: free some, or this member ends");
+            Instant::now() + SPARE_PAUSE
+        });
     }
 
     fn tell(&self, done: Done) {

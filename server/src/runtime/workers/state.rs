@@ -11,7 +11,7 @@ use storage::state::{Reader, State};
 use store::{Backend, BackendError, BackendRead, Flush, Record, Revision};
 use tokio::sync::mpsc;
 
-use super::Done;
+use super::{Done, Sentinel};
 
 /// A pause between two steps of giving space back, so that they never take all of a disk.
 const BREATH: Duration = Duration::from_millis(2);
@@ -48,9 +48,15 @@ impl StateWorkers {
         let (reads, read_queue) = std_mpsc::channel();
         let writer_done = done.clone();
         let writer = std::thread::Builder::new().name("state".into());
-        let writer = writer.spawn(move || write(state, &write_queue, &writer_done, &commits))?;
+        let writer = writer.spawn(move || {
+            let _sentinel = Sentinel { thread: "state", done: writer_done.clone() };
+            write(state, &write_queue, &writer_done, &commits);
+        })?;
         let loader = std::thread::Builder::new().name("state-read".into());
-        let loader = loader.spawn(move || read(&reader, &read_queue, &done))?;
+        let loader = loader.spawn(move || {
+            let _sentinel = Sentinel { thread: "state-read", done: done.clone() };
+            read(&reader, &read_queue, &done);
+        })?;
         Ok(Self { writes: Some(writes), reads: Some(reads), threads: vec![writer, loader] })
     }
 
@@ -76,7 +82,7 @@ impl StateWorkers {
 }
 
 /// Workers outlive the driver's interest in them: a queue without its thread means that the thread
-/// has panicked, and the driver ends by the panic's own report.
+/// has panicked, and the driver ends by its sentinel's report.
 fn send<T>(queue: Option<&std_mpsc::Sender<T>>, job: T) {
     if queue.is_none_or(|queue| queue.send(job).is_err()) {
         tracing::error!("a state thread is gone");

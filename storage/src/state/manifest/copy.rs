@@ -18,8 +18,9 @@ use protocol::{ClusterId, NodeId};
 
 use super::super::error::OpenError;
 use super::super::fields::Fields;
-use super::super::identity::{Identity, Kind};
+use super::super::salt::{Kind, Salt};
 use super::edit::{Contents, Edit, Place};
+use crate::Identity;
 
 /// Bytes before the first record.
 pub(super) const HEADER: usize = 64;
@@ -113,7 +114,7 @@ pub(super) fn parse(
     if bytes.get(..HEADER) != Some(&header(identity, generation, which)) {
         return Ok(None);
     }
-    let salt = identity.salt(Kind::Manifest, generation);
+    let salt = Salt::new(identity, Kind::Manifest, generation);
     let mut valid = Valid { contents: Contents::default(), sequence: 0, chain: 0, end: HEADER };
     loop {
         let first = valid.end == HEADER;

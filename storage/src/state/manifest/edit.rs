@@ -21,7 +21,7 @@ use protocol::Position;
 use store::Revision;
 
 use super::super::fields::{Fields, put_count, put_position, put_revision};
-use super::super::identity::Salt;
+use super::super::salt::Salt;
 use super::super::table::TableName;
 
 /// Bytes before the body.

@@ -4,9 +4,9 @@ use protocol::Position;
 
 use super::super::error::OpenError;
 use super::super::files::Files;
-use super::super::identity::Identity;
 use super::edit::Contents;
 use super::recover::{candidates, winner};
+use crate::Identity;
 
 /// One copy of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,7 +27,8 @@ use store::BackendError;
 
 use super::error::write_error;
 use super::files::Files;
-use super::identity::{Identity, Kind};
+use super::salt::{Kind, Salt};
+use crate::Identity;
 pub(super) use copy::is_file_name;
 use copy::{HEADER, Which};
 use edit::Place;
@@ -123,7 +124,7 @@ impl Manifest {
     ) -> Result<(), BackendError> {
         self.mend(&**files)?;
         let mut record = Vec::new();
-        let salt = self.identity.salt(Kind::Manifest, self.generation);
+        let salt = Salt::new(self.identity, Kind::Manifest, self.generation);
         let place = Place { offset: self.end, chain: self.chain, sequence: self.sequence + 1 };
         let checksum = edit.encode(salt, place, &mut record).ok_or_else(too_long)?;
         if self.end + record.len() as u64 > self.capacity {
@@ -230,7 +231,7 @@ impl Manifest {
         before: &Contents,
         edit: Option<&Edit>,
     ) -> Result<(Vec<u8>, u32), BackendError> {
-        let salt = self.identity.salt(Kind::Manifest, generation);
+        let salt = Salt::new(self.identity, Kind::Manifest, generation);
         let whole = Edit {
             whole: true,
             applied: before.applied,

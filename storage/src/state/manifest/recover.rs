@@ -2,11 +2,11 @@
 
 use super::super::error::OpenError;
 use super::super::files::Files;
-use super::super::identity::Identity;
 use super::super::table;
 use super::copy::{self, HEADER, Valid, Which};
 use super::edit::Contents;
 use super::{Heal, Manifest};
+use crate::Identity;
 
 /// One file that claims to be a copy of a manifest.
 #[derive(Debug)]

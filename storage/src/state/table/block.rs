@@ -10,7 +10,7 @@ use bytes::Bytes;
 use store::{Record, Revision};
 
 use super::super::fields::{Fields, put_count, put_revision};
-use super::super::identity::Salt;
+use super::super::salt::Salt;
 
 /// Bytes before the first record.
 pub(in super::super) const HEADER: usize = 8;

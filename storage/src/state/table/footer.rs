@@ -24,8 +24,9 @@ use protocol::{ClusterId, NodeId};
 use store::Revision;
 
 use super::super::fields::{Fields, put_revision};
-use super::super::identity::{Identity, Salt};
+use super::super::salt::Salt;
 use super::BlockRef;
+use crate::Identity;
 
 /// Bytes of a footer.
 pub(in super::super) const FOOTER: usize = 96;

@@ -20,8 +20,9 @@ use store::{BackendError, Record, Revision};
 
 use super::error::read_error;
 use super::files::Files;
-use super::identity::{Identity, Kind, Salt};
-pub(super) use block::Block;
+use super::salt::{Kind, Salt};
+use crate::Identity;
+pub(super) use block::{Block, Entry, RECORD_HEADER};
 pub(super) use footer::{FOOTER, Footer};
 pub(super) use writer::TableWriter;
 
@@ -94,7 +95,7 @@ impl Table {
         if !same {
             return Err(corrupt("the footer is another table's"));
         }
-        let salt = identity.salt(Kind::Table, named.id);
+        let salt = Salt::new(identity, Kind::Table, named.id);
         let length = footer_at.checked_sub(footer.index_offset);
         let length = length.and_then(|n| usize::try_from(n).ok());
         let length = length.ok_or_else(|| corrupt("the index has no place"))?;

@@ -6,9 +6,10 @@ use store::{BackendError, Record, Revision};
 
 use super::super::error::write_error;
 use super::super::files::Files;
-use super::super::identity::{Identity, Kind, Salt};
+use super::super::salt::{Kind, Salt};
 use super::block::BlockBuilder;
 use super::{BlockRef, Footer, Table, file_name, footer};
+use crate::Identity;
 
 /// Blocks are gathered to writes of this many bytes.
 const WRITE_BYTES: usize = 1 << 18;
@@ -49,7 +50,7 @@ impl<F: Files> TableWriter<F> {
             name,
             id,
             identity,
-            salt: identity.salt(Kind::Table, id),
+            salt: Salt::new(identity, Kind::Table, id),
             block_bytes,
             written: 0,
             pending: Vec::new(),

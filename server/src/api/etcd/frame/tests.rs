@@ -1,9 +1,11 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use etcdpb::etcdserverpb::PutRequest;
-use futures_util::stream;
+use futures_util::{FutureExt, StreamExt, stream};
+use http::{HeaderValue, Request};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use prost::Message;
@@ -13,10 +15,23 @@ use super::{MAX_PARTIAL, Partial, Share, framed, read, too_large, translated};
 
 /// Reads a body that arrives in these pieces.
 async fn read_pieces(pieces: Vec<Bytes>, limit: usize) -> Result<Bytes, Status> {
+    read_encoded(pieces, limit, None).await
+}
+
+/// The same, for a call that names this encoding.
+async fn read_encoded(
+    pieces: Vec<Bytes>,
+    limit: usize,
+    encoding: Option<&'static str>,
+) -> Result<Bytes, Status> {
     let partial = Partial::default();
     let frames: VecDeque<Result<Frame<Bytes>, Infallible>> =
         pieces.into_iter().map(|piece| Ok(Frame::data(piece))).collect();
-    let message = read(StreamBody::new(stream::iter(frames)), limit, &partial).await;
+    let mut request = Request::new(StreamBody::new(stream::iter(frames)));
+    if let Some(encoding) = encoding {
+        request.headers_mut().insert("grpc-encoding", HeaderValue::from_static(encoding));
+    }
+    let message = read(request, limit, &partial).await;
     assert_eq!(partial.0.into_inner(), 0, "every share is given back");
     message
 }
@@ -68,10 +83,44 @@ async fn what_is_not_one_message_is_an_error() {
         (vec![whole.slice(..20)], Code::Internal),
         (vec![whole.clone(), whole.clone()], Code::Internal),
         (vec![Bytes::from([&whole[..], &[0]].concat())], Code::Internal),
-        (vec![Bytes::from_static(&[1, 0, 0, 0, 0])], Code::Unimplemented),
     ];
     for (pieces, code) in cases {
         assert_eq!(read_pieces(pieces, 4096).await.unwrap_err().code(), code);
+    }
+}
+
+#[test]
+fn a_request_without_an_end_is_counted_for_as_long_as_it_is_held() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    let whole = framed(&put()).unwrap();
+    for cut in [0, 7, whole.len()] {
+        let pieces = [whole.slice(..cut), whole.slice(cut..)];
+        let frames = pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
+        let endless = stream::iter(frames).chain(stream::pending());
+        let partial = Partial::default();
+        let request = Request::new(StreamBody::new(endless));
+        let mut message = Box::pin(read(request, 4096, &partial));
+        assert!((&mut message).now_or_never().is_none(), "the end has not come");
+        assert_eq!(partial.0.load(Ordering::Relaxed), whole.len());
+        drop(message);
+        assert_eq!(partial.0.into_inner(), 0);
+    }
+}
+
+#[tokio::test]
+async fn compression_is_refused_and_compression_by_nothing_is_an_error() {
+    let cases = [
+        (Some("gzip"), Code::Unimplemented),
+        (Some("identity"), Code::Internal),
+        (None, Code::Internal),
+    ];
+    for (encoding, code) in cases {
+        let pieces = vec![Bytes::from_static(&[1, 0, 0, 0, 0])];
+        assert_eq!(read_encoded(pieces, 4096, encoding).await.unwrap_err().code(), code);
+        // What is not compressed is welcome, whatever the call has named.
+        let pieces = vec![Bytes::from_static(&[0; 5])];
+        assert_eq!(read_encoded(pieces, 4096, encoding).await.unwrap(), Bytes::new());
     }
 }
 
