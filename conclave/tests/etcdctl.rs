@@ -156,7 +156,7 @@ struct RealEtcd {
 
 impl RealEtcd {
     fn start() -> Option<Self> {
-        let program = std::env::var_os("CONCLAVE_PEER_ETCD")?;
+        let program = std::env::var_os("PEER_ETCD")?;
         let dir = tempfile::tempdir().unwrap();
         let ports = free_ports(2);
         let (client, peer) =

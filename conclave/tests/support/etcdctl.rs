@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 /// # Panics
 /// When there is none and `CI=true`: there nothing is skipped.
 pub(crate) fn find() -> Option<PathBuf> {
-    let given = std::env::var_os("CONCLAVE_PEER_ETCDCTL").map(PathBuf::from);
+    let given = std::env::var_os("PEER_ETCDCTL").map(PathBuf::from);
     let found = given.or_else(|| Some(PathBuf::from("/usr/bin/etcdctl")).filter(|at| at.exists()));
     if found.is_none() {
         let strict = std::env::var("CI").is_ok_and(|value| value == "true");

@@ -268,8 +268,15 @@ impl<D: Disk> Log<D> {
         self.disk.sync(&file).map_err(during("beginning a segment"))
     }
 
+    /// A name that no spare has: one made in advance may still carry the number of a segment that
+    /// has been filled and trimmed since.
+    pub(super) fn free_spare_name(&self, from: u64) -> String {
+        let mut names = (from..).map(name::spare);
+        names.find(|name| !self.spares.contains(name)).expect("there are fewer spares than numbers")
+    }
+
     fn create_spare(&mut self) -> Result<(), Failure> {
-        let spare = name::spare(self.active.number + 1);
+        let spare = self.free_spare_name(self.active.number + 1);
         self.disk
             .create(&spare, self.options.segment_bytes)
             .map_err(during("creating a segment"))?;

@@ -28,7 +28,7 @@ impl<D: Disk> Log<D> {
     fn give_up(&mut self, number: u64, bytes: u64) -> Result<(), Failure> {
         let file = name::segment(number);
         if bytes == self.options.segment_bytes && self.spares.len() < self.options.spares {
-            let spare = name::spare(number);
+            let spare = self.free_spare_name(number);
             self.disk.rename(&file, &spare).map_err(during("keeping a trimmed segment"))?;
             self.spares.push(spare);
         } else {
