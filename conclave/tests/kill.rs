@@ -31,13 +31,12 @@ fn await_write_after(writers: &Writers, moment: Instant) -> Instant {
     })
 }
 
-#[test]
-fn s0_05_s1_02_s1_14_no_acknowledged_write_is_lost_when_leaders_are_killed() {
+/// Kills the leader again and again while clients write, and counts what they were promised.
+fn kill_leaders(mut cluster: Cluster, rounds: usize) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut cluster = Cluster::start(3);
     let writers = Writers::start(&runtime, &cluster.endpoints(), WRITERS);
     let mut gaps = Vec::new();
-    for _ in 0..rounds() {
+    for _ in 0..rounds {
         await_write_after(&writers, Instant::now());
         let leader = cluster.leader(&runtime);
         cluster.kill(leader);
@@ -49,6 +48,17 @@ fn s0_05_s1_02_s1_14_no_acknowledged_write_is_lost_when_leaders_are_killed() {
     let total = writers.finish(&runtime, &cluster.any_client());
     cluster.assert_equal(&runtime);
     report(&format!("leader killed, {total} writes acknowledged, 0 lost"), gaps);
+}
+
+#[test]
+fn s0_05_s1_02_s1_14_no_acknowledged_write_is_lost_when_leaders_are_killed() {
+    kill_leaders(Cluster::start(3), rounds());
+}
+
+/// The layout of machines with many cores: connections, node and log on threads of their own.
+#[test]
+fn nor_when_every_kind_of_work_has_its_own_thread() {
+    kill_leaders(Cluster::start_with(3, &["--threads", "split:2"]), 3);
 }
 
 #[test]
