@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use protocol::mutant::{Mutant, planted};
 use protocol::raft::{self, Entry, Payload};
 use protocol::{NodeId, Position};
 use store::{Applied, BackendError, Command, Outcome, Record, Revision};
@@ -128,7 +129,12 @@ impl Node {
             };
             self.apply.front = Some(decoded);
         }
-        let decoded = self.apply.front.take()?;
+        let mut decoded = self.apply.front.take()?;
+        if planted(Mutant::A2)
+            && let Command::Tick { elapsed_ms } = &mut decoded.command
+        {
+            *elapsed_ms += u32::try_from(self.now.0 / 1_000_000 % 1_000).unwrap_or(0);
+        }
         let missing = self.store.missing(&decoded.command);
         if !missing.is_empty() {
             self.apply.front = Some(decoded);

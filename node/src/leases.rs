@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use protocol::Time;
+use protocol::mutant::{Mutant, planted};
 use protocol::raft::Role;
 use store::{Command, LeaseId};
 
@@ -48,8 +49,8 @@ impl Leases {
 
     /// The role changed: a new leader's time begins now.
     pub(crate) fn role_changed(&mut self, leader: bool, now: Time) {
-        self.told = if leader { self.told.or(Some(now)) } else { None };
-        self.publish_at = now;
+        let kept = self.told.filter(|_| leader || planted(Mutant::L1));
+        self.told = if leader { kept.or(Some(now)) } else { kept };
     }
 }
 
@@ -57,7 +58,8 @@ impl Node {
     /// As leader, lets the leases' clock go on. While proposals have to wait it stands still: a
     /// tick that waited could be proposed by a follower.
     pub(crate) fn tick_leases(&mut self) {
-        if self.raft.role() != Role::Leader || self.now < self.writes.retry_at() {
+        let telling = self.raft.role() == Role::Leader || planted(Mutant::L1);
+        if !telling || self.now < self.writes.retry_at() {
             return;
         }
         let Some(told) = self.leases.told else { return };

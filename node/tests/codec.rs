@@ -7,7 +7,7 @@ use node::codec::{
     DecodeError, Envelope, FRAME_HEADER, FrameHeader, MAX_FRAME, decode_message, encode_message,
     frame, unframe,
 };
-use protocol::raft::{Body, Entry, Message, Payload, ReadId, Rejection};
+use protocol::raft::{Body, Entry, Message, Parcel, Payload, ReadId, Rejection};
 use protocol::{Index, NodeId, Position, Rng, Term};
 
 fn position(rng: &mut Rng) -> Position {
@@ -54,7 +54,10 @@ fn message(rng: &mut Rng) -> Message {
         }),
         7 => Body::Heartbeat { round: rng.next(), commit: index, trim: Index(rng.below(9)) },
         8 => Body::HeartbeatReply { round: rng.next() },
-        9 => Body::Propose { commands: (0..rng.below(4)).map(|_| bytes(rng, 30)).collect() },
+        9 => Body::Propose {
+            parcel: Parcel { life: rng.next(), number: rng.next() },
+            commands: (0..rng.below(4)).map(|_| bytes(rng, 30)).collect(),
+        },
         10 => Body::ReadIndex { reads: (0..rng.below(4)).map(ReadId).collect() },
         11 => Body::ReadIndexReply {
             reads: (0..rng.below(4)).map(ReadId).collect(),

@@ -18,6 +18,7 @@
 extern crate alloc;
 
 mod id;
+pub mod mutant;
 pub mod quorum;
 pub mod raft;
 mod rng;

@@ -8,6 +8,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use protocol::Position;
+use protocol::mutant::{Mutant, planted};
 
 use crate::meta::{State, encode, encode_state};
 use crate::{Flush, Revision, Store};
@@ -25,10 +26,16 @@ impl Store {
         if self.flushing.is_some() || self.flushed == self.applied {
             return None;
         }
-        let records = self.recent.begin_flush(Revision::new(self.revision + 1, 0));
+        let unflushed = |at: i64| self.recent.get(Revision::new(at, 0)).is_some();
+        let late = planted(Mutant::A1) && self.revision > self.compact_revision;
+        let revision = self.revision - i64::from(late && unflushed(self.revision));
+        let mut records = self.recent.begin_flush(Revision::new(revision + 1, 0));
+        if late {
+            records.retain(|(at, _)| at.main <= revision);
+        }
         let names = core::mem::take(&mut self.dirty);
         let state = State {
-            revision: self.revision,
+            revision,
             compact_revision: self.compact_revision,
             clock_ms: self.leases.clock_ms(),
             applied: self.applied,

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use protocol::mutant::{Mutant, planted};
 
 use crate::hash::checksum;
 use crate::key_index::Version;
@@ -124,6 +125,9 @@ impl Store {
         self.recent.push(revision, record);
         if let Some((kind, kv, previous)) = event {
             self.events.push(Arc::new(Event { kind, kv, previous }));
+            if planted(Mutant::E17247) && revision.sub > 0 {
+                self.events.extend_from_within(self.events.len() - 1..);
+            }
         }
         Outcome::Put { prev }
     }

@@ -12,7 +12,7 @@ use super::support::{PATIENCE, eventually};
 use super::wire::noise;
 
 const MAGIC: &[u8; 8] = b"CNCLPEER";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Magic, version, cluster and id of who answers; the verdict stands behind.
 const ANSWER: usize = 8 + 4 + 8 + 8;
 
@@ -136,7 +136,7 @@ fn strangers_and_impostors_on_the_peer_port_change_nothing() {
     serves(&runtime, &client, "noise");
 
     let cases = [
-        ("an old version", Hello { version: 0, ..proper }, OTHER_VERSION),
+        ("an old version", Hello { version: 1, ..proper }, OTHER_VERSION),
         ("a version of the future", Hello { version: u32::MAX, ..proper }, OTHER_VERSION),
         ("another cluster", Hello { cluster: !id, ..proper }, OTHER_CLUSTER),
         ("the wrong address", Hello { to: members[2], ..proper }, NOT_ME),

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use protocol::raft::{Body, Entry, Message, Payload, ReadId, Rejection};
+use protocol::raft::{Body, Entry, Message, Parcel, Payload, ReadId, Rejection};
 use protocol::{NodeId, Position};
 
 use super::DecodeError;
@@ -57,7 +57,9 @@ pub fn encode_message(message: &Message, out: &mut Vec<u8>) {
             put_u64(out, trim.0);
         }
         Body::HeartbeatReply { round } => put_u64(out, *round),
-        Body::Propose { commands } => {
+        Body::Propose { parcel, commands } => {
+            put_u64(out, parcel.life);
+            put_u64(out, parcel.number);
             put_count(out, commands.len());
             commands.iter().for_each(|command| put_bytes(out, command));
         }
@@ -123,9 +125,10 @@ pub fn decode_message(bytes: Bytes) -> Result<Message, DecodeError> {
         }
         kind::HEARTBEAT_REPLY => Body::HeartbeatReply { round: reader.u64()? },
         kind::PROPOSE => {
+            let parcel = Parcel { life: reader.u64()?, number: reader.u64()? };
             let count = reader.count(4)?;
             let commands = (0..count).map(|_| reader.bytes()).collect::<Result<_, _>>()?;
-            Body::Propose { commands }
+            Body::Propose { parcel, commands }
         }
         kind::READ_INDEX => Body::ReadIndex { reads: decode_reads(&mut reader)? },
         kind::READ_INDEX_REPLY => Body::ReadIndexReply {

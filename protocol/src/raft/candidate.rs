@@ -53,7 +53,8 @@ impl Raft {
 
     pub(super) fn on_election_timeout(&mut self) {
         if !self.may_campaign() {
-            return self.become_follower(self.term, None);
+            self.become_follower(self.term, None);
+            return self.reset_election_timer();
         }
         let poll = if self.config.pre_vote && !self.is_alone() {
             Poll::PreVote

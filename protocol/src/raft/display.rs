@@ -78,7 +78,7 @@ impl Display for Body {
                 write!(f, "Heartbeat round={round} commit={commit} trim={trim}")
             }
             Self::HeartbeatReply { round } => write!(f, "HeartbeatReply round={round}"),
-            Self::Propose { commands } => {
+            Self::Propose { commands, .. } => {
                 f.write_str("Propose")?;
                 commands.iter().try_for_each(|command| write!(f, " {}", command.escape_ascii()))
             }

@@ -13,6 +13,7 @@ use super::boundary::{Entry, Event, Output, ReadId, Tag};
 use super::message::{Body, Rejection};
 use super::read::Asked;
 use super::{Raft, State};
+use crate::mutant::{Mutant, planted};
 use crate::{Index, NodeId, Position, Term, Time};
 
 /// A node that follows, or waits for someone to follow.
@@ -64,8 +65,12 @@ impl Raft {
             self.vote = None;
         }
         self.leader = leader;
+        // Raft §5.2: only a leader's word and a vote given buy time. Were it enough to be asked, a
+        // candidate that cannot win would put off the election of those that can.
+        if leader.is_some() || matches!(self.state, State::Leader(_)) {
+            self.reset_election_timer();
+        }
         self.state = State::Follower(Follower::default());
-        self.reset_election_timer();
     }
 
     /// A word that only the leader of this term may say. Gives whether `from` is that leader.
@@ -104,6 +109,9 @@ impl Raft {
                 self.take(entries, new);
                 let State::Follower(follower) = &mut self.state else { return };
                 follower.verified = follower.verified.max(end).max(self.commit);
+                if planted(Mutant::R7) {
+                    follower.verified = end;
+                }
                 follower.owes = true;
                 // Raft figure 2, AppendEntries 5: no further than what this append has verified.
                 self.learn_commit(commit.min(end), trim);
@@ -144,7 +152,11 @@ impl Raft {
 
     /// Appends the entries from `new` on. Only a conflict removes anything: an old, short append
     /// must not shorten the log.
-    fn take(&mut self, entries: Vec<Entry>, new: Option<usize>) {
+    fn take(&mut self, entries: Vec<Entry>, mut new: Option<usize>) {
+        if planted(Mutant::R6) || planted(Mutant::R7) {
+            let kept = if planted(Mutant::R6) { self.log.last().index } else { self.commit };
+            new = entries.iter().position(|entry| entry.position.index > kept);
+        }
         let Some(new) = new else { return };
         let from = entries[new].position.index;
         if from <= self.log.last().index {
@@ -161,6 +173,7 @@ impl Raft {
         }
         let State::Follower(follower) = &self.state else { return };
         let verified = follower.verified.max(self.commit);
+        let verified = if planted(Mutant::R12) { self.log.last().index } else { verified };
         self.learn_commit(commit.min(verified), trim);
         self.send(from, Body::HeartbeatReply { round });
         if commit > verified {
@@ -202,7 +215,8 @@ impl Raft {
                 bytes += command.len();
                 batch.push(command);
             }
-            self.send(leader, Body::Propose { commands: batch });
+            self.parcel.number += 1;
+            self.send(leader, Body::Propose { parcel: self.parcel, commands: batch });
         }
         self.ask();
     }
@@ -213,6 +227,7 @@ impl Raft {
         let State::Follower(follower) = &mut self.state else { return };
         let Some(leader) = self.leader else { return };
         let matched = follower.verified.min(self.writes.durable());
+        let matched = if planted(Mutant::R8) { follower.verified } else { matched };
         let complete = matched == follower.verified;
         // A part is worth telling when a sync has made it grow; what was durable before the append
         // came is no answer to it, and would make a leader that probes send everything again.

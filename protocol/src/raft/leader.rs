@@ -2,18 +2,22 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::boundary::{Entry, Output, Payload, Refusal, Tag};
+use super::forward::Arrivals;
 use super::log::weight;
+use super::message::Parcel;
 use super::progress::Progress;
 use super::read::ReadQueue;
 use super::round::Rounds;
 use super::status::{Peer, Role};
 use super::transfer::Transfer;
 use super::{Raft, State};
+use crate::mutant::{Mutant, planted};
 use crate::{Index, NodeId, Position, Time};
 
 /// What only a leader knows.
@@ -37,6 +41,7 @@ pub(super) struct Leader {
     /// A successor has been told to campaign: no lease holds against it in this term.
     pub(super) lease_void: bool,
     pub(super) reads: ReadQueue,
+    arrivals: Arrivals,
 }
 
 impl Leader {
@@ -80,6 +85,7 @@ impl Raft {
             transfer: None,
             lease_void: false,
             reads: ReadQueue::default(),
+            arrivals: Arrivals::default(),
         }));
         // Raft §8, §5.4.2: what earlier terms left is committed by committing something after it.
         self.append_own(Payload::Empty);
@@ -87,7 +93,8 @@ impl Raft {
 
     fn first_check(&self) -> Option<Time> {
         let patience: Duration = *self.config.election_timeout.start();
-        (self.config.check_quorum && !self.is_alone()).then(|| self.now + patience)
+        let checks = self.config.check_quorum && !planted(Mutant::R24);
+        (checks && !self.is_alone()).then(|| self.now + patience)
     }
 
     fn append_own(&mut self, payload: Payload) {
@@ -115,9 +122,10 @@ impl Raft {
 
     /// Commands that a follower passed on, within this very term: the filter before has seen to
     /// that. What cannot be taken is dropped; its proposer learns nothing and must not assume.
-    pub(super) fn on_forwarded(&mut self, commands: alloc::vec::Vec<Bytes>) {
-        if self.role() != Role::Leader {
-            return;
+    pub(super) fn on_forwarded(&mut self, from: NodeId, parcel: Parcel, commands: Vec<Bytes>) {
+        let State::Leader(leader) = &mut self.state else { return };
+        if !leader.arrivals.is_new(from, parcel) {
+            return self.drop_message();
         }
         for command in commands {
             if self.admit(&command).is_ok() {
@@ -145,12 +153,14 @@ impl Raft {
     pub(super) fn advance_commit(&mut self) {
         let State::Leader(leader) = &mut self.state else { return };
         let (own, durable) = (self.config.id, self.writes.durable());
+        let durable = if planted(Mutant::R9) { self.log.last().index } else { durable };
         let matched = |id| {
             if id == own { durable } else { leader.peers.get(&id).map_or(Index(0), |p| p.matched) }
         };
         let Some(reached) = self.voters.reached(matched) else { return };
         // Raft §5.4.2: only entries of the current term commit by counting.
-        if reached <= self.commit || self.log.term_at(reached) != Some(self.term) {
+        let countable = self.log.term_at(reached) == Some(self.term) || planted(Mutant::R5);
+        if reached <= self.commit || !countable {
             return;
         }
         let freed: usize = self.log.range(self.commit.next(), reached).map(weight).sum();

@@ -16,6 +16,15 @@ pub struct Message {
     pub body: Body,
 }
 
+/// Names what a follower passes on to a leader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Parcel {
+    /// Which life of the follower: drawn at each start.
+    pub life: u64,
+    /// Grows by one with each parcel of that life.
+    pub number: u64,
+}
+
 /// What a message says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
@@ -76,6 +85,8 @@ pub enum Body {
     },
     /// A follower hands proposals to the leader of its own term.
     Propose {
+        /// Its name: a leader takes each parcel once.
+        parcel: Parcel,
         /// The commands.
         commands: Vec<Bytes>,
     },

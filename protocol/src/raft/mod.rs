@@ -39,6 +39,7 @@ mod config;
 mod display;
 mod durability;
 mod follower;
+mod forward;
 mod invariant;
 mod leader;
 mod log;
@@ -56,7 +57,7 @@ pub use boundary::{
     Entry, Event, HardState, Input, Output, Payload, ReadId, Refusal, Restored, Tag, Write, WriteId,
 };
 pub use config::{Config, ReadMode};
-pub use message::{Body, Message, Rejection};
+pub use message::{Body, Message, Parcel, Rejection};
 pub use status::{Peer, Role, Status};
 
 use alloc::boxed::Box;
@@ -110,6 +111,8 @@ pub struct Raft {
     announced: (Role, Term, Option<NodeId>),
     /// The name of the next question about reads: a fresh range of names at every start.
     next_question: u64,
+    /// The last parcel of proposals that was passed on.
+    parcel: Parcel,
     dropped: u64,
 }
 
@@ -151,6 +154,7 @@ impl Raft {
             unflushed: true,
             announced: (Role::Follower, hard_state.term, None),
             next_question,
+            parcel: Parcel { life: next_question, number: 0 },
             dropped: 0,
         }
     }
@@ -262,7 +266,7 @@ impl Raft {
             Body::AppendRejected(rejection) => self.on_rejected(from, &rejection),
             Body::Heartbeat { round, commit, trim } => self.on_heartbeat(from, round, commit, trim),
             Body::HeartbeatReply { round } => self.on_heartbeat_reply(from, round),
-            Body::Propose { commands } => self.on_forwarded(commands),
+            Body::Propose { parcel, commands } => self.on_forwarded(from, parcel, commands),
             Body::ReadIndex { reads } => self.on_read_index(from, reads),
             Body::ReadIndexReply { reads, index } => self.on_read_index_reply(from, &reads, index),
             Body::TransferLeadership { to } => self.transfer_to(to),

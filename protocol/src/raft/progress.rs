@@ -66,6 +66,8 @@ pub(super) struct Progress {
     nudged: bool,
     /// `matched` at the last heartbeat that was answered.
     mark: Index,
+    /// The first periodic round since the last answer to one.
+    pub(super) awaited: Option<u64>,
     /// The operator has been told that it is stranded.
     reported: bool,
     /// The last round that it answered, and when that round was sent.
@@ -86,6 +88,7 @@ impl Progress {
             fetching: false,
             nudged: false,
             mark: Index(0),
+            awaited: None,
             reported: false,
             round: 0,
             confirmed: None,

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use super::boundary::{Output, ReadId, Refusal};
 use super::message::Body;
 use super::{Raft, State};
+use crate::mutant::{Mutant, planted};
 use crate::{Index, NodeId, Time};
 
 /// Who waits for a read index.
@@ -125,7 +126,8 @@ impl Raft {
 
     fn lead_read(&mut self, reader: Reader) {
         let State::Leader(leader) = &self.state else { return };
-        if self.knows_commit(leader) && (self.is_alone() || self.holds_lease(leader)) {
+        let certain = self.is_alone() || self.holds_lease(leader) || planted(Mutant::R13);
+        if certain && self.knows_commit(leader) {
             return self.answer(Vec::from([reader]), Some(self.commit));
         }
         let now = self.now;
@@ -208,12 +210,13 @@ impl Raft {
         let (State::Follower(follower), Some(leader)) = (&mut self.state, self.leader) else {
             return;
         };
-        if follower.reads.is_empty() {
+        let one_name = planted(Mutant::R15);
+        if follower.reads.is_empty() || one_name && !follower.asked.is_empty() {
             return;
         }
         let reads = core::mem::take(&mut follower.reads);
         let name = ReadId(self.next_question);
-        self.next_question = self.next_question.wrapping_add(1);
+        self.next_question = self.next_question.wrapping_add(u64::from(!one_name));
         if follower.asked.is_empty() {
             follower.ask_at = self.now + self.config.heartbeat;
         }

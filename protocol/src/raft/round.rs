@@ -13,6 +13,7 @@ use super::config::ReadMode;
 use super::leader::Leader;
 use super::message::Body;
 use super::{Raft, State};
+use crate::mutant::{Mutant, planted};
 use crate::{NodeId, Time};
 
 /// The rounds of one term. Numbers grow by one and never start again within it.
@@ -21,8 +22,6 @@ pub(super) struct Rounds {
     last: u64,
     /// When the latest rounds were sent; the last element belongs to `last`.
     sent: VecDeque<Time>,
-    /// The last round that came from the timer.
-    pub(super) beat: u64,
 }
 
 impl Rounds {
@@ -56,7 +55,9 @@ impl Raft {
         leader.heartbeat_at = self.now + self.config.heartbeat;
         leader.rounds.forget(self.now, *self.config.election_timeout.end());
         let round = leader.rounds.start(self.now);
-        leader.rounds.beat = round;
+        for progress in leader.peers.values_mut() {
+            progress.awaited.get_or_insert(round);
+        }
         self.send_round(round, true);
         self.expire_reads();
     }
@@ -68,6 +69,7 @@ impl Raft {
             if learners || self.voters.contains(to) {
                 // Raft §5.3 through a heartbeat: no more than what the peer is known to hold.
                 let commit = self.commit.min(progress.matched);
+                let commit = if planted(Mutant::R12) { self.commit } else { commit };
                 let body = Body::Heartbeat { round, commit, trim: self.trim };
                 let message = super::Message { term: self.term, body };
                 self.outbox.push_back(super::Output::Send { to, message });
@@ -81,8 +83,10 @@ impl Raft {
         if round > leader.rounds.last() {
             return self.drop_message();
         }
-        let beat = leader.rounds.beat;
-        if progress.round < beat && round >= beat {
+        // Once a beat, and not only for the latest: answers may take longer than beats do.
+        let late = planted(Mutant::F3) && round < leader.rounds.last();
+        if !late && progress.awaited.is_some_and(|awaited| round >= awaited) {
+            progress.awaited = None;
             progress.resume(&self.log);
         }
         progress.round = progress.round.max(round);
@@ -142,12 +146,14 @@ impl Raft {
             return false;
         }
         let length = *self.config.election_timeout.start() * 1000 / (1000 + drift_per_mille);
+        let length =
+            if planted(Mutant::R16) { *self.config.election_timeout.start() } else { length };
         self.confirmed_since(leader).is_some_and(|sent| self.now - sent < length)
     }
 
     /// Whether an entry of this term is committed: only then does a leader know what is
     /// (thesis §6.4, step 1).
     pub(super) fn knows_commit(&self, leader: &Leader) -> bool {
-        self.commit >= leader.opening
+        self.commit >= leader.opening || planted(Mutant::R14)
     }
 }

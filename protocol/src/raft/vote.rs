@@ -3,12 +3,14 @@
 use super::message::{Body, Message, Rejection};
 use super::writes::Held;
 use super::{Raft, State};
+use crate::mutant::{Mutant, planted};
 use crate::{NodeId, Position, Term};
 
 impl Raft {
     /// Raft §5.1: a higher term makes a follower of anyone. Gives whether to read on.
     pub(super) fn on_newer_term(&mut self, from: NodeId, term: Term, body: &Body) -> bool {
         match body {
+            Body::PreVote { .. } if planted(Mutant::R23) => self.become_follower(term, None),
             // Thesis §9.6: asking changes nothing, and a grant carries the term asked for.
             Body::PreVote { .. } | Body::PreVoteReply { granted: true } => return true,
             // Thesis §4.2.3: while a leader is heard, candidates are not, unless it sent them.
@@ -40,6 +42,9 @@ impl Raft {
     pub(super) fn on_older_term(&mut self, from: NodeId, term: Term, body: &Body) {
         debug_assert!(term < self.term);
         match body {
+            &Body::AppendAccepted { matched } if planted(Mutant::R11) => {
+                self.on_accepted(from, matched);
+            }
             Body::PreVote { .. } => self.send(from, Body::PreVoteReply { granted: false }),
             Body::Vote { .. } => self.send(from, Body::VoteReply { granted: false }),
             Body::Append { base, .. } => {
@@ -80,11 +85,15 @@ impl Raft {
     /// once have acknowledged are missing.
     fn would_vote(&self, from: NodeId, last: Position) -> bool {
         let free = self.vote == Some(from) || (self.vote.is_none() && self.leader.is_none());
+        let free = free || planted(Mutant::R2) && self.vote != Some(self.config.id);
         free && self.accepts_log(last)
     }
 
     fn accepts_log(&self, last: Position) -> bool {
-        self.doubt.is_none() && last >= self.log.last()
+        let own = self.log.last();
+        let up_to_date = last >= own || planted(Mutant::R3);
+        let longer = (last.index, last.term) >= (own.index, own.term);
+        self.doubt.is_none() && if planted(Mutant::R4) { longer } else { up_to_date }
     }
 
     pub(super) fn on_pre_vote(&mut self, from: NodeId, term: Term, last: Position) {
@@ -102,6 +111,9 @@ impl Raft {
         }
         self.vote = Some(from);
         self.reset_election_timer();
+        if planted(Mutant::R1) {
+            return self.send(from, Body::VoteReply { granted: true });
+        }
         let message = Message { term: self.term, body: Body::VoteReply { granted: true } };
         // Raft figure 2: the vote is on stable storage before it is told.
         self.when_durable(Held::Send(from, message));

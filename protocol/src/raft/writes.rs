@@ -14,7 +14,11 @@ use alloc::collections::VecDeque;
 
 use super::boundary::{HardState, WriteId};
 use super::message::Message;
+use crate::mutant::{Mutant, planted};
 use crate::{Index, NodeId, Term};
+
+#[cfg(feature = "explore")]
+mod abstraction;
 
 /// What a write in flight makes true.
 #[derive(Clone, Debug, Hash)]
@@ -115,6 +119,7 @@ impl Writes {
         if id > self.issued {
             return false;
         }
+        let id = if planted(Mutant::W8) { self.issued } else { id };
         self.acknowledged = self.acknowledged.max(id);
         while let Some(&(first, through)) = self.in_flight.front() {
             if first > id {

@@ -302,9 +302,7 @@ impl World {
 
     fn transmit(&mut self, n: usize, to: NodeId, message: Message) {
         let to = self.nodes.iter().position(|node| node.id == to).unwrap();
-        // Links do not duplicate commands: the node above numbers them.
-        let may_duplicate = !matches!(message.body, Body::Propose { .. });
-        let copies = 1 + u64::from(may_duplicate && self.chance(self.weather.duplicate_percent));
+        let copies = 1 + u64::from(self.chance(self.weather.duplicate_percent));
         for _ in 0..copies {
             if self.chance(self.weather.lose_percent) {
                 continue;

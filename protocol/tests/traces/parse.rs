@@ -1,7 +1,7 @@
 //! Messages as scripts write them: the inverse of their `Display`.
 
 use bytes::Bytes;
-use protocol::raft::{Body, Entry, Message, Payload, ReadId, Rejection};
+use protocol::raft::{Body, Entry, Message, Parcel, Payload, ReadId, Rejection};
 use protocol::{Index, NodeId, Position, Term};
 
 /// The value of `key=value` among words.
@@ -68,7 +68,11 @@ pub(crate) fn message(words: &[&str]) -> Message {
         "HeartbeatReply" => Body::HeartbeatReply { round },
         "Propose" => {
             let command = |word: &&str| Bytes::copy_from_slice(word.as_bytes());
-            Body::Propose { commands: rest.iter().map(command).collect() }
+            let commands = rest.iter().filter(|word| !word.starts_with("parcel="));
+            // Nodes draw their lives; 0 stands for whoever speaks in the script.
+            let number = option(rest, "parcel").map_or(1, number);
+            let parcel = Parcel { life: 0, number };
+            Body::Propose { parcel, commands: commands.map(command).collect() }
         }
         "ReadIndex" => Body::ReadIndex { reads: reads() },
         "ReadIndexReply" => {

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use protocol::Time;
+use protocol::mutant::{Mutant, planted};
 
 use super::hub::Hub;
 use super::interest::Handle;
@@ -82,6 +83,8 @@ impl Hub {
         for own in matches.chunk_by(|a, b| a.0 == b.0) {
             let handle = own[0].0;
             if let Some(stopped) = self.tell(now, handle, own, events, revision) {
+                let began = self.watchers[&handle].next;
+                let stopped = if planted(Mutant::E15271) { began } else { stopped };
                 self.move_to(handle, Place::Blocked, stopped);
             }
         }
@@ -104,7 +107,7 @@ impl Hub {
         let main = |(_, place): &Match| events[*place].kv.mod_revision;
         let (mut batch, mut cost) = (Vec::new(), 0);
         let mut room = self.room(stream);
-        for run in own.chunk_by(|a, b| main(a) == main(b)) {
+        for run in own.chunk_by(|a, b| main(a) == main(b) && !planted(Mutant::M3)) {
             if room == 0 {
                 return Some(main(&run[0]));
             }

@@ -5,15 +5,16 @@ use super::tree::{File, Tree};
 
 /// Each crate of ours with the crates of ours that it may use. Arrows point from the world toward
 /// the mathematics: `ARCHITECTURE.md` draws them.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("protocol", &[]),
     ("store", &["protocol"]),
     ("node", &["protocol", "store"]),
     ("storage", &["protocol", "store"]),
+    ("sim", &["node", "protocol", "storage", "store"]),
     ("etcdpb", &[]),
     ("client", &["etcdpb"]),
     ("server", &["etcdpb", "node", "protocol", "storage", "store"]),
-    ("conclave", &["client", "etcdpb", "node", "protocol", "server", "storage", "store"]),
+    ("conclave", &["client", "etcdpb", "node", "protocol", "server", "sim", "storage", "store"]),
     ("xtask", &[]),
 ];
 

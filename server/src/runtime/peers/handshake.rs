@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const MAGIC: [u8; 8] = *b"CNCLPEER";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Who a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,80 @@
+//! The planted bugs of the replica do harm: each is shown by a run that goes one way with the bug
+//! and another way without it.
+
+#![cfg(feature = "mutants")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod world;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use node::Request;
+use protocol::mutant::{Mutant, plant};
+use store::{Command, LeaseId};
+use world::World;
+
+const LEASE: LeaseId = LeaseId(7);
+
+/// Runs with the bug and without it. The choice is one for the process: tests take turns.
+fn both<T>(mutant: Mutant, run: impl Fn() -> T) -> (T, T) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    plant(Some(mutant));
+    let planted = run();
+    plant(None);
+    (planted, run())
+}
+
+fn granted(world: &mut World, at: usize) {
+    let name = world.ask(at, Request::Write(Command::LeaseGrant { id: LEASE, ttl: 600 }));
+    world.run_until("the grant", |world| world.replies.contains_key(&name));
+}
+
+fn left(world: &World, at: usize) -> u64 {
+    world.node(at).store().lease(LEASE).map_or(0, |lease| lease.remaining_ms)
+}
+
+#[test]
+fn a2_the_same_ticks_leave_different_times() {
+    let (planted, honest) = both(Mutant::A2, || {
+        let mut world = World::new(3, 1);
+        let leader = world.leader();
+        granted(&mut world, leader);
+        world.run_for(Duration::from_secs(20));
+        let mut differed = false;
+        for _ in 0..2000 {
+            world.step();
+            let applied = |at: usize| world.node(at).store().applied();
+            differed |= (0..3).any(|at| {
+                applied(at) == applied(leader) && left(&world, at) != left(&world, leader)
+            });
+        }
+        differed
+    });
+    assert_eq!((planted, honest), (true, false));
+}
+
+#[test]
+fn l1_two_members_tell_the_time() {
+    let (planted, honest) = both(Mutant::L1, || {
+        let mut world = World::new(3, 2);
+        let old = world.leader();
+        granted(&mut world, old);
+        world.run_for(Duration::from_secs(5));
+        // The leader is cut off until another one has been elected, and comes back.
+        for other in (0..3).filter(|at| *at != old) {
+            world.cut.extend([(old, other), (other, old)]);
+        }
+        world.run_for(Duration::from_secs(5));
+        world.cut.clear();
+        world.run_for(Duration::from_secs(2));
+        let leader = world.leader();
+        assert_ne!(leader, old);
+        let before = left(&world, leader);
+        world.run_for(Duration::from_secs(20));
+        before - left(&world, leader)
+    });
+    assert!((18_000..=21_000).contains(&honest), "{honest}");
+    assert!(planted > 30_000, "{planted}");
+}
