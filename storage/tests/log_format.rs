@@ -39,7 +39,7 @@ fn version_1_is_written_byte_for_byte_as_it_was() {
     let written = disk.contents(SEGMENT).unwrap();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::create_dir_all(fixture().parent().unwrap()).unwrap();
-        fs::write(fixture(), written).unwrap();
+        fs::write(fixture(), &written).unwrap();
     }
     let frozen = fs::read(fixture()).unwrap();
     assert_eq!(written.len(), frozen.len());

@@ -27,9 +27,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use protocol::Rng;
+use protocol::mutant::{Mutant, planted};
 
+use super::image::Image;
 use super::{Disk, FileInfo, SECTOR};
 
 /// How much of what is not synced survives a crash.
@@ -83,13 +86,15 @@ pub struct FaultPlan {
 }
 
 type Sector = [u8; SECTOR];
+/// A directory: cheap to copy, since it is copied with each change.
+type Names = BTreeMap<Arc<str>, u64>;
 
 #[derive(Clone, Debug, Default)]
 struct File {
     /// What reads show.
-    live: Vec<u8>,
+    live: Image,
     /// What has been synced.
-    durable: Vec<u8>,
+    durable: Image,
     /// The versions of each sector written since, oldest first.
     pending: BTreeMap<usize, Vec<Sector>>,
 }
@@ -101,9 +106,9 @@ pub struct FaultyDisk {
     rng: Rng,
     files: BTreeMap<u64, File>,
     next_file: u64,
-    names: BTreeMap<String, u64>,
+    names: Names,
     /// The directory as last synced, then as it was after each unsynced change.
-    directories: Vec<BTreeMap<String, u64>>,
+    directories: Vec<Names>,
     operations: u64,
     reads: std::cell::Cell<u64>,
     crashed: bool,
@@ -140,6 +145,38 @@ impl FaultyDisk {
         self.reads.set(0);
     }
 
+    /// Adds to the plan: the changing operation that comes `ahead` after the next one fails.
+    pub fn fail_next(&mut self, ahead: u64, fault: OperationFault) {
+        self.plan.operations.insert(self.operations + ahead, fault);
+    }
+
+    /// Adds to the plan: the read that comes `ahead` after the next one fails with EIO.
+    pub fn fail_read(&mut self, ahead: u64) {
+        self.plan.reads.push(self.reads.get() + ahead);
+    }
+
+    /// Adds to the plan: the process ends there.
+    pub fn crash_at(&mut self, point: CrashPoint) {
+        self.plan.crash = Some(point);
+    }
+
+    /// Bounds the sum of all files' lengths from now on; `None`: without bound.
+    pub fn set_capacity(&mut self, capacity: Option<u64>) {
+        self.plan.capacity = capacity;
+    }
+
+    /// Takes back everything that was planned.
+    pub fn clear_plan(&mut self) {
+        let seed = self.rng.next();
+        self.set_plan(FaultPlan { seed, ..FaultPlan::default() });
+    }
+
+    /// The sum of all files' lengths, in bytes.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.names.values().map(|id| self.files[id].live.len() as u64).sum()
+    }
+
     /// How many changing operations were asked for since the plan was set.
     #[must_use]
     pub fn operations(&self) -> u64 {
@@ -171,14 +208,7 @@ impl FaultyDisk {
         let Some(file) = self.names.get(name).and_then(|id| self.files.get_mut(id)) else {
             return false;
         };
-        match (file.live.get_mut(offset), file.durable.get_mut(offset)) {
-            (Some(live), Some(durable)) => {
-                *live ^= mask;
-                *durable ^= mask;
-                true
-            }
-            _ => false,
-        }
+        file.live.flip(offset, mask) && file.durable.flip(offset, mask)
     }
 
     /// Cuts a file to this many bytes.
@@ -192,18 +222,18 @@ impl FaultyDisk {
 
     /// What a file holds now, as reads show it.
     #[must_use]
-    pub fn contents(&self, name: &str) -> Option<&[u8]> {
-        self.names.get(name).and_then(|id| self.files.get(id)).map(|file| &*file.live)
+    pub fn contents(&self, name: &str) -> Option<Vec<u8>> {
+        self.names.get(name).and_then(|id| self.files.get(id)).map(|file| file.live.to_vec())
     }
 
     /// Puts a file in place, durably, whatever was there.
     pub fn insert(&mut self, name: &str, contents: &[u8]) {
-        let id = self.add(contents.to_vec());
-        self.names.insert(name.to_owned(), id);
+        let id = self.add(Image::of(contents.to_vec()));
+        self.names.insert(name.into(), id);
         self.directories = vec![self.names.clone()];
     }
 
-    fn add(&mut self, contents: Vec<u8>) -> u64 {
+    fn add(&mut self, contents: Image) -> u64 {
         let id = self.next_file;
         self.next_file += 1;
         self.files
@@ -282,7 +312,7 @@ impl File {
         if bytes.is_empty() {
             return;
         }
-        self.live[offset..offset + bytes.len()].copy_from_slice(bytes);
+        self.live.write(offset, bytes);
         for sector in offset / SECTOR..=(offset + bytes.len() - 1) / SECTOR {
             let image = self.image(sector);
             self.pending.entry(sector).or_default().push(image);
@@ -293,7 +323,7 @@ impl File {
         let mut image = [0; SECTOR];
         let start = sector * SECTOR;
         let end = self.live.len().min(start + SECTOR);
-        image[..end - start].copy_from_slice(&self.live[start..end]);
+        assert!(self.live.read(start, &mut image[..end - start]), "a sector of the file");
         image
     }
 
@@ -308,7 +338,7 @@ impl File {
             if chosen > 0 {
                 let start = sector * SECTOR;
                 let end = self.durable.len().min(start + SECTOR);
-                self.durable[start..end].copy_from_slice(&versions[chosen - 1][..end - start]);
+                self.durable.write(start, &versions[chosen - 1][..end - start]);
             }
         }
     }
@@ -325,7 +355,10 @@ impl Disk for FaultyDisk {
             return Err(crash_error());
         }
         let bytes = |id: &u64| self.files.get(id).map_or(0, |file| file.live.len() as u64);
-        let info = |(name, id): (&String, &u64)| FileInfo { name: name.clone(), bytes: bytes(id) };
+        let info = |(name, id): (&Arc<str>, &u64)| FileInfo {
+            name: (**name).to_owned(),
+            bytes: bytes(id),
+        };
         Ok(self.names.iter().map(info).collect())
     }
 
@@ -335,8 +368,7 @@ impl Disk for FaultyDisk {
         if self.names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let held: u64 = self.names.values().map(|id| self.files[id].live.len() as u64).sum();
-        if self.plan.capacity.is_some_and(|capacity| held + bytes > capacity) {
+        if self.plan.capacity.is_some_and(|capacity| self.held() + bytes > capacity) {
             return Err(errno(rustix::io::Errno::NOSPC));
         }
         let length = usize::try_from(bytes).map_err(io::Error::other)?;
@@ -344,8 +376,8 @@ impl Disk for FaultyDisk {
             Some(Moment::Torn) => pick(&mut self.rng, length + 1),
             Some(Moment::Before | Moment::After) | None => length,
         };
-        let id = self.add(vec![0; length]);
-        self.names.insert(name.to_owned(), id);
+        let id = self.add(Image::zeros(length));
+        self.names.insert(name.into(), id);
         if moment == Some(Moment::Torn) {
             self.renamed();
         } else {
@@ -362,7 +394,7 @@ impl Disk for FaultyDisk {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         self.names.remove(from);
-        self.names.insert(to.to_owned(), id);
+        self.names.insert(to.into(), id);
         self.renamed();
         self.end(moment)
     }
@@ -387,9 +419,9 @@ impl Disk for FaultyDisk {
         }
         let file = &self.files[&self.id(name)?];
         let start = usize::try_from(offset).map_err(io::Error::other)?;
-        let range = start..start.saturating_add(into.len());
-        let bytes = file.live.get(range).ok_or(io::ErrorKind::UnexpectedEof)?;
-        into.copy_from_slice(bytes);
+        if !file.live.read(start, into) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         Ok(())
     }
 
@@ -427,7 +459,9 @@ impl Disk for FaultyDisk {
         Self::refuse(fault)?;
         if moment != Some(Moment::Torn) {
             file.resolve(Moment::After, &mut self.rng);
-            self.directories = vec![self.names.clone()];
+            if self.directories.len() > 1 && !planted(Mutant::W4) {
+                self.directories = vec![self.names.clone()];
+            }
         }
         self.end(moment)
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use protocol::mutant::{Mutant, planted};
 use protocol::raft::{Entry, Write};
 use protocol::{Index, Position};
 
@@ -119,7 +120,12 @@ impl<D: Disk> Log<D> {
             }
             let (now, later) = rest.split_at(count);
             let extent = if now.is_empty() { None } else { Some(self.write_batch(now)?) };
-            self.disk.sync(&self.active.name).map_err(during("syncing the log"))?;
+            if !planted(Mutant::W8) || rest.len() == pending.len() {
+                let synced = self.disk.sync(&self.active.name);
+                let again = planted(Mutant::W3) && synced.is_err();
+                let synced = if again { self.disk.sync(&self.active.name) } else { synced };
+                synced.map_err(during("syncing the log"))?;
+            }
             self.slot_stale = false;
             self.commit_stale = false;
             if let Some(extent) = extent {
@@ -224,13 +230,19 @@ impl<D: Disk> Log<D> {
         let old = std::mem::replace(&mut self.active, fresh);
         self.begin(old.end)?;
         self.older.insert(old.number, old.bytes);
+        self.seal(old)?;
+        // The new segment began with the hard state as it is now.
+        self.slot_stale = false;
+        self.commit_stale = false;
+        Ok(())
+    }
+
+    /// Marks the segment before the active one, whose head is durable, as followed by another.
+    pub(super) fn seal(&mut self, old: Active) -> Result<(), Failure> {
         let active = std::mem::replace(&mut self.active, old);
         self.write_slots(true)?;
         self.disk.sync(&self.active.name).map_err(during("sealing a segment"))?;
         self.active = active;
-        // The new segment began with the hard state as it is now.
-        self.slot_stale = false;
-        self.commit_stale = false;
         Ok(())
     }
 

@@ -20,6 +20,7 @@
 //! records, so that damage to one is told by the other. A batch also is evidence for all batches
 //! before it: it is only written once they are durable.
 
+use protocol::mutant::{Mutant, planted};
 use protocol::raft::{Entry, HardState};
 use protocol::{Index, NodeId, Position, Term};
 
@@ -121,7 +122,9 @@ pub(crate) fn encode(
 impl Identifiers {
     /// Reads the identifiers at the start of `bytes`, wherever they say that they belong.
     pub(crate) fn decode(bytes: &[u8], checksum: Checksum, segment: u64) -> Option<Self> {
-        if bytes.len() < HEADER_BYTES || &bytes[8..16] != MAGIC || u64_at(bytes, 16) != segment {
+        let placed =
+            bytes.len() >= HEADER_BYTES && (u64_at(bytes, 16) == segment || planted(Mutant::W5));
+        if !placed || &bytes[8..16] != MAGIC {
             return None;
         }
         let count = usize::try_from(u32_at(bytes, 96)).ok()?;
@@ -190,7 +193,7 @@ impl Identifiers {
             let found = batch
                 .get(at..)
                 .and_then(|bytes| record::decode(bytes, checksum, self.header.segment))
-                .filter(|record| record.crc == identifier.crc);
+                .filter(|record| record.crc == identifier.crc || planted(Mutant::W7));
             (Position::new(identifier.term, index), at, found)
         })
     }

@@ -1,5 +1,7 @@
 //! Little-endian fields, sizes and checksums, for every part of the log's format.
 
+use protocol::mutant::{Mutant, planted};
+
 use crate::Identity;
 use crate::disk::SECTOR;
 
@@ -17,6 +19,8 @@ impl Checksum {
     /// Over a part of the segment `segment`: the number is in the sum, so that what a recycled
     /// file held before never verifies.
     pub(crate) fn of(self, segment: u64, bytes: &[u8]) -> u32 {
+        let bound = !planted(Mutant::W5) && !planted(Mutant::W7);
+        let segment = if bound { segment } else { 0 };
         crc32c::crc32c_append(crc32c::crc32c_append(self.0, &segment.to_le_bytes()), bytes)
     }
 }

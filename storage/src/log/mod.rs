@@ -30,6 +30,9 @@
 //!   they are. Batches replay in the order of their sequence; what an earlier process left after
 //!   the place where a later one resumed is void. Nothing that was cut comes back.
 //! - After the first failed write or sync every call fails. A failed sync is never tried again.
+//! - What an earlier process wrote and may not have got confirmed is written anew and synced before
+//!   anything is built upon it: what reads show after a failed sync may be in no other place than
+//!   the kernel's memory.
 //!
 //! # What is left out
 //!
@@ -45,6 +48,7 @@ mod append;
 mod batch;
 mod bytes;
 mod chart;
+mod confirm;
 mod error;
 pub mod fuzz;
 mod head;

@@ -1,15 +1,17 @@
-//! Opening: read everything, refuse what is corrupt, then mark where this process resumes.
+//! Opening: read everything, refuse what is corrupt, make sure of what nothing shows to be
+//! durable (`confirm.rs`), then mark where this process resumes.
 
 use protocol::raft::HardState;
 
 use super::head::{Resumption, Seen};
 use super::survey::{Survey, io_error, survey};
 use super::{Active, Failure, Log, LogOptions, OpenError, Recovered, during, name};
-use crate::disk::{Disk, SECTOR};
+use crate::disk::Disk;
 
 impl<D: Disk> Log<D> {
-    /// Opens the log on this disk, or begins one where there is none. One write and one sync of the
-    /// hard state, beside the mending of damaged copies.
+    /// Opens the log on this disk, or begins one where there is none. It writes at most one batch
+    /// and the head of one segment anew, with at most three syncs, beside the mending of damaged
+    /// copies. What it returns is durable.
     pub fn open(disk: D, options: LogOptions) -> Result<(Self, Recovered), OpenError> {
         options.check()?;
         let page_bytes = usize::try_from(options.page_bytes).unwrap_or(usize::MAX);
@@ -29,7 +31,7 @@ impl<D: Disk> Log<D> {
         let begun = log
             .tidy(&survey)
             .and_then(|()| log.mend(&survey))
-            .and_then(|()| if survey.slot.is_some() { log.resume() } else { log.begin(0) });
+            .and_then(|()| if survey.slot.is_some() { log.resume(&survey) } else { log.begin(0) });
         match begun {
             Ok(()) => Ok((log, recovered)),
             Err(Failure { operation, cause }) => Err(io_error(operation)(cause)),
@@ -99,7 +101,7 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// Writes damaged copies of headers anew.
+    /// Writes damaged copies of headers anew. What depends on them has the other copy.
     fn mend(&mut self, survey: &Survey) -> Result<(), Failure> {
         let pages = [0, u64::from(self.options.page_bytes)];
         for segment in &survey.segments {
@@ -114,11 +116,5 @@ impl<D: Disk> Log<D> {
             }
         }
         Ok(())
-    }
-
-    fn resume(&mut self) -> Result<(), Failure> {
-        debug_assert!(self.active.end.is_multiple_of(SECTOR as u64), "batches fill whole sectors");
-        self.write_slots(false)?;
-        self.disk.sync(&self.active.name).map_err(during("opening the log"))
     }
 }

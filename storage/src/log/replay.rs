@@ -9,6 +9,7 @@
 //! | its records, but not its identifiers | it is whole: kept |
 //! | some of its records, or nothing | torn: cut |
 
+use protocol::mutant::{Mutant, planted};
 use protocol::raft::HardState;
 use protocol::{Index, Position, Term};
 
@@ -94,6 +95,8 @@ pub(crate) struct Replay {
     epoch: u64,
     pub(crate) chart: Chart,
     pub(crate) sequence: u64,
+    /// The last batch that was kept.
+    pub(crate) newest: Option<Extent>,
     pub(crate) generation: u64,
     pub(crate) hard_state: HardState,
     pub(crate) doubt: Option<Index>,
@@ -108,6 +111,7 @@ impl Replay {
             epoch: 0,
             chart: Chart::new(first.last),
             sequence: first.sequence,
+            newest: None,
             generation: slot.generation,
             hard_state: slot.hard_state,
             doubt: None,
@@ -140,7 +144,7 @@ impl Replay {
     pub(crate) fn finish(&mut self, segment: u64, end: usize) {
         self.resume(segment, end);
         let known = self.damage.iter().any(Damage::is_corruption);
-        if !known && self.sequence < self.slot.completed {
+        if !known && self.sequence < self.slot.completed && !planted(Mutant::W2) {
             self.lose(segment, end, None);
         }
         let Position { term, index: last } = self.chart.last();
@@ -160,7 +164,8 @@ impl Replay {
         let wanted = self.sequence + 1;
         if let Some(found) = view.identifiers(at) {
             let header = &found.header;
-            let fits = header.sequence == wanted && header.offset == at as u64;
+            let next = header.sequence == wanted || planted(Mutant::W5);
+            let fits = next && header.offset == at as u64;
             if fits && self.is_live(header.epoch, wanted) {
                 return self.identified(view, at, &found);
             }
@@ -241,6 +246,10 @@ impl Replay {
         epoch: u64,
         terms: impl Iterator<Item = Term>,
     ) {
+        if planted(Mutant::W6) && extent.first <= self.chart.last().index {
+            self.sequence = extent.sequence;
+            return;
+        }
         if !self.cut(previous) {
             let at = usize::try_from(extent.offset).unwrap_or(usize::MAX);
             self.lose(extent.segment, at, Some(previous.index));
@@ -248,6 +257,7 @@ impl Replay {
         }
         self.epoch = self.epoch.max(epoch);
         self.sequence = extent.sequence;
+        self.newest = Some(extent);
         self.chart.extend(extent, terms);
     }
 
@@ -262,7 +272,9 @@ impl Replay {
         if !self.cut(found.header.previous) {
             self.chart.truncate(found.header.previous.index);
         }
-        self.doubt = self.doubt.max(Some(found.last()));
+        if !planted(Mutant::W2) {
+            self.doubt = self.doubt.max(Some(found.last()));
+        }
         None
     }
 
@@ -298,6 +310,9 @@ impl Replay {
 
     /// Whether the batch was durable at some time, whatever became of it.
     fn is_proven(&self, view: &View<'_>, at: usize, sequence: u64) -> bool {
+        if planted(Mutant::W2) {
+            return false;
+        }
         sequence <= self.slot.completed
             || view.next.is_some_and(|next| sequence <= next.sequence)
             || view

@@ -6,7 +6,7 @@ use protocol::raft::HardState;
 use protocol::{Index, Position};
 
 use super::bytes::Checksum;
-use super::chart::Chart;
+use super::chart::{Chart, Extent};
 use super::error::{Damage, OpenError};
 use super::head::{Head, Header, LOG_FORMAT_VERSION, Seen, Slot};
 use super::name;
@@ -39,6 +39,8 @@ pub(crate) struct Survey {
     pub(crate) chart: Chart,
     /// The last batch that holds.
     pub(crate) sequence: u64,
+    /// The same, where it stands.
+    pub(crate) newest: Option<Extent>,
     /// Where the next batch goes in the last segment.
     pub(crate) end: u64,
     pub(crate) doubt: Option<Index>,
@@ -85,6 +87,7 @@ pub(crate) fn survey<D: Disk>(
         hard_state: HardState::default(),
         chart: Chart::default(),
         sequence: 0,
+        newest: None,
         end: 0,
         doubt: None,
         damage: Vec::new(),
@@ -210,6 +213,7 @@ impl Survey {
         self.generation = replay.generation;
         self.hard_state = replay.hard_state;
         self.sequence = replay.sequence;
+        self.newest = replay.newest;
         self.doubt = replay.doubt;
         self.damage.append(&mut replay.damage);
         self.chart = replay.chart;
@@ -221,6 +225,20 @@ impl Survey {
 
     pub(crate) fn is_corrupt(&self) -> bool {
         self.damage.iter().any(Damage::is_corruption)
+    }
+
+    /// The last batch, when nothing shows that its sync was ever confirmed: neither a hard state
+    /// written after it nor a segment begun after it. All batches before it are confirmed.
+    pub(crate) fn unconfirmed(&self) -> Option<Extent> {
+        let active = self.segments.last()?.header;
+        let completed = self.slot.map_or(0, |slot| slot.completed).max(active.sequence);
+        self.newest.filter(|batch| batch.sequence > completed)
+    }
+
+    /// Whether the last segment holds no batch.
+    pub(crate) fn is_fresh(&self) -> bool {
+        let active = self.segments.last().map(|segment| segment.header.segment);
+        self.newest.map(|batch| batch.segment) != active
     }
 
     pub(crate) fn last(&self) -> Position {

@@ -23,7 +23,7 @@ use crate::Identity;
 /// Laws:
 ///
 /// - a table is durable before a manifest names it, and a manifest is durable in both copies
-///   before a flush returns;
+///   before a flush returns, and again before a state that was opened is believed;
 /// - a table's file is removed after no durable manifest names it and no reader holds it;
 /// - a dead tombstone goes after all that it may have ended (`garbage.rs`);
 /// - an error other than [`BackendError::Full`] of a write ends all writing; reading goes on.
@@ -48,13 +48,15 @@ pub struct DiskBackend<F> {
 impl<F: Files> DiskBackend<F> {
     /// Opens the state of `identity` in these files, or makes a new one where there is none.
     ///
-    /// Verifies the manifest, and footer and index of every table.
+    /// Verifies the manifest, and footer and index of every table. Then writes the manifest anew,
+    /// so that what is opened is durable whatever became of an earlier process.
     ///
     /// # Errors
-    /// [`OpenError`]; nothing was changed but files removed that no manifest names.
+    /// [`OpenError`]; nothing was changed but copies of the manifest, to what they were to be, and
+    /// files removed that no manifest names.
     pub fn open(files: F, identity: Identity, options: StateOptions) -> Result<Self, OpenError> {
         let files = Arc::new(files);
-        let (manifest, contents) = match manifest::recover(&*files, identity)? {
+        let (mut manifest, contents) = match manifest::recover(&*files, identity)? {
             Some(found) => found,
             None => {
                 let made = Manifest::create(&*files, identity, options.manifest_bytes)?;
@@ -62,6 +64,7 @@ impl<F: Files> DiskBackend<F> {
             }
         };
         let version = open_tables(&*files, identity, &contents)?;
+        manifest.confirm(&*files)?;
         let next_table = sweep(&*files, &contents)?;
         let backend = Self {
             shared: Arc::new(Shared::new(files, identity, version, contents)),

@@ -52,7 +52,8 @@ pub trait Files: Send + Sync + 'static {
 pub struct RealFiles {
     path: PathBuf,
     directory: File,
-    /// Names have changed since the directory was last synced.
+    /// Names have changed since the directory was last synced, by this process or, for all that it
+    /// knows at first, by an earlier one.
     stale_directory: AtomicBool,
     /// Held for a look-up or a change of names, never during I/O.
     files: RwLock<BTreeMap<String, Arc<File>>>,
@@ -88,7 +89,7 @@ impl RealFiles {
         Ok(Self {
             path: path.to_owned(),
             directory: File::open(path)?,
-            stale_directory: AtomicBool::new(false),
+            stale_directory: AtomicBool::new(true),
             files: RwLock::new(files),
         })
     }

@@ -9,4 +9,5 @@ mod format;
 mod full;
 mod model;
 mod readers;
+mod resync;
 mod tombstones;

@@ -10,8 +10,16 @@
 //!   copies are both damaged was not torn but damaged: it is refused;
 //! - an acknowledged flush stands in both copies, so that no single damage takes it away or moves
 //!   the state back to an older flush;
-//! - of two copies the one with the longer history is right: the other was torn or damaged. It is
-//!   mended before anything is written;
+//! - of two copies the one with the longer history is right: the other was torn or damaged;
+//! - what was recovered is believed only after both copies were written anew and synced, first the
+//!   one that did not win. After a failed sync reads may show an edit that is not on the disk and
+//!   that no later sync writes (A. Rebello et al., *Can Applications Recover from fsync Failures?*,
+//!   USENIX ATC'20); were it believed, the log would be trimmed behind it, tables removed, and the
+//!   next loss of power would move the state back. The bytes are those that were read, and zeros
+//!   behind them: at each moment either copy holds, in every sector, all that was acknowledged;
+//! - the tables that an edit names need no such care: the process that wrote the edit had had
+//!   their syncs confirmed before, or it would have ended; and no number of a table is used again
+//!   while an edit that names it may still come to light: the zeros see to that;
 //! - a generation's files are removed after both of the next are durable;
 //! - an edit fits the space that was reserved, so deletions work on a full disk.
 
@@ -63,18 +71,21 @@ pub(super) struct Manifest {
     stale: Vec<String>,
 }
 
-/// Copies to be mended before the next edit.
+/// Copies to be written anew before the next edit.
 #[derive(Debug)]
 struct Heal {
     /// All whole records.
     records: Vec<u8>,
-    copies: Vec<Broken>,
+    /// The one that won comes last.
+    copies: Vec<Unconfirmed>,
 }
 
+/// A copy that may be torn, damaged, missing, or whole for readers and not on the disk.
 #[derive(Clone, Copy, Debug)]
-struct Broken {
+struct Unconfirmed {
     which: Which,
     exists: bool,
+    /// It has the length that it must have.
     fits: bool,
 }
 
@@ -252,34 +263,60 @@ impl Manifest {
         Ok((records, chain))
     }
 
-    /// Mends the copies that a crash or damage left behind, one after the other.
+    /// Makes sure that what was recovered is durable: writes both copies anew.
+    ///
+    /// A copy that is missing and finds no space is left for the next edit: the other, which has
+    /// its space, is enough to stand on.
+    ///
+    /// # Errors
+    /// What was recovered may not survive; the state must not be opened.
+    pub(in super::super) fn confirm<F: Files>(&mut self, files: &F) -> Result<(), BackendError> {
+        let Err(error) = self.mend(files) else { return Ok(()) };
+        let full = matches!(error, BackendError::Full(_));
+        let waits = self.heal.as_mut().filter(|heal| full && heal.copies.len() > 1);
+        let best = waits.and_then(|heal| Some((heal.copies.pop()?, heal.records.clone())));
+        let Some((mut best, records)) = best else { return Err(error) };
+        self.restore(files, &records, &mut best)
+    }
+
+    /// Writes the copies anew that may not be what they should be, one after the other.
     fn mend<F: Files>(&mut self, files: &F) -> Result<(), BackendError> {
-        while let Some(heal) = &mut self.heal {
-            let Some(broken) = heal.copies.first().copied() else {
-                self.heal = None;
-                break;
-            };
-            let name = broken.which.file_name(self.generation);
-            if broken.exists && !broken.fits {
-                files.remove(&name).map_err(|e| write_error(&format!("remove {name}"), &e))?;
-                heal.copies[0].exists = false;
+        if let Some(mut heal) = self.heal.take() {
+            while let Some(copy) = heal.copies.first_mut() {
+                if let Err(error) = self.restore(files, &heal.records, copy) {
+                    self.heal = Some(heal);
+                    return Err(error);
+                }
+                heal.copies.remove(0);
             }
-            if !broken.fits {
-                files
-                    .create(&name, self.capacity)
-                    .map_err(|e| write_error(&format!("create {name}"), &e))?;
-                heal.copies[0] = Broken { exists: true, fits: true, ..broken };
-            }
-            let mut bytes = copy::header(self.identity, self.generation, broken.which);
-            bytes.extend_from_slice(&heal.records);
-            let capacity = usize::try_from(self.capacity).map_err(|_| too_long())?;
-            bytes.resize(capacity, 0);
-            files.write(&name, 0, &bytes).map_err(|e| write_error(&format!("mend {name}"), &e))?;
-            files.sync(&name).map_err(|e| sync_error(&name, &e))?;
-            heal.copies.remove(0);
         }
         self.remove_stale(files);
         Ok(())
+    }
+
+    fn restore<F: Files>(
+        &self,
+        files: &F,
+        records: &[u8],
+        copy: &mut Unconfirmed,
+    ) -> Result<(), BackendError> {
+        let name = copy.which.file_name(self.generation);
+        if copy.exists && !copy.fits {
+            files.remove(&name).map_err(|e| write_error(&format!("remove {name}"), &e))?;
+            copy.exists = false;
+        }
+        if !copy.fits {
+            files
+                .create(&name, self.capacity)
+                .map_err(|e| write_error(&format!("create {name}"), &e))?;
+            (copy.exists, copy.fits) = (true, true);
+        }
+        let mut bytes = copy::header(self.identity, self.generation, copy.which);
+        bytes.extend_from_slice(records);
+        let capacity = usize::try_from(self.capacity).map_err(|_| too_long())?;
+        bytes.resize(capacity, 0);
+        files.write(&name, 0, &bytes).map_err(|e| write_error(&format!("mend {name}"), &e))?;
+        files.sync(&name).map_err(|e| sync_error(&name, &e))
     }
 
     /// Removes the files of other generations. One that stays is removed after the next start.

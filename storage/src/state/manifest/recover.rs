@@ -5,7 +5,7 @@ use super::super::files::Files;
 use super::super::table;
 use super::copy::{self, HEADER, Valid, Which};
 use super::edit::Contents;
-use super::{Heal, Manifest};
+use super::{Heal, Manifest, Unconfirmed};
 use crate::Identity;
 
 /// One file that claims to be a copy of a manifest.
@@ -58,7 +58,8 @@ pub(super) fn winner(candidates: &[Candidate]) -> Option<(&Candidate, &Valid)> {
         .max_by_key(|(candidate, valid)| (valid.sequence, candidate.generation))
 }
 
-/// Reads the manifest; `None` when there is no state here.
+/// Reads the manifest; `None` when there is no state here. What it says must not be believed before
+/// [`Manifest::confirm`] has returned.
 pub(in super::super) fn recover<F: Files>(
     files: &F,
     identity: Identity,
@@ -80,31 +81,21 @@ pub(in super::super) fn recover<F: Files>(
         end: valid.end as u64,
         chain: valid.chain,
         sequence: valid.sequence,
-        heal: heal(&candidates, best, valid),
+        heal: Some(heal(&candidates, best, valid)),
         stale,
     };
     Ok(Some((manifest, valid.contents.clone())))
 }
 
-/// Which copies are not what they should be. The copy that won is mended last: until then it is
-/// the only whole one.
-fn heal(candidates: &[Candidate], best: &Candidate, valid: &Valid) -> Option<Heal> {
-    let records = &best.bytes[HEADER..valid.end];
-    let mut copies = Vec::new();
-    for which in [best.which.other(), best.which] {
+/// Both copies are to be written anew, however whole they look. The copy that won comes last: until
+/// then it may be the only whole one.
+fn heal(candidates: &[Candidate], best: &Candidate, valid: &Valid) -> Heal {
+    let copies = [best.which.other(), best.which].map(|which| {
         let found = candidates.iter().find(|c| c.generation == best.generation && c.which == which);
-        let whole = found.is_some_and(|candidate| {
-            candidate.is_clean()
-                && candidate.bytes.len() == best.bytes.len()
-                && candidate.valid.as_ref().is_some_and(|v| v.end == valid.end)
-        });
-        if !whole {
-            let exists = found.is_some();
-            let fits = found.is_some_and(|c| c.bytes.len() == best.bytes.len());
-            copies.push(super::Broken { which, exists, fits });
-        }
-    }
-    (!copies.is_empty()).then(|| Heal { records: records.to_vec(), copies })
+        let fits = found.is_some_and(|c| c.bytes.len() == best.bytes.len());
+        Unconfirmed { which, exists: found.is_some(), fits }
+    });
+    Heal { records: best.bytes[HEADER..valid.end].to_vec(), copies: copies.to_vec() }
 }
 
 /// Without any whole copy the directory is new, or a crash ended the making of its first manifest:
