@@ -1,0 +1,158 @@
+//! A case: a seed, and what of its world is left out.
+//!
+//! ```text
+//! 4711                                         the world of the seed, whole
+//! 4711:length=12s,strikes=3+17,operations=90   its first 12 s, two of its faults, 90 operations
+//! ```
+//!
+//! Written on one line, so that a failure can be repeated by whoever reads it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::swarm::Options;
+
+/// A seed, and what of its world is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Case {
+    /// The seed.
+    pub seed: u64,
+    /// Three busy nodes with every fault, instead of what the seed draws.
+    pub busy: bool,
+    /// How long the storm lasts, in milliseconds.
+    pub length: Option<u64>,
+    /// Which strikes of the storm are carried out, counted from 1.
+    pub strikes: Option<BTreeSet<u32>>,
+    /// The most operations of all clients.
+    pub operations: Option<u64>,
+    /// How many clients there are.
+    pub clients: Option<u32>,
+}
+
+/// Why a case could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{0}` is no case: write a seed, or SEED:length=12s,strikes=3+17,operations=90,clients=4")]
+pub struct BadCase(String);
+
+impl Case {
+    /// The whole world of a seed.
+    #[must_use]
+    pub fn whole(seed: u64) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
+    /// The options of its world.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        let mut options =
+            if self.busy { Options::busy(self.seed) } else { Options::of_seed(self.seed) };
+        if let Some(length) = self.length {
+            options.storm.length = Duration::from_millis(length);
+        }
+        if self.strikes.is_some() {
+            options.storm.only.clone_from(&self.strikes);
+        }
+        if self.operations.is_some() {
+            options.crowd.max_operations = self.operations;
+        }
+        if let Some(clients) = self.clients {
+            options.crowd.clients = clients;
+        }
+        options.prolong = self.length.is_none() && self.operations.is_none();
+        options
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.seed)?;
+        let mut parts = Vec::new();
+        if self.busy {
+            parts.push("busy".to_owned());
+        }
+        if let Some(length) = self.length {
+            parts.push(format!("length={length}ms"));
+        }
+        if let Some(strikes) = &self.strikes {
+            let strikes: Vec<_> = strikes.iter().map(u32::to_string).collect();
+            parts.push(format!("strikes={}", strikes.join("+")));
+        }
+        if let Some(operations) = self.operations {
+            parts.push(format!("operations={operations}"));
+        }
+        if let Some(clients) = self.clients {
+            parts.push(format!("clients={clients}"));
+        }
+        if parts.is_empty() { Ok(()) } else { write!(f, ":{}", parts.join(",")) }
+    }
+}
+
+impl FromStr for Case {
+    type Err = BadCase;
+
+    fn from_str(text: &str) -> Result<Self, BadCase> {
+        read(text).ok_or_else(|| BadCase(text.to_owned()))
+    }
+}
+
+fn read(text: &str) -> Option<Case> {
+    let (seed, rest) = text.split_once(':').unwrap_or((text, ""));
+    let mut case = Case::whole(number(seed)?);
+    for part in rest.split(',').filter(|part| !part.is_empty()) {
+        match part.split_once('=') {
+            None if part == "busy" => case.busy = true,
+            Some(("length", length)) => case.length = Some(milliseconds(length)?),
+            Some(("strikes", strikes)) => {
+                let strikes = strikes.split('+').filter(|strike| !strike.is_empty());
+                case.strikes =
+                    Some(strikes.map(|strike| strike.parse().ok()).collect::<Option<_>>()?);
+            }
+            Some(("operations", operations)) => case.operations = Some(operations.parse().ok()?),
+            Some(("clients", clients)) => case.clients = Some(clients.parse().ok()?),
+            _ => return None,
+        }
+    }
+    Some(case)
+}
+
+/// A seed in decimal, or in hexadecimal after `0x`.
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+fn milliseconds(text: &str) -> Option<u64> {
+    if let Some(milliseconds) = text.strip_suffix("ms") {
+        return milliseconds.parse().ok();
+    }
+    text.strip_suffix('s')?.parse::<u64>().ok()?.checked_mul(1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for text in ["0", "18446744073709551615", "7:busy", "4711:length=12000ms,strikes=3+17"] {
+            assert_eq!(text.parse::<Case>().unwrap().to_string(), text);
+        }
+        let case: Case = "0x1f:length=12s,strikes=,operations=90,clients=4".parse().unwrap();
+        assert_eq!(case.to_string(), "31:length=12000ms,strikes=,operations=90,clients=4");
+        assert_eq!(case.to_string().parse::<Case>().unwrap(), case);
+    }
+
+    #[test]
+    fn what_is_no_case_is_refused() {
+        for text in ["", "x", "-1", "7:", "7:length=12", "7:colour=red", "7:strikes=a", "1:2:3"] {
+            let read = text.parse::<Case>();
+            assert!(text == "7:" || read.is_err(), "{text} was read as {read:?}");
+        }
+    }
+}

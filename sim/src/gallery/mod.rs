@@ -1,0 +1,123 @@
+//! The gallery: what the seed documents say of Raft, each line as a story that is played in the
+//! world, by the production node, with every law watched.
+//!
+//! A scenario is a script over a [`World`](crate::world::World) and a claim: it fails when what it
+//! is to show did not happen. Its trace is drawn by [`crate::trace`].
+//!
+//! Some stories need luck: that two nodes campaign at the same time, that the shorter log asks
+//! first. Such a script says so, and is played with the seeds 1, 2, … until the dice fall right.
+//! Luck is only asked for where the story begins; a claim that does not hold fails at once.
+//!
+//! Left out: what the seeds say of parts that do not exist yet (sessions, disk reserve, gossip,
+//! other elections).
+
+mod clusters;
+mod elections;
+mod logs;
+mod partitions;
+mod reads;
+mod roles;
+mod stage;
+mod weather;
+mod writes;
+
+use crate::trace::{Picture, Timeline, Trace};
+use stage::{Script, Stage, Stop};
+
+/// A story with a claim.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// Its line in the seed documents; a letter behind it names another side of the same line.
+    pub tag: &'static str,
+    /// Its title.
+    pub title: &'static str,
+    /// What happens, in a paragraph.
+    pub story: &'static str,
+    /// Heartbeats belong to the story.
+    pub routine: bool,
+    open: fn(u64) -> Stage,
+    play: Script,
+}
+
+/// What came of a story.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was seen.
+    pub trace: Trace,
+    /// What was expected and did not happen.
+    pub verdict: Result<(), String>,
+    /// The seed with which the dice fell right.
+    pub seed: u64,
+    /// When the curtain rose, in nanoseconds: before that the stage was set.
+    pub from_ns: u64,
+}
+
+/// The most seeds that a story is tried with.
+const SEEDS: u64 = 2_000;
+
+impl Scenario {
+    /// Plays the story.
+    #[must_use]
+    pub fn run(&self) -> Outcome {
+        let mut seed = 1;
+        loop {
+            let mut stage = (self.open)(seed);
+            let verdict = match (self.play)(&mut stage) {
+                Err(Stop::Dice(_)) if seed < SEEDS => {
+                    seed += 1;
+                    continue;
+                }
+                Err(Stop::Dice(luck)) => {
+                    Err(format!("in {SEEDS} seeds there was none where {luck}"))
+                }
+                Err(Stop::Claim(what)) => Err(what),
+                Ok(()) => stage.violated(),
+            };
+            let (trace, from_ns) = stage.finish();
+            return Outcome { trace, verdict, seed, from_ns };
+        }
+    }
+
+    /// How its picture is to be drawn.
+    #[must_use]
+    pub fn picture(&self, outcome: &Outcome) -> Picture {
+        Picture {
+            title: format!("{} · {}", self.tag, self.title),
+            story: self.story.to_owned(),
+            from_ns: outcome.from_ns,
+            routine: self.routine,
+        }
+    }
+
+    /// How its timeline is to be written, in lines of `width` characters.
+    #[must_use]
+    pub const fn timeline(&self, outcome: &Outcome, width: usize, colour: bool) -> Timeline {
+        Timeline { width, colour, quiet: self.routine, from_ns: outcome.from_ns }
+    }
+}
+
+/// All scenarios, in the order of their tags.
+#[must_use]
+pub fn all() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for theme in [
+        &roles::SCENARIOS[..],
+        &elections::SCENARIOS,
+        &partitions::SCENARIOS,
+        &clusters::SCENARIOS,
+        &weather::SCENARIOS,
+        &reads::SCENARIOS,
+        &writes::SCENARIOS,
+        &logs::SCENARIOS,
+    ] {
+        all.extend_from_slice(theme);
+    }
+    all.sort_by_key(|scenario| scenario.tag);
+    all
+}
+
+/// The scenario of a tag.
+#[must_use]
+pub fn find(tag: &str) -> Option<Scenario> {
+    all().into_iter().find(|scenario| scenario.tag == tag)
+}

@@ -1,0 +1,260 @@
+//! What the world remembers beyond crashes: the ghosts against which nodes are judged.
+//!
+//! A ghost is fed by what a node hands to its disk and by what the disk confirms, never by what
+//! the node believes. It survives the crash of the node, so what comes back afterwards can be
+//! compared with what was promised before.
+
+use std::collections::VecDeque;
+
+use protocol::raft::{HardState, Restored, Role, Write, WriteId};
+use protocol::{Index, Position, Term, Time};
+
+use super::committed::{CommittedEntry, CommittedLog};
+use super::shadow::{Shadow, Slot};
+use super::terms::{Misfit, Terms};
+use crate::fault::{DiskFault, Fault};
+use crate::seen::{Place, View};
+
+/// Names of [`Fault::Other`] after which a node may come back with less than it had promised.
+pub const LOSSES: [&str; 2] = ["wiped disk", "old backup"];
+
+/// A write on its way to the disk.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    id: WriteId,
+    hard_state: Option<HardState>,
+    first: Index,
+    count: usize,
+}
+
+/// What the world remembers of one node.
+#[derive(Clone, Debug, Default)]
+pub struct Ghost {
+    /// How often it has started.
+    pub life: u64,
+    /// The log as handed to its disk.
+    pub log: Shadow,
+    /// The log as its disk has confirmed it.
+    pub durable: Shadow,
+    /// The hard state as handed to its disk.
+    pub hard: HardState,
+    /// The hard state as its disk has confirmed it.
+    pub hard_durable: HardState,
+    /// The position before the first entry that it holds.
+    pub base: Position,
+    /// How it looked after its last turn, in this life.
+    pub view: Option<View>,
+    /// What its state machine has applied, in this life.
+    pub applied: Index,
+    /// A fault that may take away what is durable has struck its disk.
+    pub damaged: bool,
+    /// Some fault has struck its disk.
+    pub faulty: bool,
+    /// An operator may have taken away even its term and its vote.
+    pub replaced: bool,
+    /// A declared loss may have taken confirmed entries up to here.
+    pub lost: Index,
+    pending: VecDeque<Pending>,
+    pending_slots: VecDeque<Slot>,
+}
+
+impl Ghost {
+    /// Whether it was the leader of `term` after its last turn.
+    pub(crate) fn leads(&self, term: Term) -> bool {
+        self.view.is_some_and(|view| view.role == Role::Leader && view.term == term)
+    }
+
+    /// Whether a write on its way to the disk holds this entry.
+    pub(crate) fn is_pending(&self, position: Position) -> bool {
+        let mut start = 0;
+        self.pending.iter().any(|write| {
+            let slots = start;
+            start += write.count;
+            let place = position.index.0.checked_sub(write.first.0);
+            let place = place.and_then(|place| usize::try_from(place).ok());
+            place.filter(|&place| place < write.count).is_some_and(|place| {
+                self.pending_slots.get(slots + place).is_some_and(|it| it.term == position.term)
+            })
+        })
+    }
+
+    /// The hard states on their way to the disk.
+    pub(crate) fn pending_hard_states(&self) -> impl Iterator<Item = HardState> {
+        self.pending.iter().filter_map(|write| write.hard_state)
+    }
+
+    /// Applies the confirmed writes to what is durable.
+    pub(crate) fn confirm(&mut self, id: WriteId) {
+        while let Some(write) = self.pending.front().copied().filter(|write| write.id <= id) {
+            self.pending.pop_front();
+            if let Some(hard_state) = write.hard_state {
+                self.hard_durable = hard_state;
+            }
+            if write.count > 0 {
+                self.durable.cut(write.first);
+            }
+            for slot in self.pending_slots.drain(..write.count) {
+                self.durable.push(slot);
+            }
+        }
+    }
+}
+
+/// What the world remembers.
+#[derive(Clone, Debug)]
+pub struct Ghosts {
+    pub(crate) nodes: Vec<Ghost>,
+    pub(crate) terms: Terms,
+    pub(crate) committed: CommittedLog,
+    /// The most revisions that one tick can make.
+    expiries: u64,
+}
+
+impl Ghosts {
+    pub(crate) fn new(nodes: usize, expiries: u64) -> Self {
+        Self {
+            nodes: vec![Ghost::default(); nodes],
+            terms: Terms::default(),
+            committed: CommittedLog::default(),
+            expiries,
+        }
+    }
+
+    /// All nodes, by their places.
+    #[must_use]
+    pub fn nodes(&self) -> &[Ghost] {
+        &self.nodes
+    }
+
+    /// Who led in a term, as far as anybody has shown it.
+    #[must_use]
+    pub fn leader(&self, term: Term) -> Option<Place> {
+        self.terms.leader(term)
+    }
+
+    /// A fault struck: whom may it have cost what was durable?
+    pub(crate) fn struck(&mut self, fault: &Fault) {
+        match *fault {
+            Fault::Disk { at, what } => {
+                let ghost = &mut self.nodes[at];
+                ghost.faulty = true;
+                ghost.damaged |= matches!(what, DiskFault::Astray | DiskFault::Rot);
+            }
+            Fault::Other { name, at: Some(at) } => {
+                let ghost = &mut self.nodes[at];
+                ghost.faulty = true;
+                ghost.replaced |= LOSSES.contains(&name);
+                ghost.damaged |= ghost.replaced;
+            }
+            Fault::Other { at: None, .. }
+            | Fault::Cut { .. }
+            | Fault::Healed
+            | Fault::Drift { .. }
+            | Fault::Jump { .. }
+            | Fault::Slow { .. }
+            | Fault::PowerCut => {}
+        }
+    }
+
+    /// A write was handed over.
+    pub(crate) fn handed(
+        &mut self,
+        at: Place,
+        id: WriteId,
+        write: &Write,
+    ) -> Result<(), (Position, Misfit)> {
+        let ghost = &mut self.nodes[at];
+        if let Some(hard_state) = write.hard_state {
+            ghost.hard = hard_state;
+        }
+        let first = write.entries.first().map_or(Index(0), |entry| entry.position.index);
+        let count = write.entries.len();
+        ghost.pending.push_back(Pending { id, hard_state: write.hard_state, first, count });
+        if count > 0 {
+            ghost.log.cut(first);
+        }
+        let mut before = ghost.log.end();
+        for entry in &write.entries {
+            let slot = before.then(entry);
+            self.terms
+                .note(entry.position, before, slot, &entry.payload)
+                .map_err(|misfit| (entry.position, misfit))?;
+            ghost.log.push(slot);
+            ghost.pending_slots.push_back(slot);
+            before = slot;
+        }
+        Ok(())
+    }
+
+    /// The log that a disk gave back, as far as anybody knows its entries.
+    pub(crate) fn recall(&self, at: Place, restored: &Restored) -> Result<Shadow, Strange> {
+        let ghost = &self.nodes[at];
+        let base = restored.base.index;
+        let mut log = ghost.log.clone();
+        if log.position(base) != Some(restored.base) {
+            log = ghost.durable.clone();
+        }
+        if log.position(base) != Some(restored.base) {
+            return Err(Strange(restored.base));
+        }
+        log.cut(base.next());
+        let last = restored.entries.last().map_or(restored.applied, |entry| entry.position.index);
+        let ends = restored.terms.iter().skip(1).map(|&(start, _)| start.previous());
+        for (&(start, term), end) in restored.terms.iter().zip(ends.chain([last])) {
+            for index in start.0..=end.0 {
+                let position = Position { term, index: Index(index) };
+                let chain = self.terms.chain(position).ok_or(Strange(position))?;
+                log.push(Slot { term, chain });
+            }
+        }
+        for entry in &restored.entries {
+            let Position { index, .. } = entry.position;
+            let before = log.slot(index.previous()).ok_or(Strange(entry.position))?;
+            if log.slot(index) != Some(before.then(entry)) {
+                return Err(Strange(entry.position));
+            }
+        }
+        Ok(log)
+    }
+
+    /// A node starts from `log`, of which all is on its disk.
+    pub(crate) fn started(&mut self, at: Place, life: u64, restored: &Restored, log: Shadow) {
+        let ghost = &mut self.nodes[at];
+        // An end that another entry replaces was given up by the node itself.
+        let (common, before) = (ghost.durable.common(&log), ghost.durable.last_index());
+        if common < before && (common == log.last_index() || ghost.damaged) {
+            ghost.lost = ghost.lost.max(before);
+        }
+        let mut hard = restored.hard_state;
+        hard.commit = hard.commit.min(log.last_index()).max(restored.applied);
+        ghost.life = life;
+        ghost.durable = log.clone();
+        ghost.log = log;
+        ghost.hard = hard;
+        ghost.hard_durable = restored.hard_state;
+        ghost.base = restored.base;
+        ghost.view = None;
+        ghost.applied = restored.applied;
+        ghost.pending.clear();
+        ghost.pending_slots.clear();
+    }
+
+    /// What `at` knows to be committed, everybody may know from now on.
+    pub(crate) fn commit(&mut self, now: Time, at: Place, through: Index, term: Term) {
+        let log = &self.nodes[at].log;
+        for index in self.committed.last().0 + 1..=through.0 {
+            let index = Index(index);
+            let Some(slot) = log.slot(index) else { return };
+            let position = Position { term: slot.term, index };
+            let payload = self.terms.take_payload(position);
+            let most = CommittedEntry::most_revisions(&payload, self.expiries);
+            let growth = self.committed.growth(index.previous()) + most;
+            let entry = CommittedEntry { position, at: now, payload, chain: slot.chain, growth };
+            self.committed.push(entry, term);
+        }
+    }
+}
+
+/// An entry on a disk that no node ever made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Strange(pub(crate) Position);

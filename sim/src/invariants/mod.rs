@@ -1,0 +1,292 @@
+//! What must be true of the simulated world at every moment: the laws of the protocols, each in a
+//! file of its own, asked at every event.
+//!
+//! Judged is what leaves a node (writes, messages, answers, and a look after each turn), never its
+//! own opinion. What must outlive a crash is remembered by the [`Ghosts`]: logs, votes, leaders,
+//! and the committed log, which is also the truth for the judges of client histories.
+//!
+//! | file | law | source |
+//! |---|---|---|
+//! | `election_safety` | RI1: at most one leader a term | Raft §5.2, figure 3 |
+//! | `leader_append_only` | RI2: a leader cuts nothing off its log | Raft §5.3, figure 3 |
+//! | `log_matching` | RI3: same index and term, same log up to there | Raft §5.3, figure 3 |
+//! | `leader_completeness` | RI4: what is committed, later leaders hold | Raft §5.4, figure 3 |
+//! | `state_machine_safety` | RI5: one entry at an applied index | Raft §5.4.3, figure 3 |
+//! | `vote_durability` | RI6: one vote a term, in all lives | Raft §5.2, figure 2 |
+//! | `monotony` | RI7: term, commit and applied index never fall | Raft figure 2 |
+//! | `acknowledgement` | RI8: only what is durable is promised | Raft §5.3, figure 2 |
+//! | `quorum_commit` | RI9: what is committed is durable on a majority | Raft §5.3 |
+//! | `own_term_commit` | RI10: leaders count entries of their own term | Raft §5.4.2, figure 8 |
+//! | `verified_commit` | RI11: followers commit what matches the leader | Raft §5.3, figure 2 |
+//! | `reads` | RI13: an answer about the present is not older than the question | thesis §6.4 |
+//! | `order` | applied ≤ commit ≤ last; only what is durable is applied | Raft figure 2 |
+//! | `recovery` | what was confirmed comes back, and nothing foreign | Raft figure 2; FAST'18 |
+//! | `trim` | only what every member holds is trimmed | Raft §7 |
+//! | `revisions` | MI1: revisions are made by entries, the same everywhere | etcd |
+//! | `compaction` | MI4: the compact revision grows, the same everywhere | etcd |
+//! | `state_hash` | MI6: same entries, same state | Raft §2 |
+//!
+//! The other files hold what the laws share: `ghosts` (the memory), `shadow` (a log in it),
+//! `terms` (every entry ever made), `committed` (the committed log), `states` (what each applied
+//! index led to) and `verdict`.
+//!
+//! # What is left out
+//!
+//! - *Liveness* and the growth of terms: the world itself judges them, for it knows what is healed.
+//! - *Membership* (RI12) and *snapshots* (RI14): there are none yet. Every node votes.
+//! - What a state machine *answers*: the judges of client histories.
+
+mod acknowledgement;
+mod committed;
+mod compaction;
+mod election_safety;
+mod ghosts;
+mod leader_append_only;
+mod leader_completeness;
+mod log_matching;
+mod monotony;
+mod order;
+mod own_term_commit;
+mod quorum_commit;
+mod reads;
+mod recovery;
+mod revisions;
+mod shadow;
+mod state_hash;
+mod state_machine_safety;
+mod states;
+mod terms;
+mod trim;
+mod verdict;
+mod verified_commit;
+mod vote_durability;
+
+use protocol::raft::{Body, Message, Restored, Role, Write, WriteId};
+use protocol::{Term, Time};
+
+pub use committed::{CommittedEntry, Unreadable};
+pub use ghosts::{Ghost, Ghosts, LOSSES};
+pub use shadow::{Shadow, Slot};
+
+use self::acknowledgement::Acknowledgement;
+use self::election_safety::ElectionSafety;
+use self::own_term_commit::OwnTermCommit;
+use self::reads::Reads;
+use self::states::States;
+use self::verdict::Verdict;
+use self::verified_commit::VerifiedCommit;
+use self::vote_durability::VoteDurability;
+use crate::history::Committed;
+use crate::seen::{self, Place, Seen, View, Violation};
+
+/// What the laws need to know of the world.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The nodes, all of which vote.
+    pub nodes: usize,
+    /// The most leases that one tick revokes (`store::Limits::expiries_per_tick`).
+    pub expiries_per_tick: usize,
+    /// Reads are promised to be linearizable: with leases only while clocks keep their bound.
+    pub linearizable_reads: bool,
+}
+
+impl Config {
+    /// A cluster of this many nodes with the limits of production.
+    #[must_use]
+    pub fn new(nodes: usize) -> Self {
+        let expiries_per_tick = store::Limits::default().expiries_per_tick;
+        Self { nodes, expiries_per_tick, linearizable_reads: true }
+    }
+}
+
+/// All laws, and the memory that they share.
+#[derive(Clone, Debug)]
+pub struct Invariants {
+    ghosts: Ghosts,
+    states: States,
+    election_safety: ElectionSafety,
+    vote_durability: VoteDurability,
+    acknowledgement: Acknowledgement,
+    own_term_commit: OwnTermCommit,
+    verified_commit: VerifiedCommit,
+    /// `None` when nothing is promised of reads.
+    reads: Option<Reads>,
+}
+
+impl Invariants {
+    /// Laws for a world in which nothing has happened yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let nodes = config.nodes;
+        Self {
+            ghosts: Ghosts::new(nodes, config.expiries_per_tick as u64),
+            states: States::default(),
+            election_safety: ElectionSafety::new(nodes),
+            vote_durability: VoteDurability::new(nodes),
+            acknowledgement: Acknowledgement::new(nodes),
+            own_term_commit: OwnTermCommit::new(nodes),
+            verified_commit: VerifiedCommit::new(nodes),
+            reads: config.linearizable_reads.then(|| Reads::new(nodes)),
+        }
+    }
+
+    /// Takes in what happened. To be called in the order of events, for each before anything that
+    /// follows from it.
+    ///
+    /// # Errors
+    /// The first law that it breaks. Nothing that is said after that means anything.
+    pub fn see(&mut self, now: Time, seen: &Seen<'_>) -> Result<(), Violation> {
+        self.judge(now, seen).map_err(|broken| broken.at(now))
+    }
+
+    /// What the world remembers.
+    #[must_use]
+    pub fn ghosts(&self) -> &Ghosts {
+        &self.ghosts
+    }
+
+    /// The committed log: the entry with index 1 first.
+    #[must_use]
+    pub fn committed(&self) -> &[CommittedEntry] {
+        &self.ghosts.committed.entries
+    }
+
+    /// The committed log as the judges of client histories want it.
+    ///
+    /// # Errors
+    /// When an entry carries what is no command.
+    pub fn truth(&self) -> Result<Vec<Committed>, Unreadable> {
+        self.committed().iter().map(CommittedEntry::decode).collect()
+    }
+
+    fn judge(&mut self, now: Time, seen: &Seen<'_>) -> Verdict {
+        match *seen {
+            Seen::Started { at, life, restored } => self.started(at, life, restored),
+            Seen::Refused { at, why } => recovery::refused(&self.ghosts, at, why),
+            Seen::Fault(fault) => {
+                self.ghosts.struck(fault);
+                Ok(())
+            }
+            Seen::Handed { at, id, write } => self.handed(at, id, write),
+            Seen::Durable { at, id } => {
+                let Self { ghosts, vote_durability, .. } = self;
+                let ghost = &mut ghosts.nodes[at];
+                ghost.confirm(id);
+                vote_durability.durable(at, ghost.hard_durable)
+            }
+            Seen::Sent { from, to, message, .. } => self.sent(from, to, message),
+            Seen::Turn { at, view } => self.turn(now, at, view),
+            Seen::Trimmed { at, base } => {
+                trim::trimmed(&self.ghosts, at, base)?;
+                self.ghosts.nodes[at].base = base;
+                Ok(())
+            }
+            Seen::Delivered { to, message, .. } => {
+                self.verified_commit.delivered(&self.ghosts, to, message);
+                Ok(())
+            }
+            Seen::Asked { at, id, request } => {
+                if let Some(reads) = &mut self.reads {
+                    reads.asked(&self.ghosts, at, id, request);
+                }
+                Ok(())
+            }
+            Seen::Replied { at, id, reply } => match &mut self.reads {
+                Some(reads) => reads.replied(at, id, reply),
+                None => Ok(()),
+            },
+            Seen::Crashed { at } | Seen::Halted { at, .. } => {
+                if let Some(reads) = &mut self.reads {
+                    reads.gone(at);
+                }
+                Ok(())
+            }
+            Seen::Paused { .. } | Seen::Resumed { .. } | Seen::Watched { .. } | Seen::Note(_) => {
+                Ok(())
+            }
+        }
+    }
+
+    fn started(&mut self, at: Place, life: u64, restored: &Restored) -> Verdict {
+        recovery::started(&mut self.ghosts, at, life, restored)?;
+        self.acknowledgement.started(at);
+        self.own_term_commit.started(&self.ghosts, at);
+        self.verified_commit.started(&self.ghosts, at);
+        self.vote_durability.durable(at, restored.hard_state)
+    }
+
+    fn handed(&mut self, at: Place, id: WriteId, write: &Write) -> Verdict {
+        monotony::handed(&self.ghosts, at, write)?;
+        VoteDurability::handed(&self.ghosts, at, write)?;
+        leader_append_only::handed(&self.ghosts, at, write)?;
+        self.acknowledgement.handed(&self.ghosts, at, write)?;
+        state_machine_safety::handed(&self.ghosts, at, write)?;
+        log_matching::handed(&mut self.ghosts, at, id, write)
+    }
+
+    fn sent(&mut self, from: Place, to: Place, message: &Message) -> Verdict {
+        let term = message.term;
+        match message.body {
+            Body::Append { .. } | Body::Heartbeat { .. } => {
+                self.election_safety.claim(&mut self.ghosts, from, term)
+            }
+            Body::AppendAccepted { matched } => {
+                self.acknowledgement.accepted(&self.ghosts, from, term, matched)
+            }
+            Body::Vote { .. } => self.voted(from, term, from),
+            Body::VoteReply { granted: true } => self.voted(from, term, to),
+            Body::VoteReply { granted: false }
+            | Body::PreVote { .. }
+            | Body::PreVoteReply { .. }
+            | Body::AppendRejected(_)
+            | Body::HeartbeatReply { .. }
+            | Body::Propose { .. }
+            | Body::ReadIndex { .. }
+            | Body::ReadIndexReply { .. }
+            | Body::TransferLeadership { .. }
+            | Body::TimeoutNow
+            | Body::Snapshot { .. }
+            | Body::SnapshotReply { .. } => Ok(()),
+        }
+    }
+
+    /// A node tells its vote, for itself or for another.
+    fn voted(&mut self, from: Place, term: Term, to: Place) -> Verdict {
+        self.vote_durability.cast(from, term, seen::id(to))?;
+        acknowledgement::voted(&self.ghosts, from, term, to)
+    }
+
+    fn turn(&mut self, now: Time, at: Place, view: &View) -> Verdict {
+        if let Some(reads) = &mut self.reads {
+            reads.turn(at, view)?;
+        }
+        let ghosts = &mut self.ghosts;
+        self.verified_commit.turn(ghosts, at, view)?;
+        if ghosts.nodes[at].view.as_ref() == Some(view) {
+            return Ok(());
+        }
+        order::turn(ghosts, at, view)?;
+        monotony::turn(ghosts, at, view)?;
+        trim::turn(ghosts, at, view)?;
+        self.own_term_commit.turn(ghosts, at, view)?;
+        if view.role == Role::Leader && !ghosts.nodes[at].leads(view.term) {
+            self.election_safety.claim(ghosts, at, view.term)?;
+            leader_completeness::elected(ghosts, at, view.term)?;
+        }
+        if view.commit > ghosts.committed.last() {
+            ghosts.commit(now, at, view.commit, view.term);
+            quorum_commit::committed(ghosts, view.commit)?;
+            leader_completeness::committed(ghosts, view.commit, view.term)?;
+        }
+        state_machine_safety::turn(ghosts, at, view)?;
+        let known = self.states.at(view.applied.index);
+        revisions::turn(ghosts, at, view, known)?;
+        compaction::turn(ghosts, at, view, known)?;
+        state_hash::turn(at, view, known)?;
+        self.states.note(view);
+        let ghost = &mut ghosts.nodes[at];
+        ghost.applied = view.applied.index;
+        ghost.view = Some(*view);
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! The order of indexes in one node: applied ≤ commit ≤ last, and nothing is applied before it is
+//! durable here (Raft figure 2; the laws at `protocol::raft::Raft` and `node::Node`).
+
+use super::ghosts::Ghosts;
+use super::verdict::{Verdict, broken};
+use crate::seen::{Place, View};
+
+pub(super) const LAW: &str = "order of indexes";
+
+/// After a turn everything has been handed over: the log in memory is the log that the disk got.
+/// A state ahead of the durable log could not be explained after a crash.
+pub(super) fn turn(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
+    let ghost = &ghosts.nodes[at];
+    let (applied, commit, last) = (view.applied.index, view.commit, view.last);
+    if applied > commit || commit > last.index {
+        let what = format!("node {at} has applied {applied}, commits {commit} and holds {last}");
+        return broken(LAW, what);
+    }
+    if last != ghost.log.last() {
+        let handed = ghost.log.last();
+        return broken(LAW, format!("node {at} holds {last}, and handed {handed} to its disk"));
+    }
+    let durable = ghost.durable.last_index();
+    if applied > durable {
+        return broken(LAW, format!("node {at} has applied {applied}, durable there is {durable}"));
+    }
+    if view.term != ghost.hard.term {
+        let what =
+            format!("node {at} is in term {}, on its disk is {}", view.term, ghost.hard.term);
+        return broken(LAW, what);
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Recovery: what a disk has confirmed comes back after every crash, and nothing else than what was
+//! handed to it (Raft figure 2, "updated on stable storage before responding to RPCs"; FAST'18).
+
+use protocol::raft::{HardState, Restored};
+use protocol::{Index, Position};
+
+use super::ghosts::{Ghost, Ghosts, Strange};
+use super::shadow::Shadow;
+use super::verdict::{Broken, Verdict, broken};
+use crate::seen::Place;
+
+pub(super) const LAW: &str = "recovery";
+
+/// Judges what a node starts from, and lets its ghost start from it.
+///
+/// - The log is the confirmed one, with any part of the writes after it that is whole from the
+///   front. Confirmed entries are missing only where storage is in doubt about them, or after a
+///   declared fault that may take them.
+/// - Term and vote are the confirmed ones or those of a write after it; the commit index is at most
+///   the last that was handed over.
+pub(super) fn started(
+    ghosts: &mut Ghosts,
+    at: Place,
+    life: u64,
+    restored: &Restored,
+) -> Result<(), Box<Broken>> {
+    let log = ghosts.recall(at, restored).or_else(|Strange(position)| {
+        broken(LAW, format!("node {at} found {position} on its disk, which nobody has made"))
+    })?;
+    let ghost = &ghosts.nodes[at];
+    if !ghost.damaged {
+        entries(ghost, at, restored, &log)?;
+    }
+    hard_state(ghost, at, restored)?;
+    ghosts.started(at, life, restored, log);
+    Ok(())
+}
+
+/// A node's disk was refused: that takes a fault.
+pub(super) fn refused(ghosts: &Ghosts, at: Place, why: &str) -> Verdict {
+    if ghosts.nodes[at].faulty {
+        return Ok(());
+    }
+    broken(LAW, format!("node {at} has a sound disk and was refused: {why}"))
+}
+
+fn entries(ghost: &Ghost, at: Place, restored: &Restored, log: &Shadow) -> Verdict {
+    let durable = ghost.durable.last();
+    let last = log.last();
+    let common = ghost.durable.common(log);
+    if common < last.index {
+        let next =
+            Position::new(log.slot(common.next()).map_or(last.term, |s| s.term), common.next());
+        for position in [next, last] {
+            if !ghost.is_pending(position) {
+                let what =
+                    format!("node {at} found {position}, which it had replaced or never held");
+                return broken(LAW, what);
+            }
+        }
+    } else if common < durable.index && restored.doubt.unwrap_or(Index(0)) < durable.index {
+        let what = format!("node {at} found a log to {last}, confirmed was {durable}");
+        return broken(LAW, what);
+    }
+    if restored.base.index > restored.applied || restored.applied > last.index {
+        let (base, applied) = (restored.base, restored.applied);
+        let what = format!("node {at} starts with base {base}, applied {applied}, last {last}");
+        return broken(LAW, what);
+    }
+    Ok(())
+}
+
+fn hard_state(ghost: &Ghost, at: Place, restored: &Restored) -> Verdict {
+    let found = restored.hard_state;
+    let durable = ghost.hard_durable;
+    let same = |other: HardState| (other.term, other.vote) == (found.term, found.vote);
+    if !ghost.damaged && !same(durable) && !ghost.pending_hard_states().any(same) {
+        let what = format!("node {at} found {found:?}, confirmed was {durable:?}");
+        return broken(LAW, what);
+    }
+    if found.term < durable.term && !ghost.replaced {
+        let what = format!("node {at} found term {}, confirmed was {}", found.term, durable.term);
+        return broken(LAW, what);
+    }
+    let most = ghost.pending_hard_states().map(|it| it.commit).fold(durable.commit, Index::max);
+    // It lags by design (`raft::HardState::commit`), and it never runs ahead.
+    if found.commit > most {
+        let what = format!("node {at} found commit {}, beyond {most}", found.commit);
+        return broken(LAW, what);
+    }
+    Ok(())
+}

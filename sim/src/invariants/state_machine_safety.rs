@@ -1,0 +1,50 @@
+//! RI5, state machine safety: one entry at every applied index, everywhere and for ever
+//! (Raft §5.4.3, figure 3).
+
+use protocol::raft::Write;
+
+use super::ghosts::Ghosts;
+use super::verdict::{Verdict, broken};
+use crate::seen::{Place, View};
+
+pub(super) const LAW: &str = "RI5 state machine safety";
+
+/// A node that holds a committed entry never replaces it, not even by itself: it may be one of the
+/// few that made it committed. Judged before the ghost takes the write.
+pub(super) fn handed(ghosts: &Ghosts, at: Place, write: &Write) -> Verdict {
+    let Some(first) = write.entries.first().map(|entry| entry.position) else { return Ok(()) };
+    let Some(held) = ghosts.nodes[at].log.slot(first.index) else { return Ok(()) };
+    match ghosts.committed.entry(first.index) {
+        Some(entry) if entry.chain == held.chain => {
+            let what = format!("node {at} holds {}, which is committed", entry.position);
+            broken(LAW, format!("{what}, and writes {first} in its place"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What a node commits and applies is the committed log, once and for all. Judged after the
+/// committed log has grown by what this node knows.
+pub(super) fn turn(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
+    let ghost = &ghosts.nodes[at];
+    if let Some(entry) = ghosts.committed.entry(view.commit)
+        && !ghost.log.holds(view.commit, entry.chain)
+    {
+        let held = ghost.log.position(view.commit).unwrap_or_default();
+        let what = format!(
+            "node {at} commits {held} or a log before it that differs; {} was committed at {:?}",
+            entry.position, entry.at
+        );
+        return broken(LAW, what);
+    }
+    let known = ghosts.committed.entry(view.applied.index);
+    if let Some(entry) = known.filter(|entry| entry.position != view.applied) {
+        let what =
+            format!("node {at} has applied {}, committed is {}", view.applied, entry.position);
+        return broken(LAW, what);
+    }
+    if known.is_none() && view.applied.index.0 > 0 {
+        return broken(LAW, format!("node {at} has applied {}, not committed", view.applied));
+    }
+    Ok(())
+}

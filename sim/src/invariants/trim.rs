@@ -1,0 +1,41 @@
+//! Trimming: a log gives up only what nobody needs from it any more (Raft §7, without snapshots:
+//! no member may be left behind).
+
+use protocol::Position;
+
+use super::ghosts::Ghosts;
+use super::verdict::{Verdict, broken};
+use crate::seen::{Place, View};
+
+pub(super) const LAW: &str = "trimming";
+
+/// What is given up is durable here, and durable on every member, except on those that lost it in
+/// a declared fault.
+pub(super) fn trimmed(ghosts: &Ghosts, at: Place, base: Position) -> Verdict {
+    let ghost = &ghosts.nodes[at];
+    let Position { index, .. } = base;
+    if index < ghost.base.index {
+        return broken(LAW, format!("node {at} trims to {base}, from {}", ghost.base));
+    }
+    let Some(slot) = ghost.durable.slot(index).filter(|slot| slot.term == base.term) else {
+        return broken(LAW, format!("node {at} trims to {base}, which is not durable there"));
+    };
+    for (place, other) in ghosts.nodes.iter().enumerate() {
+        if !other.durable.holds(index, slot.chain) && other.lost < index {
+            let last = other.durable.last();
+            let what = format!("node {at} trims to {base}; node {place} holds a log to {last}");
+            return broken(LAW, what);
+        }
+    }
+    Ok(())
+}
+
+/// What is given up is applied here: looked at after the turn, for a state may grow within it.
+pub(super) fn turn(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
+    let base = ghosts.nodes[at].base;
+    if base.index > view.applied.index {
+        let applied = view.applied;
+        return broken(LAW, format!("node {at} has trimmed to {base}, applied is {applied}"));
+    }
+    Ok(())
+}

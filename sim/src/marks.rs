@@ -1,0 +1,179 @@
+//! Marks: rare states that a campaign must have reached, or it has proved nothing about them.
+
+use protocol::raft::{Event, Role};
+use storage::log::Damage;
+
+use crate::seen::{Seen, View};
+use crate::storm::Kind;
+
+/// A state worth reaching.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mark {
+    /// A follower got entries that had to be read from the leader's log.
+    FetchedFromLog,
+    /// Applying waited for a value from the state.
+    LoadedFromState,
+    /// A watch caught up by scanning the state.
+    WatchCaughtUpFromState,
+    /// A frame with a flipped bit was refused.
+    FrameRefused,
+    /// The log gave up a segment.
+    LogTrimmed,
+    /// A node ended itself because its disk failed.
+    NodeHalted,
+    /// A node ended in order.
+    StoppedInOrder,
+    /// A node started in doubt about the end of its log.
+    InDoubt,
+    /// A node in doubt got its entries again.
+    DoubtResolved,
+    /// An operator dismissed a doubt.
+    DoubtDismissed,
+    /// A node refused to start on a damaged disk.
+    RefusedToStart,
+    /// A machine lost its power within a sync.
+    CrashedWithinSync,
+    /// The end of a log was torn, and cut.
+    TornEndCut,
+    /// One of two copies was mended.
+    CopyMended,
+    /// A conflicting suffix was removed.
+    Truncated,
+    /// A peer needed entries that no log held any more.
+    Stranded,
+    /// A node became leader.
+    Elected,
+    /// A candidate or pre-candidate gave up.
+    ElectionLost,
+    /// A leader stepped down within its term or for a higher one.
+    SteppedDown,
+    /// Two nodes believed to lead at once, in different terms.
+    TwoLeaders,
+    /// A fresh leader had to wait for an entry of its own term.
+    UncommittedAtElection,
+}
+
+impl Mark {
+    /// All of them.
+    pub const ALL: [Self; 21] = [
+        Self::FetchedFromLog,
+        Self::LoadedFromState,
+        Self::WatchCaughtUpFromState,
+        Self::FrameRefused,
+        Self::LogTrimmed,
+        Self::NodeHalted,
+        Self::StoppedInOrder,
+        Self::InDoubt,
+        Self::DoubtResolved,
+        Self::DoubtDismissed,
+        Self::RefusedToStart,
+        Self::CrashedWithinSync,
+        Self::TornEndCut,
+        Self::CopyMended,
+        Self::Truncated,
+        Self::Stranded,
+        Self::Elected,
+        Self::ElectionLost,
+        Self::SteppedDown,
+        Self::TwoLeaders,
+        Self::UncommittedAtElection,
+    ];
+}
+
+/// How often each mark was reached and each kind of fault struck.
+#[derive(Clone, Debug)]
+pub struct Marks {
+    marks: [u64; Mark::ALL.len()],
+    faults: [u64; Kind::COUNT],
+    roles: [Role; 16],
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self { marks: [0; Mark::ALL.len()], faults: [0; Kind::COUNT], roles: [Role::Follower; 16] }
+    }
+}
+
+impl Marks {
+    pub(crate) const fn hit(&mut self, mark: Mark) {
+        self.marks[mark as usize] += 1;
+    }
+
+    pub(crate) const fn struck(&mut self, kind: Kind) {
+        self.faults[kind.number()] += 1;
+    }
+
+    /// How often a mark was reached.
+    #[must_use]
+    pub const fn reached(&self, mark: Mark) -> u64 {
+        self.marks[mark as usize]
+    }
+
+    /// How often a kind of fault struck.
+    #[must_use]
+    pub const fn strikes(&self, kind: Kind) -> u64 {
+        self.faults[kind.number()]
+    }
+
+    /// All strikes.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.faults.iter().sum()
+    }
+
+    /// Adds another world's.
+    pub fn add(&mut self, other: &Self) {
+        let add = |(mine, more): (&mut u64, &u64)| *mine += more;
+        self.marks.iter_mut().zip(&other.marks).for_each(add);
+        self.faults.iter_mut().zip(&other.faults).for_each(add);
+    }
+
+    /// Counts what can be told from outside; true when a node became leader.
+    pub(crate) fn see(&mut self, seen: &Seen<'_>) -> bool {
+        match seen {
+            Seen::Turn { at, view } => return self.turn(*at, view),
+            Seen::Crashed { at } | Seen::Halted { at, .. } => self.roles[*at] = Role::Follower,
+            _ => {}
+        }
+        false
+    }
+
+    fn turn(&mut self, at: usize, view: &View) -> bool {
+        let before = std::mem::replace(&mut self.roles[at], view.role);
+        if before == view.role {
+            return false;
+        }
+        match (before, view.role) {
+            (_, Role::Leader) => {
+                self.hit(Mark::Elected);
+                if view.last.index > view.commit.next() {
+                    self.hit(Mark::UncommittedAtElection);
+                }
+                if self.roles.iter().filter(|role| **role == Role::Leader).count() > 1 {
+                    self.hit(Mark::TwoLeaders);
+                }
+            }
+            (Role::Leader, _) => self.hit(Mark::SteppedDown),
+            (Role::Candidate | Role::PreCandidate, Role::Follower) => self.hit(Mark::ElectionLost),
+            _ => {}
+        }
+        view.role == Role::Leader
+    }
+
+    pub(crate) const fn event(&mut self, event: &Event) {
+        match event {
+            Event::Truncated { .. } => self.hit(Mark::Truncated),
+            Event::DoubtResolved { .. } => self.hit(Mark::DoubtResolved),
+            Event::Stranded { .. } => self.hit(Mark::Stranded),
+            Event::Role { .. } => {}
+        }
+    }
+
+    pub(crate) const fn damage(&mut self, damage: &Damage) {
+        match damage {
+            Damage::Torn { .. } => self.hit(Mark::TornEndCut),
+            Damage::HeaderCopy { .. } | Damage::HardStateCopy { .. } => self.hit(Mark::CopyMended),
+            _ => {}
+        }
+    }
+}

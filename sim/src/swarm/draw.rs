@@ -1,0 +1,175 @@
+//! From a seed to a world.
+
+use std::time::Duration;
+
+use protocol::Rng;
+use protocol::raft::ReadMode;
+use store::Limits;
+use store::watch::WatchLimits;
+
+use super::{Consensus, Disks, Options, Stores};
+use crate::crowd;
+use crate::draw::Draw;
+use crate::storm::{Kind, Plan};
+use crate::world::Weather;
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+impl Options {
+    /// The world of a seed.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x5ee_d0fa_3071_d000);
+        let nodes = rng.one_of(&[1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 5, 5, 6, 7]);
+        let consensus = consensus(&mut rng);
+        let crowd = crowd::Options::draw(&mut rng);
+        let disks = disks(&mut rng, &consensus);
+        let storm = plan(&mut rng, &consensus, nodes);
+        Self {
+            nodes,
+            weather: weather(&mut rng, &consensus),
+            stores: stores(&mut rng, &consensus, &disks),
+            disks,
+            consensus,
+            crowd,
+            storm,
+            prolong: true,
+            record: false,
+        }
+    }
+
+    /// The world that the simulator's speed is measured on: three nodes, at least a hundred
+    /// operations a second, every kind of fault.
+    #[must_use]
+    pub fn busy(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let stage = Self::stage(3);
+        let consensus = Consensus { cache_bytes: 8 << 10, window: 64, ..stage.consensus };
+        let storm = Plan {
+            length: Duration::from_secs(100),
+            pause: ms(500)..=ms(10_000),
+            kinds: Kind::ALL.to_vec(),
+            damaged: 1,
+            supervisor: Some(ms(100)..=ms(3_000)),
+            lasting: ms(500)..=ms(8_000),
+            drift_per_mille: 200,
+            only: None,
+        };
+        Self {
+            disks: Disks { tables: rng.percent(25), ..stage.disks },
+            consensus,
+            storm,
+            crowd: crowd::Options::busy(),
+            weather: Weather { loss: 100, ..Weather::fair(ms(1)) },
+            prolong: true,
+            record: false,
+            ..stage
+        }
+    }
+}
+
+fn consensus(rng: &mut Rng) -> Consensus {
+    let least = rng.one_of(&[50, 150, 300, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 2000, 2000]);
+    let width = rng.one_of(&[1, 1, 1, 2]) * least;
+    // Each promise is dropped in a few worlds: what it protects from is then only slower.
+    let reads = match rng.below(10) {
+        0 | 1 => ReadMode::Lease { drift_per_mille: rng.one_of(&[0, 200, 500, 500]) },
+        _ => ReadMode::Quorum,
+    };
+    let lease = matches!(reads, ReadMode::Lease { .. });
+    let window = rng.one_of(&[1, 2, 8, 64, 512]);
+    // One entry a message and one message a round trip would be too slow ever to catch up.
+    let small = if window < 8 { 1_000 } else { 300 };
+    Consensus {
+        election: ms(least)..=ms(least + width),
+        heartbeat: ms((least / rng.one_of(&[3, 5, 5, 10, 10])).max(5)),
+        pre_vote: !rng.percent(10),
+        check_quorum: lease || !rng.percent(15),
+        stickiness: lease || !rng.percent(15),
+        reads,
+        window,
+        append_bytes: rng.one_of(&[300, 1_000, 4_000, 64_000]).max(small),
+        cache_bytes: rng.one_of(&[0, 500, 2_000, 8_000, 64_000]),
+    }
+}
+
+/// A network whose round trips fit into an election timeout, or elections never end.
+fn weather(rng: &mut Rng, consensus: &Consensus) -> Weather {
+    let least = consensus.election.start().as_micros();
+    let least = u64::try_from(least).unwrap_or(u64::MAX);
+    let delay = Duration::from_micros(50 + rng.below(least / 20));
+    Weather {
+        jitter: delay * u32::try_from(rng.below(3)).unwrap_or(0),
+        loss: u32::try_from(rng.one_of(&[0, 0, 0, 100, 1_000, 10_000])).unwrap_or(0),
+        doubling: u32::try_from(rng.one_of(&[0, 0, 1_000, 20_000])).unwrap_or(0),
+        ..Weather::fair(delay)
+    }
+}
+
+fn disks(rng: &mut Rng, consensus: &Consensus) -> Disks {
+    let least = u64::try_from(consensus.election.start().as_micros()).unwrap_or(u64::MAX);
+    let fast = Duration::from_micros(20 + rng.below(2_000));
+    let slow = fast + Duration::from_micros(rng.below(least / 20));
+    Disks {
+        tables: rng.percent(20),
+        sync: fast..=slow,
+        segment_bytes: rng.one_of(&[8, 8, 16, 64]) << 10,
+        page_bytes: 1024,
+        batch_bytes: rng.one_of(&[512, 4_096, 16_384]),
+        spares: rng.place(3),
+    }
+}
+
+fn stores(rng: &mut Rng, consensus: &Consensus, disks: &Disks) -> Stores {
+    // An entry must fit into a segment: production makes its segments that long.
+    let request = usize::try_from(disks.segment_bytes / 4).unwrap_or(usize::MAX);
+    let bytes = rng.one_of(&[0, 300, 600, 4_000, 1 << 20]);
+    Stores {
+        limits: Limits { hot_bytes: bytes, max_request_bytes: request, ..Limits::default() },
+        watch: WatchLimits {
+            outstanding_bytes: rng.one_of(&[200, 1_000, 10_000, 4 << 20]),
+            response_bytes: rng.one_of(&[100, 1_000, 1 << 20]),
+            batch: rng.one_of(&[1, 2, 8, 100, 1_000]),
+            scan_bytes: rng.one_of(&[300, 4_000, 4 << 20]),
+            progress_interval: ms(rng.one_of(&[500, 2_000, 10_000])),
+            ..WatchLimits::default()
+        },
+        request_timeout: Duration::from_secs(5) + *consensus.election.end(),
+        tick: ms(rng.one_of(&[100, 500, 500, 1_000])),
+        flush_bytes: rng.one_of(&[300, 2_000, 16_000]),
+        flush_interval: ms(rng.one_of(&[50, 300, 1_000, 5_000])),
+        max_pending: rng.one_of(&[4, 100, 20_000]),
+    }
+}
+
+fn plan(rng: &mut Rng, consensus: &Consensus, nodes: usize) -> Plan {
+    let lease = matches!(consensus.reads, ReadMode::Lease { .. });
+    let mut kinds: Vec<Kind> = Kind::ALL.iter().copied().filter(|_| !rng.percent(30)).collect();
+    // A clock that leaps breaks the one assumption of lease reads.
+    kinds.retain(|kind| !(lease && *kind == Kind::Leap));
+    // Some worlds know one trouble only, and have much of it.
+    if rng.percent(15) {
+        rng.shuffle(&mut kinds);
+        kinds.truncate(3);
+    }
+    if kinds.is_empty() {
+        kinds.push(Kind::Kill);
+    }
+    let calm = rng.one_of(&[300, 1_000, 3_000, 8_000, 15_000]);
+    let lasting = rng.one_of(&[500, 2_000, 8_000, 20_000]);
+    Plan {
+        length: Duration::from_secs(rng.one_of(&[60, 60, 90, 120, 180, 300])),
+        pause: ms(calm / 10)..=ms(calm * 2),
+        kinds,
+        damaged: if rng.percent(60) { rng.place(nodes.div_ceil(2)) } else { 0 },
+        supervisor: Some(ms(50)..=ms(rng.one_of(&[500, 3_000, 10_000]))),
+        lasting: ms(lasting / 10)..=ms(lasting),
+        drift_per_mille: match consensus.reads {
+            ReadMode::Lease { drift_per_mille } => drift_per_mille,
+            ReadMode::Quorum => rng.one_of(&[0, 10, 200, 660]),
+        },
+        only: None,
+    }
+}

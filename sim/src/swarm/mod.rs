@@ -1,0 +1,146 @@
+//! The options of a world, drawn from its seed: every seed is a world of its own kind.
+//!
+//! *Swarm testing* (Groce et al.): each feature is left out of a share of the worlds, because what
+//! is always on hides what it masks. So three classes of faults in ten are off in each world, the
+//! knobs of the product are turned to where its edges are (segments of a few kilobytes, windows of
+//! one message, caches of a few entries), and what is left is drawn anew for each seed.
+
+mod draw;
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use protocol::raft::ReadMode;
+use store::Limits;
+use store::watch::WatchLimits;
+
+use crate::crowd;
+use crate::world::Weather;
+
+pub use crate::storm::Plan;
+
+/// The consensus core's settings.
+#[derive(Clone, Debug)]
+pub struct Consensus {
+    /// Election timeouts are drawn from this range.
+    pub election: RangeInclusive<Duration>,
+    /// The period of heartbeats.
+    pub heartbeat: Duration,
+    /// Ask before campaigning.
+    pub pre_vote: bool,
+    /// A leader without a quorum steps down.
+    pub check_quorum: bool,
+    /// No vote while a leader is heard.
+    pub stickiness: bool,
+    /// How linearizable reads are confirmed.
+    pub reads: ReadMode,
+    /// Appends in flight to one follower.
+    pub window: usize,
+    /// Bytes in one append.
+    pub append_bytes: usize,
+    /// Bytes of applied entries kept in memory.
+    pub cache_bytes: usize,
+}
+
+/// The disks'.
+#[derive(Clone, Debug)]
+pub struct Disks {
+    /// The state lies in production's tables on a faulty disk, and not in memory.
+    pub tables: bool,
+    /// How long a sync takes.
+    pub sync: RangeInclusive<Duration>,
+    /// The length of a segment of the log.
+    pub segment_bytes: u64,
+    /// The length of the pages in its head.
+    pub page_bytes: u32,
+    /// The most bytes of one write.
+    pub batch_bytes: usize,
+    /// Trimmed segments that are kept.
+    pub spares: usize,
+}
+
+/// The store's and the node's.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// What may be asked.
+    pub limits: Limits,
+    /// What watches may take.
+    pub watch: WatchLimits,
+    /// A request without an answer fails after this long.
+    pub request_timeout: Duration,
+    /// The period of the leases' clock.
+    pub tick: Duration,
+    /// Applied changes are flushed when they take this much memory…
+    pub flush_bytes: usize,
+    /// …or are this old.
+    pub flush_interval: Duration,
+    /// Requests that may wait for consensus.
+    pub max_pending: usize,
+}
+
+/// Everything that makes a world, beside its seed.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many nodes, all of them voters.
+    pub nodes: usize,
+    /// The consensus core's settings.
+    pub consensus: Consensus,
+    /// The disks'.
+    pub disks: Disks,
+    /// The store's and the node's.
+    pub stores: Stores,
+    /// The network between nodes, when nothing is wrong with it.
+    pub weather: Weather,
+    /// The clients.
+    pub crowd: crowd::Options,
+    /// What goes wrong.
+    pub storm: Plan,
+    /// Let the storm last until clients have called enough operations for the seed to count.
+    pub prolong: bool,
+    /// Keep every event for a picture.
+    pub record: bool,
+}
+
+impl Options {
+    /// A world without clients and faults of its own: a stage for scripts. Production's timing and
+    /// settings, on disks and links that are always equally fast.
+    #[must_use]
+    pub fn stage(nodes: usize) -> Self {
+        Self {
+            nodes,
+            consensus: Consensus {
+                election: Duration::from_millis(1000)..=Duration::from_millis(2000),
+                heartbeat: Duration::from_millis(100),
+                pre_vote: true,
+                check_quorum: true,
+                stickiness: true,
+                reads: ReadMode::Quorum,
+                window: 512,
+                append_bytes: 1 << 20,
+                cache_bytes: 1 << 20,
+            },
+            disks: Disks {
+                tables: false,
+                sync: Duration::from_millis(2)..=Duration::from_millis(2),
+                segment_bytes: 64 << 10,
+                page_bytes: 1024,
+                batch_bytes: 16 << 10,
+                spares: 1,
+            },
+            stores: Stores {
+                limits: Limits::default(),
+                watch: WatchLimits::default(),
+                request_timeout: Duration::from_secs(7),
+                tick: Duration::from_millis(500),
+                flush_bytes: 16 << 10,
+                flush_interval: Duration::from_secs(1),
+                max_pending: 20_000,
+            },
+            weather: Weather::fair(Duration::from_millis(1)),
+            crowd: crowd::Options::quiet(),
+            storm: Plan::calm(),
+            prolong: false,
+            record: true,
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! What a node wants done, and when it is done: production's driver, in virtual time.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use node::codec::{FRAME_HEADER, FrameHeader, decode_message, encode_message, frame, unframe};
+use node::{Input, Output};
+use protocol::raft::{Message, WriteId};
+use protocol::{Index, NodeId, Time};
+
+use super::machine::Chore;
+use super::{Event, Status, World, eyes};
+use crate::draw::Draw;
+use crate::marks::Mark;
+use crate::seen::{Fate, Place, Seen, id, place};
+use crate::storm::Step;
+
+/// The pause of the state's thread between two steps of giving space back.
+const BREATH: Duration = Duration::from_millis(10);
+
+impl World {
+    /// Carries out everything that a node wants now, and looks at it.
+    pub(crate) fn drain(&mut self, at: Place) {
+        while let Some(running) = self.machines[at].running() {
+            let Some(output) = running.node.poll_output() else { break };
+            self.carry_out(at, output);
+        }
+        self.begin_sync(at);
+        self.begin_chore(at);
+        let machine = &mut self.machines[at];
+        let Status::Up(running) = &mut machine.status else { return };
+        running.timer = running.node.poll_timeout().map(|local| machine.clock.when(local));
+        let mut view = eyes::view(&running.node);
+        let applied = view.applied.index;
+        if applied > running.digested && eyes::digest_due(applied.0) {
+            running.digested = applied;
+            view.digest = eyes::digest(&running.node);
+        }
+        self.eyes.see(self.now, &Seen::Turn { at, view: &view });
+    }
+
+    fn carry_out(&mut self, at: Place, output: Output) {
+        match output {
+            Output::Send { to, message } => self.send(at, to, message),
+            Output::Persist { id, write } => {
+                self.eyes.see(self.now, &Seen::Handed { at, id, write: &write });
+                if let Some(running) = self.machines[at].running() {
+                    running.queued.push((id, write));
+                }
+            }
+            Output::Fetch { peer, from, max_bytes } => {
+                let life = self.machines[at].life;
+                let after =
+                    self.disks.between(&(Duration::from_micros(50)..=Duration::from_millis(2)));
+                let event = Event::Fetched { at, life, peer, from, max_bytes };
+                self.queue.push(self.now + after, event);
+                self.eyes.marks.hit(Mark::FetchedFromLog);
+            }
+            Output::Trim(through) => self.trim(at, through),
+            Output::Reply { id, reply } => {
+                self.eyes.see(self.now, &Seen::Replied { at, id, reply: &reply });
+                self.replied(at, id, reply);
+            }
+            Output::Load(revisions) => {
+                self.eyes.marks.hit(Mark::LoadedFromState);
+                self.chore(at, Chore::Load(revisions));
+            }
+            Output::Flush(flush) => self.chore(at, Chore::Flush(flush)),
+            Output::Discard(dead) => self.chore(at, Chore::Discard(dead)),
+            Output::Scan { token, from, to, limit } => {
+                self.eyes.marks.hit(Mark::WatchCaughtUpFromState);
+                self.chore(at, Chore::Scan { token, from, to, limit });
+            }
+            Output::Watch { stream, response } => {
+                let seen = Seen::Watched { at, stream: stream.0, response: &response };
+                self.eyes.see(self.now, &seen);
+                self.watched(at, stream, response);
+            }
+            Output::WatchOverrun(stream) => self.crowd.overrun(self.now, stream),
+            Output::Event(event) => self.eyes.marks.event(&event),
+            Output::Halt(error) => self.halt(at, &format!("the state failed: {error}")),
+            Output::Stopped => self.stopped(at),
+        }
+    }
+
+    fn send(&mut self, at: Place, to: NodeId, message: Message) {
+        let Some(to) = place(to).filter(|to| *to < self.machines.len()) else { return };
+        let (fate, flipped) = self.network.send(self.now, at, to, &message);
+        let number = self.network.sent;
+        if flipped && !matches!(fate, Fate::Cut | Fate::Lost) {
+            self.corrupt(at, to, number, &message);
+            return;
+        }
+        let seen = Seen::Sent { from: at, to, number, message: &message, fate };
+        self.eyes.see(self.now, &seen);
+        match fate {
+            Fate::Arrives(time) => {
+                self.queue.push(time, Event::Deliver { from: at, to, number, message });
+            }
+            Fate::Doubled(first, second) => {
+                let again = Event::Deliver { from: at, to, number, message: message.clone() };
+                self.queue.push(second, again);
+                self.queue.push(first, Event::Deliver { from: at, to, number, message });
+            }
+            Fate::Lost | Fate::Cut => {}
+        }
+    }
+
+    /// A bit flips on the wire: production's frame must be refused, and the link breaks.
+    fn corrupt(&mut self, at: Place, to: Place, number: u64, message: &Message) {
+        let seen = Seen::Sent { from: at, to, number, message, fate: Fate::Lost };
+        self.eyes.see(self.now, &seen);
+        self.frame.clear();
+        if frame(&mut self.frame, |out| encode_message(message, out)).is_err() {
+            return;
+        }
+        let bit = self.network.draw(self.frame.len() as u64 * 8);
+        let byte = usize::try_from(bit / 8).unwrap_or(0);
+        self.frame[byte] ^= 1 << (bit % 8);
+        let header = self.frame.first_chunk::<FRAME_HEADER>().copied().unwrap_or_default();
+        let body = Bytes::copy_from_slice(&self.frame[FRAME_HEADER..]);
+        let read = FrameHeader::decode(header)
+            .and_then(|header| unframe(header, body))
+            .and_then(decode_message);
+        if let Ok(read) = read {
+            self.eyes.violate(self.now, "N12 checksum of frames", || {
+                format!("a flipped bit made {message} into {read}")
+            });
+        }
+        self.eyes.marks.hit(Mark::FrameRefused);
+        self.queue.push(self.now + BREATH, Event::Broken { at, peer: id(to) });
+    }
+
+    fn begin_sync(&mut self, at: Place) {
+        let latency = self.disks.between(&self.options.disks.sync);
+        let now = self.now;
+        let slow = self.storm.sync_delay(at, now);
+        let machine = &mut self.machines[at];
+        let life = machine.life;
+        let Some(running) = machine.running() else { return };
+        if running.syncing.is_some() || running.queued.is_empty() {
+            return;
+        }
+        match running.begin_sync() {
+            Ok(number) => {
+                self.queue.push(now + latency + slow, Event::Synced { at, life, number });
+            }
+            Err(error) => self.halt(at, &format!("the log failed: {error}")),
+        }
+    }
+
+    /// A sync that is stuck comes to its end.
+    pub(crate) fn unstick(&mut self, at: Place) {
+        let machine = &mut self.machines[at];
+        let life = machine.life;
+        let Some(running) = machine.running().filter(|running| running.syncing.is_some()) else {
+            return;
+        };
+        running.syncs += 1;
+        let number = running.syncs;
+        self.queue.push(self.now, Event::Synced { at, life, number });
+    }
+
+    /// The sync under way comes to its end: only now does it touch the disk, so that a crash before
+    /// finds nothing of it, or any part of it.
+    pub(super) fn synced(&mut self, at: Place, life: u64, number: u64) {
+        let machine = &mut self.machines[at];
+        if machine.life != life || machine.alive().is_none_or(|running| running.syncs != number) {
+            return;
+        }
+        if let Status::Paused(_) = machine.status {
+            // A stopped process learns of it when it goes on.
+            self.queue.push(self.now + BREATH, Event::Synced { at, life, number });
+            return;
+        }
+        let Some(running) = machine.running() else { return };
+        let Some(id) = running.syncing.take() else { return };
+        match running.log.sync() {
+            Ok(()) => self.persisted(at, id),
+            Err(error) => self.halt(at, &format!("the log failed: {error}")),
+        }
+    }
+
+    fn persisted(&mut self, at: Place, id: WriteId) {
+        self.storm.synced(at);
+        self.eyes.see(self.now, &Seen::Durable { at, id });
+        self.feed(at, Input::Persisted(id));
+        self.drain(at);
+    }
+
+    pub(super) fn fetched(
+        &mut self,
+        at: Place,
+        life: u64,
+        peer: NodeId,
+        from: Index,
+        max_bytes: usize,
+    ) {
+        let machine = &self.machines[at];
+        let Some(running) = machine.alive().filter(|_| machine.life == life) else { return };
+        let entries = running.log.read(from, max_bytes).ok();
+        self.feed(at, Input::Fetched { peer, from, entries });
+        self.drain(at);
+    }
+
+    fn trim(&mut self, at: Place, through: Index) {
+        let Some(running) = self.machines[at].running() else { return };
+        match running.trim(through) {
+            Ok(base) => {
+                self.eyes.marks.hit(Mark::LogTrimmed);
+                self.eyes.see(self.now, &Seen::Trimmed { at, base });
+                self.feed(at, Input::Trimmed(base));
+            }
+            Err(error) => self.halt(at, &format!("the log failed: {error}")),
+        }
+    }
+
+    fn chore(&mut self, at: Place, chore: Chore) {
+        if let Some(running) = self.machines[at].running() {
+            running.chores.push_back(chore);
+        }
+    }
+
+    /// Lets the state's thread take up its next chore.
+    fn begin_chore(&mut self, at: Place) {
+        let (now, latency) = (self.now, self.disks.between(&self.options.disks.sync));
+        let machine = &mut self.machines[at];
+        let life = machine.life;
+        let Some(running) = machine.running() else { return };
+        if running.busy {
+            return;
+        }
+        let after = match running.chores.front() {
+            Some(Chore::Flush(_)) => latency,
+            Some(Chore::Discard(_) | Chore::Load(_) | Chore::Scan { .. }) => latency / 8,
+            None if running.restless => BREATH,
+            None => return,
+        };
+        running.busy = true;
+        self.queue.push(now + after, Event::Chore { at, life });
+    }
+
+    pub(super) fn chore_done(&mut self, at: Place, life: u64) {
+        let machine = &mut self.machines[at];
+        if machine.life != life {
+            return;
+        }
+        let (Status::Up(running) | Status::Paused(running)) = &mut machine.status else { return };
+        running.busy = false;
+        let input = match running.chores.pop_front() {
+            Some(chore) => running.chore(chore),
+            None => {
+                running.rest();
+                None
+            }
+        };
+        match input {
+            Some(input) => {
+                self.feed(at, input);
+                self.drain(at);
+            }
+            None => self.begin_chore(at),
+        }
+    }
+
+    /// The end of a node that cannot go on: what a process does when its log has failed.
+    pub(crate) fn halt(&mut self, at: Place, why: &str) {
+        self.last_look(at);
+        self.eyes.see(self.now, &Seen::Halted { at, why });
+        self.eyes.marks.hit(Mark::NodeHalted);
+        self.take_down(at);
+        self.supervise(at);
+    }
+
+    /// What a node has said in its last turn rests on what it had just learnt.
+    fn last_look(&mut self, at: Place) {
+        if let Some(view) = self.view(at) {
+            self.eyes.see(self.now, &Seen::Turn { at, view: &view });
+        }
+    }
+
+    fn stopped(&mut self, at: Place) {
+        self.last_look(at);
+        self.eyes.marks.hit(Mark::StoppedInOrder);
+        let machine = &mut self.machines[at];
+        let status = std::mem::replace(&mut machine.status, Status::Down);
+        if let Status::Up(running) = status {
+            // Writes that were under way belong to nobody any more.
+            let _ = running.log.close();
+        }
+        self.eyes.see(self.now, &Seen::Crashed { at });
+        self.gone(at);
+        self.supervise(at);
+    }
+
+    /// The node is gone; whoever talked to it notices.
+    pub(crate) fn gone(&mut self, at: Place) {
+        self.crowd.disconnected(self.now, at);
+        for other in 0..self.machines.len() {
+            if other != at && self.network.draw(2) == 0 {
+                let after = Duration::from_micros(100 + self.network.draw(20_000));
+                self.queue.push(self.now + after, Event::Broken { at: other, peer: id(at) });
+            }
+        }
+    }
+
+    /// Whoever ended by itself is started again, as a supervisor does, when the storm wants it so.
+    pub(super) fn supervise(&mut self, at: Place) {
+        if let Some(after) = self.storm.supervisor() {
+            self.schedule(after, Step::Start(at));
+        }
+    }
+
+    /// Ends a node's process; the disks stay as they are.
+    pub(crate) fn take_down(&mut self, at: Place) {
+        self.machines[at].status = Status::Down;
+        self.gone(at);
+    }
+
+    /// The first moment from which on nothing is scheduled any more.
+    #[must_use]
+    pub fn quiet_from(&self) -> Option<Time> {
+        self.queue.time().is_none().then_some(self.now)
+    }
+}

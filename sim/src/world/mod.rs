@@ -1,0 +1,298 @@
+//! The virtual world: production nodes on faulty machines, a faulty network between them, clients
+//! around them, and eyes on everything.
+//!
+//! ```text
+//!   crowd ── requests ──► Node ◄── messages ── network
+//!     ▲                    │ ▲
+//!     └──── replies ───────┤ └── Persisted, Flushed, Loaded ── machine (log, state, clock)
+//!                          ▼
+//!            Seen ──► trace, invariants, marks
+//! ```
+//!
+//! Laws:
+//!
+//! - what runs is the production [`Node`] on the production log; only network, disk and clock are
+//!   of this world;
+//! - everything follows from the options and one seed; each part draws from a generator of its own,
+//!   so that one draw more in one place does not reshuffle the others;
+//! - time is virtual and jumps to whatever is due next;
+//! - everything that happens is shown, in order, to the trace and to the invariants. After the
+//!   first violation nothing more is judged.
+//!
+//! What is left out: sockets, threads, the wire of clients. Real processes are for those.
+
+mod act;
+mod backend;
+mod carry;
+mod clock;
+mod disk;
+mod eyes;
+mod harm;
+mod machine;
+mod network;
+mod queue;
+mod script;
+
+use std::time::Duration;
+
+use node::{Input, Node};
+use protocol::raft::Message;
+use protocol::{Index, NodeId, Rng, Time};
+
+pub use network::Weather;
+pub use script::PresetLog;
+
+pub(crate) use clock::TRUE_RATE;
+pub(crate) use eyes::{Eyes, digest};
+pub(crate) use machine::{Machine, Status};
+pub(crate) use network::Network;
+
+use crate::crowd::{Act, Crowd};
+use crate::history::History;
+use crate::seen::{Place, Seen, View, Violation};
+use crate::storm::{self, Storm};
+use crate::swarm::Options;
+use queue::Queue;
+
+/// Steps at one moment without an end are a fault of the product.
+const STEPS_AT_ONCE: u64 = 100_000;
+
+/// What is going to happen.
+#[derive(Debug)]
+enum Event {
+    Deliver {
+        from: Place,
+        to: Place,
+        number: u64,
+        message: Message,
+    },
+    /// A node learns that its link to a peer broke.
+    Broken {
+        at: Place,
+        peer: NodeId,
+    },
+    Synced {
+        at: Place,
+        life: u64,
+        number: u64,
+    },
+    /// The first chore of the state's thread is done.
+    Chore {
+        at: Place,
+        life: u64,
+    },
+    Fetched {
+        at: Place,
+        life: u64,
+        peer: NodeId,
+        from: Index,
+        max_bytes: usize,
+    },
+    Storm(storm::Step),
+}
+
+/// A world.
+pub struct World {
+    pub(crate) options: Options,
+    pub(crate) now: Time,
+    pub(crate) machines: Vec<Machine>,
+    pub(crate) network: Network,
+    pub(crate) crowd: Crowd,
+    pub(crate) storm: Storm,
+    pub(crate) eyes: Eyes,
+    /// How long disks take, and what survives a crash.
+    pub(crate) disks: Rng,
+    /// Seeds of nodes, and where their clocks begin.
+    births: Rng,
+    queue: Queue<Event>,
+    acts: Vec<Act>,
+    frame: Vec<u8>,
+    steps_at_once: u64,
+    /// Steps since the beginning.
+    pub(crate) steps: u64,
+}
+
+impl World {
+    /// A world at its beginning: every node has started on empty disks.
+    #[must_use]
+    pub fn new(options: Options, seed: u64) -> Self {
+        let mut world = Self::dark(options, seed);
+        for at in 0..world.options.nodes {
+            world.start(at);
+        }
+        world
+    }
+
+    /// A world in which no node runs yet.
+    fn dark(options: Options, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let mut child = || Rng::new(rng.next());
+        let nodes = options.nodes;
+        let mut births = child();
+        let machines =
+            (0..nodes).map(|at| Machine::new(at, options.disks.tables, &mut births)).collect();
+        Self {
+            now: Time(0),
+            machines,
+            network: Network::new(nodes, options.weather, child()),
+            crowd: Crowd::new(options.crowd.clone(), nodes, child()),
+            storm: Storm::new(options.storm.clone(), nodes, child()),
+            eyes: Eyes::new(&options),
+            disks: child(),
+            births,
+            queue: Queue::default(),
+            acts: Vec::new(),
+            frame: Vec::new(),
+            steps_at_once: 0,
+            steps: 0,
+            options,
+        }
+    }
+
+    /// Lets the next thing happen, unless it comes after `end`; then it is `end`, and false is
+    /// given.
+    pub(crate) fn step(&mut self, end: Time) -> bool {
+        let queued = self.queue.time().unwrap_or(Time(u64::MAX));
+        let crowd = self.crowd.next_time().unwrap_or(Time(u64::MAX));
+        let (timer, at) = self.next_timer();
+        let next = queued.min(crowd).min(timer).max(self.now);
+        if next > end {
+            self.now = end;
+            return false;
+        }
+        self.count_step(next);
+        self.now = next;
+        if queued <= next {
+            self.happen();
+        } else if crowd <= next {
+            self.act();
+        } else {
+            self.feed(at, Input::Timeout);
+            self.drain(at);
+        }
+        true
+    }
+
+    fn count_step(&mut self, next: Time) {
+        self.steps += 1;
+        self.steps_at_once = if next == self.now { self.steps_at_once + 1 } else { 0 };
+        if self.steps_at_once > STEPS_AT_ONCE {
+            self.eyes.violate(self.now, "progress of time", || "the world spins".into());
+        }
+    }
+
+    fn next_timer(&self) -> (Time, Place) {
+        let mut first = (Time(u64::MAX), 0);
+        for machine in &self.machines {
+            if let Status::Up(running) = &machine.status
+                && let Some(timer) = running.timer
+                && timer < first.0
+            {
+                first = (timer, machine.at);
+            }
+        }
+        first
+    }
+
+    /// The first thing in the queue, and whatever reaches the same node at the same moment.
+    fn happen(&mut self) {
+        let Some((time, event)) = self.queue.pop() else { return };
+        match event {
+            Event::Deliver { from, to, number, message } => {
+                self.deliver(from, to, number, message);
+                while matches!(
+                    self.queue.peek(),
+                    Some((at, Event::Deliver { to: next, .. })) if at == time && *next == to
+                ) {
+                    let Some((_, Event::Deliver { from, number, message, .. })) = self.queue.pop()
+                    else {
+                        break;
+                    };
+                    self.deliver(from, to, number, message);
+                }
+                self.drain(to);
+            }
+            Event::Broken { at, peer } => {
+                self.feed(at, Input::Unreachable(peer));
+                self.drain(at);
+            }
+            Event::Synced { at, life, number } => self.synced(at, life, number),
+            Event::Chore { at, life } => self.chore_done(at, life),
+            Event::Fetched { at, life, peer, from, max_bytes } => {
+                self.fetched(at, life, peer, from, max_bytes);
+            }
+            Event::Storm(step) => storm::strike(self, step),
+        }
+    }
+
+    fn deliver(&mut self, from: Place, to: Place, number: u64, message: Message) {
+        if matches!(self.machines[to].status, Status::Down) {
+            return;
+        }
+        self.eyes.see(self.now, &Seen::Delivered { from, to, number, message: &message });
+        self.feed(to, Input::Receive { from: crate::seen::id(from), message });
+    }
+
+    /// Gives a node something; a paused one finds it when it wakes up.
+    pub(crate) fn feed(&mut self, at: Place, input: Input) {
+        let machine = &mut self.machines[at];
+        match &mut machine.status {
+            Status::Up(running) => {
+                let local = machine.clock.local(self.now);
+                running.node.handle(local, input);
+            }
+            Status::Paused(running) => running.inbox.push_back(input),
+            Status::Down => {}
+        }
+    }
+
+    pub(crate) fn schedule(&mut self, after: Duration, step: storm::Step) {
+        self.queue.push(self.now + after, Event::Storm(step));
+    }
+
+    /// The node at a place, while it is alive.
+    #[must_use]
+    pub fn node(&self, at: Place) -> Option<&Node> {
+        self.machines[at].alive().map(|running| &running.node)
+    }
+
+    /// What a node looks like.
+    #[must_use]
+    pub fn view(&self, at: Place) -> Option<View> {
+        self.node(at).map(eyes::view)
+    }
+
+    /// Ends the world: what its clients saw, with the truth to judge it by, and what was seen.
+    pub(crate) fn into_history(self) -> (History, Eyes) {
+        let (now, mut eyes) = (self.now, self.eyes);
+        let mut history = self.crowd.finish(now);
+        match eyes.invariants.truth() {
+            Ok(truth) => history.truth = truth,
+            Err(unreadable) => eyes.violate(now, "RI5 commands", || unreadable.to_string()),
+        }
+        history.leader_changes.clone_from(&eyes.leader_changes);
+        history.leaps.clone_from(&eyes.leaps);
+        history.drift_per_mille = self.options.storm.drift_per_mille;
+        history.healed_at = eyes.healed_at;
+        history.ended_at = now;
+        (history, eyes)
+    }
+
+    /// The law that was broken, if one was.
+    #[must_use]
+    pub fn violation(&self) -> Option<&Violation> {
+        self.eyes.violation()
+    }
+
+    /// The time since the beginning.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// How many nodes there are.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.machines.len()
+    }
+}

@@ -1,0 +1,195 @@
+//! The network: what becomes of a message on its way from one node to another.
+//!
+//! Every ordered pair of nodes has a link with rules of its own. There is no connection and no
+//! order: two messages on one link overtake each other whenever their delays say so. A message that
+//! arrives at a node which is down is lost; one that arrives at a paused node waits in its inbox.
+
+use std::time::Duration;
+
+use protocol::raft::{Body, Message};
+use protocol::{Rng, Time};
+
+use crate::seen::{Fate, Place};
+
+/// How a link behaves. Chances are in parts per million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weather {
+    /// The least delay.
+    pub delay: Duration,
+    /// Up to this much more, evenly spread.
+    pub jitter: Duration,
+    /// One in a hundred messages takes up to this much longer still.
+    pub tail: Duration,
+    /// The chance that a message is lost.
+    pub loss: u32,
+    /// The chance that it arrives a second time, later.
+    pub doubling: u32,
+    /// The chance that one of its bits flips on the way.
+    pub flips: u32,
+    /// The chance that it arrives much later, when nobody expects it any more.
+    pub replay: u32,
+}
+
+impl Weather {
+    /// A good network: no losses, delays of `delay` and up to half as much again.
+    #[must_use]
+    pub fn fair(delay: Duration) -> Self {
+        let none = Duration::ZERO;
+        Self { delay, jitter: delay / 2, tail: none, loss: 0, doubling: 0, flips: 0, replay: 0 }
+    }
+}
+
+/// One direction between two nodes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link {
+    pub(crate) cut: bool,
+    /// Messages with entries beyond this many bytes vanish; small ones pass.
+    pub(crate) largest: Option<usize>,
+    /// The weather on this link.
+    pub(crate) weather: Weather,
+    /// Nothing arrives before this time.
+    pub(crate) clogged: Time,
+    /// Added to every delay.
+    pub(crate) slow: Duration,
+    /// Nanoseconds that each byte of an append takes.
+    pub(crate) byte: u32,
+}
+
+/// All links.
+#[derive(Debug)]
+pub(crate) struct Network {
+    nodes: usize,
+    links: Vec<Link>,
+    rng: Rng,
+    /// Messages given to it.
+    pub(crate) sent: u64,
+}
+
+impl Network {
+    pub(crate) fn new(nodes: usize, weather: Weather, rng: Rng) -> Self {
+        let link = Link {
+            cut: false,
+            largest: None,
+            weather,
+            clogged: Time(0),
+            slow: Duration::ZERO,
+            byte: 0,
+        };
+        Self { nodes, links: vec![link; nodes * nodes], rng, sent: 0 }
+    }
+
+    pub(crate) fn link(&mut self, from: Place, to: Place) -> &mut Link {
+        &mut self.links[from * self.nodes + to]
+    }
+
+    /// All links carry again, without delay beyond the weather's.
+    pub(crate) fn heal(&mut self, weather: Option<Weather>) {
+        for link in &mut self.links {
+            let weather = weather.unwrap_or(link.weather);
+            *link = Link {
+                cut: false,
+                largest: None,
+                weather,
+                clogged: Time(0),
+                slow: Duration::ZERO,
+                byte: 0,
+            };
+        }
+    }
+
+    /// Heals the links among these nodes.
+    pub(crate) fn heal_among(&mut self, nodes: &[Place], weather: Weather) {
+        for &from in nodes {
+            for &to in nodes {
+                let link = self.link(from, to);
+                link.cut = false;
+                link.largest = None;
+                link.clogged = Time(0);
+                link.slow = Duration::ZERO;
+                link.byte = 0;
+                link.weather = weather;
+            }
+        }
+    }
+
+    fn chance(&mut self, ppm: u32) -> bool {
+        ppm > 0 && self.rng.below(1_000_000) < u64::from(ppm)
+    }
+
+    fn delay(&mut self, weather: &Weather) -> u64 {
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let mut delay = nanos(weather.delay) + self.rng.below(nanos(weather.jitter) + 1);
+        if weather.tail > Duration::ZERO && self.rng.below(100) == 0 {
+            delay += self.rng.below(nanos(weather.tail) + 1);
+        }
+        delay
+    }
+
+    /// Decides what becomes of a message sent now. The flag says that a bit of it flips.
+    pub(crate) fn send(
+        &mut self,
+        now: Time,
+        from: Place,
+        to: Place,
+        message: &Message,
+    ) -> (Fate, bool) {
+        self.sent += 1;
+        let link = self.links[from * self.nodes + to];
+        if link.cut {
+            return (Fate::Cut, false);
+        }
+        let bytes = bytes(message);
+        if link.largest.is_some_and(|largest| bytes > largest) || self.chance(link.weather.loss) {
+            return (Fate::Lost, false);
+        }
+        let extra = link.slow + Duration::from_nanos(u64::from(link.byte) * bytes as u64);
+        let first = (Time(now.0 + self.delay(&link.weather)) + extra).max(link.clogged);
+        if self.chance(link.weather.replay) {
+            return (Fate::Doubled(first, first + self.late()), false);
+        }
+        let flipped = self.chance(link.weather.flips);
+        if self.chance(link.weather.doubling) {
+            let second = Time(first.0 + self.delay(&link.weather));
+            return (Fate::Doubled(first, second), flipped);
+        }
+        (Fate::Arrives(first), flipped)
+    }
+
+    /// How much later a replayed message comes.
+    fn late(&mut self) -> Duration {
+        Duration::from_millis(100 + self.rng.below(10_000))
+    }
+
+    /// A number for whoever needs one that goes with a message.
+    pub(crate) fn draw(&mut self, bound: u64) -> u64 {
+        self.rng.below(bound)
+    }
+}
+
+/// Bytes of entries in a message: what a slow or picky link goes by.
+fn bytes(message: &Message) -> usize {
+    let payload = |payload: &protocol::raft::Payload| match payload {
+        protocol::raft::Payload::Empty => 0,
+        protocol::raft::Payload::Command(bytes) | protocol::raft::Payload::Membership(bytes) => {
+            bytes.len()
+        }
+    };
+    match &message.body {
+        Body::Append { entries, .. } => entries.iter().map(|entry| payload(&entry.payload)).sum(),
+        Body::Propose { commands, .. } => commands.iter().map(bytes::Bytes::len).sum(),
+        Body::PreVote { .. }
+        | Body::PreVoteReply { .. }
+        | Body::Vote { .. }
+        | Body::VoteReply { .. }
+        | Body::AppendAccepted { .. }
+        | Body::AppendRejected(_)
+        | Body::Heartbeat { .. }
+        | Body::HeartbeatReply { .. }
+        | Body::ReadIndex { .. }
+        | Body::ReadIndexReply { .. }
+        | Body::TransferLeadership { .. }
+        | Body::TimeoutNow
+        | Body::Snapshot { .. }
+        | Body::SnapshotReply { .. } => 0,
+    }
+}

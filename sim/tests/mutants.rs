@@ -1,0 +1,31 @@
+//! Planted bugs must be noticed: each of the core set within so many seeds.
+//!
+//! `MUTANTS=all` hunts all of them, `SEEDS` says with how many seeds each. What survives is a blind
+//! spot of the simulator.
+
+#![cfg(feature = "mutants")]
+
+use protocol::mutant::Mutant;
+use sim::hunt::hunt;
+
+/// Seeds for each bug when nobody says how many.
+const SEEDS: u64 = 400;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[test]
+fn planted_bugs_are_noticed() {
+    let all = std::env::var("MUTANTS").is_ok_and(|which| which == "all");
+    let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    // Assertions of the product are among the checks, and speak for themselves.
+    std::panic::set_hook(Box::new(|_| {}));
+    let hunted = Mutant::ALL.iter().filter(|mutant| all || mutant.core());
+    let hunts: Vec<_> = hunted.map(|mutant| hunt(*mutant, 0..seeds, threads, 0)).collect();
+    let _ = std::panic::take_hook();
+    hunts.iter().for_each(|hunt| println!("{hunt}"));
+    let survivors: Vec<_> = hunts.iter().filter(|hunt| hunt.kill.is_none()).collect();
+    assert!(hunts.len() >= 17, "the core set is smaller than it was");
+    assert!(survivors.is_empty(), "{} planted bugs survived", survivors.len());
+}
