@@ -10,6 +10,9 @@ use crate::pipeline::{self, Step};
 use crate::repo::Repo;
 use crate::{codegen, peers, tidy};
 
+/// Worlds that must break no law before a merge.
+const GATE_SEEDS: &str = "2000";
+
 /// Judges the checkout; never writes into its sources.
 pub(crate) fn run(repo: &Repo) -> Result<(), Box<dyn Error>> {
     let strict = std::env::var("CI").is_ok_and(|value| value == "true");
@@ -70,6 +73,28 @@ fn builds<'a>(repo: &'a Repo, cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
             proves: "units, traces, models, crash points, fuzz bodies, whole processes and peers",
             again: "cargo xtask test --only tests",
             run: Box::new(|| tests(repo, cargo)),
+        },
+        Step {
+            name: "seeds",
+            proves: "2,000 worlds of the simulator break no law, and run twice they are the same",
+            again: "SEEDS=2000 cargo test --profile gate -p sim --test gate",
+            run: Box::new(|| {
+                let gate = ["test", "--profile", "gate", "-p", "sim", "--test", "gate"];
+                let mut command = cargo.command(&gate);
+                command.env("SEEDS", GATE_SEEDS).args(["--", "--nocapture"]);
+                pipeline::call(&mut command)
+            }),
+        },
+        Step {
+            name: "mutants",
+            proves: "the simulator notices every planted bug of the core set",
+            again: "cargo test --profile gate -p sim --features mutants --test mutants",
+            run: Box::new(|| {
+                let hunt = ["test", "--profile", "gate", "-p", "sim", "--features", "mutants"];
+                let mut command = cargo.command(&hunt);
+                command.args(["--test", "mutants", "--", "--nocapture"]);
+                pipeline::call(&mut command)
+            }),
         },
         Step {
             name: "doctests",

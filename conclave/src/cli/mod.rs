@@ -11,6 +11,7 @@ mod lease;
 mod local;
 mod member;
 mod output;
+mod sim;
 mod status;
 mod table;
 mod target;
@@ -57,6 +58,9 @@ enum Command {
     /// Measure throughput and latency; prove that nothing acknowledged was lost.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Worlds from seeds: watch elections, repeat a failure, prove that the checks see.
+    #[command(subcommand)]
+    Sim(sim::Sim),
     Completions(completions::Completions),
 }
 
@@ -72,6 +76,7 @@ impl Cli {
             Command::Status(status) => status.run(),
             Command::Inspect(inspect) => inspect.run(),
             Command::Bench(bench) => bench.run(),
+            Command::Sim(sim) => sim.run(),
             Command::Completions(completions) => completions.run(),
         }
     }
