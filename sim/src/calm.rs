@@ -25,7 +25,7 @@ const SLACK: Duration = Duration::from_secs(3);
 /// Until the last of those who lag has caught up, an entry or two a round trip.
 const CATCH_UP: Duration = Duration::from_secs(120);
 /// Until watchers have been told the last, an event or two a turn.
-const SETTLE: Duration = Duration::from_secs(6);
+const SETTLE: Duration = Duration::from_secs(20);
 
 impl World {
     /// Ends the storm, heals a core and demands progress.

@@ -12,8 +12,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use protocol::raft::ReadMode;
 use thiserror::Error;
 
+use crate::storm::Kind;
 use crate::swarm::Options;
 
 /// A seed, and what of its world is left out.
@@ -31,6 +33,12 @@ pub struct Case {
     pub operations: Option<u64>,
     /// How many clients there are.
     pub clients: Option<u32>,
+    /// The kinds of faults that strike, instead of what the seed draws.
+    pub kinds: Option<Vec<Kind>>,
+    /// Neither quorum checks nor stickiness protect leaders.
+    pub unguarded: bool,
+    /// Reads are served by leases, for clocks that differ by so many parts per thousand.
+    pub lease: Option<u32>,
 }
 
 /// Why a case could not be read.
@@ -62,6 +70,23 @@ impl Case {
         if let Some(clients) = self.clients {
             options.crowd.clients = clients;
         }
+        if let Some(kinds) = &self.kinds {
+            options.storm.kinds.clone_from(kinds);
+            if kinds.iter().any(|kind| kind.damages()) {
+                options.storm.damaged = options.storm.damaged.max(1);
+            }
+        }
+        if self.unguarded {
+            options.consensus.check_quorum = false;
+            options.consensus.stickiness = false;
+            options.consensus.reads = ReadMode::Quorum;
+        }
+        if let Some(drift_per_mille) = self.lease {
+            options.consensus.reads = ReadMode::Lease { drift_per_mille };
+            options.consensus.check_quorum = true;
+            options.consensus.stickiness = true;
+            options.storm.drift_per_mille = drift_per_mille;
+        }
         options.prolong = self.length.is_none() && self.operations.is_none();
         options
     }
@@ -87,6 +112,16 @@ impl fmt::Display for Case {
         if let Some(clients) = self.clients {
             parts.push(format!("clients={clients}"));
         }
+        if let Some(kinds) = &self.kinds {
+            let kinds: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+            parts.push(format!("kinds={}", kinds.join("+")));
+        }
+        if self.unguarded {
+            parts.push("unguarded".to_owned());
+        }
+        if let Some(lease) = self.lease {
+            parts.push(format!("lease={lease}"));
+        }
         if parts.is_empty() { Ok(()) } else { write!(f, ":{}", parts.join(",")) }
     }
 }
@@ -105,6 +140,14 @@ fn read(text: &str) -> Option<Case> {
     for part in rest.split(',').filter(|part| !part.is_empty()) {
         match part.split_once('=') {
             None if part == "busy" => case.busy = true,
+            None if part == "unguarded" => case.unguarded = true,
+            Some(("lease", drift)) => {
+                case.lease = Some(drift.parse().ok().filter(|it| *it < 1_000)?)
+            }
+            Some(("kinds", kinds)) => {
+                let kinds = kinds.split('+').map(Kind::named).collect::<Option<Vec<_>>>()?;
+                case.kinds = Some(kinds);
+            }
             Some(("length", length)) => case.length = Some(milliseconds(length)?),
             Some(("strikes", strikes)) => {
                 let strikes = strikes.split('+').filter(|strike| !strike.is_empty());
@@ -140,7 +183,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        for text in ["0", "18446744073709551615", "7:busy", "4711:length=12000ms,strikes=3+17"] {
+        let kinds = "9:kinds=kill+log-rot,unguarded,lease=500";
+        let length = "4711:length=12000ms,strikes=3+17";
+        for text in ["0", "18446744073709551615", "7:busy", length, kinds] {
             assert_eq!(text.parse::<Case>().unwrap().to_string(), text);
         }
         let case: Case = "0x1f:length=12s,strikes=,operations=90,clients=4".parse().unwrap();
@@ -150,7 +195,17 @@ mod tests {
 
     #[test]
     fn what_is_no_case_is_refused() {
-        for text in ["", "x", "-1", "7:", "7:length=12", "7:colour=red", "7:strikes=a", "1:2:3"] {
+        for text in [
+            "",
+            "x",
+            "-1",
+            "7:",
+            "7:length=12",
+            "7:colour=red",
+            "7:strikes=a",
+            "1:2:3",
+            "7:kinds=x",
+        ] {
             let read = text.parse::<Case>();
             assert!(text == "7:" || read.is_err(), "{text} was read as {read:?}");
         }

@@ -8,7 +8,9 @@ use std::ops::Range;
 
 use protocol::mutant::{self, Mutant};
 
+use crate::case::Case;
 use crate::shrink::{self, Shrunk};
+use crate::storm::Kind;
 use crate::sweep::{Failure, Sweep, sweep};
 
 /// What became of a hunt.
@@ -27,7 +29,8 @@ pub struct Hunt {
 /// worlds. One hunt at a time in a process: the bug is planted for all of it.
 pub fn hunt(mutant: Mutant, seeds: Range<u64>, threads: usize, shrink: u32) -> Hunt {
     mutant::plant(Some(mutant));
-    let plan = Sweep { seeds, busy: false, threads, twice_every: 0, fail_fast: true };
+    let ground = ground(mutant);
+    let plan = Sweep { seeds, ground, threads, twice_every: 0, fail_fast: true };
     let tally = sweep(&plan, &mut |_| true);
     let kill = tally.failures.into_iter().next();
     let shrunk = kill
@@ -36,6 +39,27 @@ pub fn hunt(mutant: Mutant, seeds: Range<u64>, threads: usize, shrink: u32) -> H
         .and_then(|kill| shrink::shrink(&kill.case, shrink, &mut |_, _| {}));
     mutant::plant(None);
     Hunt { mutant, seeds: tally.seeds, kill, shrunk }
+}
+
+/// Where a bug that shows rarely shows more often: worlds with what it takes, and little else.
+/// Most bugs need none.
+fn ground(mutant: Mutant) -> Case {
+    let whole = Case::default();
+    let kinds = |kinds: &[Kind]| Case { kinds: Some(kinds.to_vec()), ..Case::default() };
+    match mutant {
+        Mutant::R11 => kinds(&[Kind::Replay, Kind::Replay, Kind::PauseLeader, Kind::IsolateLeader]),
+        Mutant::R13 => Case {
+            unguarded: true,
+            ..kinds(&[Kind::IsolateLeader, Kind::Split, Kind::DeafLeader, Kind::PauseLeader])
+        },
+        Mutant::R16 => Case {
+            lease: Some(500),
+            ..kinds(&[Kind::Drift, Kind::IsolateLeader, Kind::DeafLeader, Kind::Split])
+        },
+        Mutant::R25 => kinds(&[Kind::HeadRot, Kind::Kill, Kind::KillLeader]),
+        Mutant::W1 | Mutant::W2 => kinds(&[Kind::LogRot, Kind::IsolateLeader, Kind::KillLeader]),
+        _ => whole,
+    }
 }
 
 impl fmt::Display for Hunt {

@@ -17,8 +17,8 @@ use crate::storm::Kind;
 pub struct Sweep {
     /// Which seeds.
     pub seeds: Range<u64>,
-    /// Each world has three busy nodes and every fault, instead of what its seed draws.
-    pub busy: bool,
+    /// What its worlds have in common; the seed is another in each.
+    pub ground: Case,
     /// Worlds at once.
     pub threads: usize,
     /// Each n-th seed runs twice, and must be the same both times; 0: none does.
@@ -108,7 +108,7 @@ pub fn sweep(sweep: &Sweep, progress: &mut dyn FnMut(&Tally) -> bool) -> Tally {
 
 /// One seed; the same once more where that is due.
 fn one(sweep: &Sweep, seed: u64) -> Ran {
-    let case = Case { busy: sweep.busy, ..Case::whole(seed) };
+    let case = Case { seed, ..sweep.ground.clone() };
     let run = || {
         let caught = std::panic::catch_unwind(|| run::world(case.options(), seed));
         caught.unwrap_or_else(|panic| Report::panicked(seed, &*panic))

@@ -4,6 +4,7 @@
 //! `SEEDS` says how many; without it a few, for the unoptimised build. The seeds are the same
 //! everywhere and at any time.
 
+use sim::case::Case;
 use sim::sweep::{Sweep, sweep};
 
 #[global_allocator]
@@ -20,7 +21,8 @@ const KINDS: (u64, usize) = (1_000, 40);
 fn no_seed_breaks_a_law() {
     let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(FEW);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let plan = Sweep { seeds: 0..seeds, busy: false, threads, twice_every: 10, fail_fast: false };
+    let ground = Case::default();
+    let plan = Sweep { seeds: 0..seeds, ground, threads, twice_every: 10, fail_fast: false };
     let tally = sweep(&plan, &mut |_| true);
     println!("{tally}");
     assert!(tally.failures.is_empty(), "{} seeds broke a law", tally.failures.len());

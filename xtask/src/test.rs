@@ -92,7 +92,7 @@ fn builds<'a>(repo: &'a Repo, cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
             run: Box::new(|| {
                 let hunt = ["test", "--profile", "gate", "-p", "sim", "--features", "mutants"];
                 let mut command = cargo.command(&hunt);
-                command.args(["--test", "mutants", "--", "--nocapture"]);
+                command.args(["--test", "mutants", "--test", "seeds", "--", "--nocapture"]);
                 pipeline::call(&mut command)
             }),
         },

@@ -48,6 +48,8 @@ pub struct Ghost {
     pub applied: Index,
     /// A fault that may take away what is durable has struck its disk.
     pub damaged: bool,
+    /// How often its disk was harmed.
+    pub harms: u32,
     /// Some fault has struck its disk.
     pub faulty: bool,
     /// An operator may have taken away even its term and its vote.
@@ -138,7 +140,19 @@ impl Ghosts {
             Fault::Disk { at, what } => {
                 let ghost = &mut self.nodes[at];
                 ghost.faulty = true;
-                ghost.damaged |= matches!(what, DiskFault::Astray | DiskFault::Rot);
+                // One bit of one file is found, mended or refused, and never lost in silence.
+                ghost.harms += match what {
+                    DiskFault::Rot => 1,
+                    DiskFault::Astray => 2,
+                    DiskFault::WriteError
+                    | DiskFault::SyncError
+                    | DiskFault::Full
+                    | DiskFault::Short
+                    | DiskFault::ReadError
+                    | DiskFault::Slow
+                    | DiskFault::Stuck => 0,
+                };
+                ghost.damaged |= ghost.harms > 1;
             }
             Fault::Other { name, at: Some(at) } => {
                 let ghost = &mut self.nodes[at];

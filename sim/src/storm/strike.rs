@@ -79,6 +79,10 @@ fn show(world: &mut World, kind: Kind, at: Option<Place>) {
         _ => Fault::Other { name: kind.name(), at },
     };
     world.eyes.see(world.now, &Seen::Fault(&fault));
+    if kind == Kind::HeadRot {
+        // It may take both copies of the same thing.
+        world.eyes.see(world.now, &Seen::Fault(&fault));
+    }
 }
 
 /// Strikes; `None` when there was nothing to strike, else the node that was.

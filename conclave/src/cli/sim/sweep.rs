@@ -94,7 +94,7 @@ impl Sweep {
         })?;
         Ok(Plan {
             seeds: self.from..end,
-            busy: self.busy,
+            ground: Case { busy: self.busy, ..Case::default() },
             threads: self.threads.map_or_else(parallel::cores, usize::from),
             twice_every: self.twice_every,
             fail_fast: self.fail_fast,

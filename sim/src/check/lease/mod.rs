@@ -31,7 +31,7 @@ use crate::seen::{Violation, seconds};
 
 /// What a leader takes, beyond a lease's time, to see that it is over: the tick from which it
 /// counts, the tick that ends it, and their commits.
-pub const SLACK_NS: u64 = 4_000_000_000;
+pub const SLACK_NS: u64 = 10_000_000_000;
 
 /// The most that a tick claims to have passed.
 pub const LEAP_NS: u64 = 1_500_000_000;

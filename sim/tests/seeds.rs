@@ -1,0 +1,44 @@
+//! Seeds that once failed, each with its story. They pass now; and with the same bug planted again
+//! they fail, or they would show nothing.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+use sim::case::Case;
+use sim::run;
+
+/// A seed, the name under which its bug can be planted, and what happened.
+const SEEDS: [(&str, &str, &str); 3] = [
+    ("1", "F1", "the network doubled a forwarded proposal, and the write was done twice"),
+    ("8", "F2", "a log went on behind what a failed sync had never stored, and became corrupt"),
+    ("113", "F3", "answers took longer than beats, and a lost probe was never repeated"),
+];
+
+/// A planted bug is planted for the whole process: one test at a time.
+static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+#[test]
+fn seeds_that_once_failed_pass() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap();
+    for (seed, _, story) in SEEDS {
+        let case: Case = seed.parse().unwrap();
+        let report = run::world(case.options(), case.seed);
+        assert!(report.violation.is_none(), "{seed}: {:?}; once {story}", report.violation);
+        assert!(report.counts(), "{seed} goes through too little");
+    }
+}
+
+#[test]
+#[cfg(feature = "mutants")]
+fn with_the_bug_planted_again_they_fail() {
+    use protocol::mutant::{Mutant, plant};
+    let _turn = ONE_AT_A_TIME.lock().unwrap();
+    std::panic::set_hook(Box::new(|_| {}));
+    for (seed, mutant, story) in SEEDS {
+        let case: Case = seed.parse().unwrap();
+        plant(Mutant::named(mutant));
+        let report = run::world(case.options(), case.seed);
+        plant(None);
+        assert!(report.violation.is_some(), "{seed} no longer shows that {story}");
+    }
+    let _ = std::panic::take_hook();
+}
