@@ -3,7 +3,7 @@
 //! Each is a small, exact change of one place (sometimes two, where one protection stands behind
 //! another), asked for by [`planted`] at the very line that it spoils. Without the feature
 //! `mutants` that question is a constant `false`, so the code is the code without the bug. With
-//! the feature, [`plant`] chooses at most one bug for the whole process.
+//! the feature, `plant` chooses at most one bug for the whole process.
 //!
 //! `docs/mutants.md` tells for each how it does harm and what should notice it.
 
