@@ -15,7 +15,7 @@ use crate::draw::Draw;
 use crate::marks::Mark;
 use crate::seen::{Place, Violation, place};
 use crate::storm::{Kind, Step};
-use crate::world::{Status, TRUE_RATE, Weather, World};
+use crate::world::{TRUE_RATE, Weather, World};
 
 const LAW: &str = "RI16 liveness";
 /// How long clients go on after the core has a leader.
@@ -25,7 +25,7 @@ const SLACK: Duration = Duration::from_secs(3);
 /// Until the last of those who lag has caught up, an entry or two a round trip.
 const CATCH_UP: Duration = Duration::from_secs(120);
 /// Until watchers have been told the last, an event or two a turn.
-const SETTLE: Duration = Duration::from_secs(20);
+const SETTLE: Duration = Duration::from_secs(30);
 
 impl World {
     /// Ends the storm, heals a core and demands progress.
@@ -190,11 +190,5 @@ impl World {
         if !self.options.storm.kinds.is_empty() {
             self.schedule(Duration::from_secs(1), Step::Strike);
         }
-    }
-
-    /// Whether a node runs.
-    #[must_use]
-    pub fn is_up(&self, at: Place) -> bool {
-        matches!(self.machines[at].status, Status::Up(_))
     }
 }

@@ -29,6 +29,7 @@ pub struct Hunt {
 /// worlds. One hunt at a time in a process: the bug is planted for all of it.
 pub fn hunt(mutant: Mutant, seeds: Range<u64>, threads: usize, shrink: u32) -> Hunt {
     mutant::plant(Some(mutant));
+    let first = seeds.start;
     let ground = ground(mutant);
     let plan = Sweep { seeds, ground, threads, twice_every: 0, fail_fast: true };
     let tally = sweep(&plan, &mut |_| true);
@@ -38,7 +39,9 @@ pub fn hunt(mutant: Mutant, seeds: Range<u64>, threads: usize, shrink: u32) -> H
         .filter(|_| shrink > 0)
         .and_then(|kill| shrink::shrink(&kill.case, shrink, &mut |_, _| {}));
     mutant::plant(None);
-    Hunt { mutant, seeds: tally.seeds, kill, shrunk }
+    // How many ran beside it is an affair of threads.
+    let seeds = kill.as_ref().map_or(tally.seeds, |kill| kill.case.seed - first + 1);
+    Hunt { mutant, seeds, kill, shrunk }
 }
 
 /// Where a bug that shows rarely shows more often: worlds with what it takes, and little else.

@@ -18,6 +18,8 @@ use crate::world::World;
 pub const LEAST_TIME: Duration = Duration::from_secs(60);
 /// The least number of operations that its clients must have called.
 pub const LEAST_OPERATIONS: u64 = 500;
+/// The least number of faults that must have struck in a cluster-hour.
+pub const LEAST_FAULTS: u64 = 60;
 
 /// What came of a seed.
 pub struct Report {
@@ -69,7 +71,10 @@ impl Report {
     /// Whether it went through enough to count.
     #[must_use]
     pub fn counts(&self) -> bool {
-        self.time >= LEAST_TIME && self.counts.all.called >= LEAST_OPERATIONS
+        let quota = LEAST_FAULTS * self.time.as_secs() / 3_600;
+        self.time >= LEAST_TIME
+            && self.counts.all.called >= LEAST_OPERATIONS
+            && self.marks.faults() >= quota
     }
 }
 

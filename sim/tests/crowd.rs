@@ -551,7 +551,8 @@ fn single_keys_are_touched_alone_and_retired_early() {
                 assert!(alone, "{operation:?}");
                 let (used, unknown) = operations.entry(keys.key).or_default();
                 *used += 1;
-                *unknown += u32::from(matches!(operation.ending, Ending::Unknown));
+                let write = matches!(*operation.request, Request::Write(_));
+                *unknown += u32::from(write && matches!(operation.ending, Ending::Unknown));
             } else if !keys.key.is_empty() {
                 assert!(keys.end <= keys.key || !keys.contains(b"a/0000"), "{operation:?}");
                 assert!(keys.key >= b"k"[..], "{operation:?}");

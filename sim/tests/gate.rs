@@ -19,7 +19,10 @@ const KINDS: (u64, usize) = (1_000, 40);
 
 #[test]
 fn no_seed_breaks_a_law() {
-    let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(FEW);
+    let seeds = std::env::var("SEEDS")
+        .ok()
+        .map(|seeds| seeds.parse().expect("SEEDS is a number"))
+        .unwrap_or(FEW);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let ground = Case::default();
     let plan = Sweep { seeds: 0..seeds, ground, threads, twice_every: 10, fail_fast: false };

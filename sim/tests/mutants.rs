@@ -16,8 +16,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[test]
 fn planted_bugs_are_noticed() {
-    let all = std::env::var("MUTANTS").is_ok_and(|which| which == "all");
-    let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
+    let all = match std::env::var("MUTANTS").as_deref() {
+        Err(_) | Ok("core") => false,
+        Ok("all") => true,
+        Ok(other) => panic!("MUTANTS is `all` or `core`, and not `{other}`"),
+    };
+    let seeds = std::env::var("SEEDS")
+        .ok()
+        .map(|seeds| seeds.parse().expect("SEEDS is a number"))
+        .unwrap_or(SEEDS);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     // Assertions of the product are among the checks, and speak for themselves.
     std::panic::set_hook(Box::new(|_| {}));

@@ -3,7 +3,9 @@
 //! A follower numbers the parcels that it sends, anew in each of its lives. A leader takes them in
 //! its own term only, so it need not remember longer than that term: what a network repeats later
 //! is dropped for its term. Numbers may arrive in any order, up to [`WINDOW`] behind the highest;
-//! what comes later than that is dropped, like anything that a network loses.
+//! what comes later than that is dropped, like anything that a network loses. Of one follower
+//! [`LIVES`] lives are remembered within a term: who starts more often than that in one term, while
+//! the network keeps a parcel of the first life to repeat it, may see it done twice.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

@@ -108,7 +108,7 @@ impl Options {
             hot_keys: 3,
             single_keys: 8,
             mix: Mix::all(),
-            think: micros(30_000)..=micros(200_000),
+            think: micros(20_000)..=micros(120_000),
             grid: Some(micros(25_000)),
             delay: micros(200)..=micros(2_000),
             loss_ppm: 500,

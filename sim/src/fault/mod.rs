@@ -32,7 +32,7 @@ pub enum Fault {
         /// 1,000,000 is true.
         rate: u64,
     },
-    /// A node's wall clock jumps. Nothing may depend on it.
+    /// A node's monotonic clock leaps ahead, as after a suspended machine.
     Jump {
         /// Whose.
         at: Place,

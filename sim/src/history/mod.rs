@@ -1,6 +1,7 @@
 //! What clients saw: every operation with its times and outcome, and every watch stream.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use node::{Failure, Header, LeaseTime, Request};
 use protocol::{Position, Time};
@@ -112,6 +113,9 @@ pub struct History {
     pub leaps: Vec<Time>,
     /// From here on nothing was wrong with a majority of the nodes; `None` when that never was.
     pub healed_at: Option<Time>,
+    /// What a commit may take, at most, beyond a moment: where little fits into a message and few
+    /// are under way, commands queue up.
+    pub commit_delay: Duration,
     /// When the world ended.
     pub ended_at: Time,
 }

@@ -89,6 +89,9 @@ fn show(world: &mut World, kind: Kind, at: Option<Place>) {
 fn hit(world: &mut World, kind: Kind) -> Option<Option<Place>> {
     match kind {
         Kind::Loss | Kind::Doubling | Kind::Replay | Kind::Reorder | Kind::FlippedBits => {
+            if world.nodes() < 2 {
+                return None;
+            }
             weather(world, kind);
             Some(None)
         }
@@ -173,8 +176,14 @@ fn partition(world: &mut World, kind: Kind) -> Option<Option<Place>> {
     if nodes < 2 {
         return None;
     }
-    let leader = world.leader().unwrap_or(0);
+    let leader = match kind {
+        Kind::IsolateLeader | Kind::DeafLeader | Kind::MuteLeader => world.leader()?,
+        _ => world.leader().unwrap_or(0),
+    };
     let links = cuts::links(kind, nodes, leader, &mut world.storm.rng);
+    if links.is_empty() {
+        return None;
+    }
     world.cut_links(kind.name(), &links);
     let lasting = world.storm.lasting();
     world.schedule(lasting, Step::Mend(Mend::Links(links)));
@@ -266,6 +275,7 @@ fn crash(world: &mut World, kind: Kind) -> Option<Option<Place>> {
         _ => any_up(world),
     }?;
     let victims = if everyone { (0..world.nodes()).collect() } else { vec![one] };
+    let mut any = false;
     for at in victims {
         let alive = world.machines[at].alive().is_some();
         if !alive || world.storm.fragile.contains_key(&at) {
@@ -279,10 +289,11 @@ fn crash(world: &mut World, kind: Kind) -> Option<Option<Place>> {
             _ => (Moment::After, 0),
         };
         let down = Duration::from_millis(50 + rng.below(8_000));
+        any = true;
         world.crash_with(at, moment, choice);
         world.schedule(down, Step::Start(at));
     }
-    Some((!everyone).then_some(one))
+    any.then_some((!everyone).then_some(one))
 }
 
 fn pause(world: &mut World, kind: Kind) -> Option<Option<Place>> {
@@ -413,7 +424,7 @@ fn disk(world: &mut World, kind: Kind) -> Option<Option<Place>> {
 
 fn transfer(world: &mut World) -> Option<Option<Place>> {
     let leader = world.leader()?;
-    let to = any_up(world)?;
+    let to = any_up(world).filter(|to| *to != leader)?;
     world.ask(leader, Request::MoveLeader(id(to)));
     Some(Some(to))
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use node::codec::{FRAME_HEADER, FrameHeader, decode_message, encode_message, frame, unframe};
 use node::{Input, Output};
 use protocol::raft::{Message, WriteId};
-use protocol::{Index, NodeId, Time};
+use protocol::{Index, NodeId};
 
 use super::machine::Chore;
 use super::{Event, Status, World, eyes};
@@ -245,7 +245,14 @@ impl World {
         if machine.life != life {
             return;
         }
-        let (Status::Up(running) | Status::Paused(running)) = &mut machine.status else { return };
+        let running = match &mut machine.status {
+            Status::Up(running) => running,
+            // A stopped process does nothing until it goes on.
+            Status::Paused(_) => {
+                return self.queue.push(self.now + BREATH, Event::Chore { at, life });
+            }
+            Status::Down => return,
+        };
         running.busy = false;
         let input = match running.chores.pop_front() {
             Some(chore) => running.chore(chore),
@@ -315,11 +322,5 @@ impl World {
     pub(crate) fn take_down(&mut self, at: Place) {
         self.machines[at].status = Status::Down;
         self.gone(at);
-    }
-
-    /// The first moment from which on nothing is scheduled any more.
-    #[must_use]
-    pub fn quiet_from(&self) -> Option<Time> {
-        self.queue.time().is_none().then_some(self.now)
     }
 }

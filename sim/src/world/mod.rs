@@ -274,6 +274,7 @@ impl World {
         history.leaps.clone_from(&eyes.leaps);
         history.drift_per_mille = self.options.storm.drift_per_mille;
         history.healed_at = eyes.healed_at;
+        history.commit_delay = Duration::from_secs(6);
         history.ended_at = now;
         (history, eyes)
     }

@@ -19,6 +19,7 @@
 //! L2 in a world whose state was said to be corrupt, where nothing ends.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use node::Request;
 use protocol::Time;
@@ -31,7 +32,7 @@ use crate::seen::{Violation, seconds};
 
 /// What a leader takes, beyond a lease's time, to see that it is over: the tick from which it
 /// counts, the tick that ends it, and their commits.
-pub const SLACK_NS: u64 = 10_000_000_000;
+pub const SLACK_NS: u64 = 4_000_000_000;
 
 /// The most that a tick claims to have passed.
 pub const LEAP_NS: u64 = 1_500_000_000;
@@ -165,7 +166,8 @@ fn not_never(
     else {
         return Ok(());
     };
-    let allowed = true_ns(life.ttl, slowest).saturating_add(SLACK_NS * 1000 / slowest);
+    let slack = SLACK_NS + nanos(history.commit_delay);
+    let allowed = true_ns(life.ttl, slowest).saturating_add(slack * 1000 / slowest);
     let begins = std::iter::once(&life.granted).chain(&life.renewed);
     let ends = life.renewed.iter().copied().chain(life.ended.map(|(place, _)| place));
     let ends = ends.map(|place| truth.at(place)).chain([history.ended_at]);
@@ -208,4 +210,8 @@ fn lasting(
         let next = changes.get(first + count);
         next.is_none_or(|next| *next > proof).then_some(*from)
     })
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 2_000)
 }
