@@ -74,7 +74,9 @@ fn hard_state(ghost: &Ghost, at: Place, restored: &Restored) -> Verdict {
     let found = restored.hard_state;
     let durable = ghost.hard_durable;
     let same = |other: HardState| (other.term, other.vote) == (found.term, found.vote);
-    if !ghost.damaged && !same(durable) && !ghost.pending_hard_states().any(same) {
+    // A copy that was harmed may let an older or a newer one of the two speak.
+    let sound = ghost.harms == 0 && !ghost.damaged;
+    if sound && !same(durable) && !ghost.pending_hard_states().any(same) {
         let what = format!("node {at} found {found:?}, confirmed was {durable:?}");
         return broken(LAW, what);
     }
