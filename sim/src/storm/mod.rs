@@ -2,7 +2,8 @@
 //!
 //! A [`Plan`] says which kinds of faults may strike and how often; everything else is drawn from
 //! the storm's own generator. Faults overlap. Each is over after a while, and then what it had
-//! changed is as before.
+//! changed is as it was without any fault: where two changed the same link, disk or process, the
+//! end of the first is the end of both.
 //!
 //! # The atlas
 //!
