@@ -99,6 +99,7 @@ mutants! {
     F1, false, "RI15", "A parcel of proposals counts each time it arrives.";
     F2, false, "recovery, RI15", "What a failed sync left in the cache is believed.";
     F3, false, "RI16", "Only the answer to the very latest beat frees a lost probe.";
+    F4, false, "recovery", "Identifiers of a void batch at the same place are believed.";
     E20221, false, "WI unique, resumable", "A watch is told events from before its start.";
 }
 

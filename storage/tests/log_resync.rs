@@ -5,7 +5,7 @@
 
 mod log_common;
 
-use log_common::{Step, Twin, all, entries, script, small, vote, write};
+use log_common::{Step, Twin, all, entries, hard, script, small, vote, write};
 use protocol::raft::{Entry, HardState, Write};
 use protocol::{Index, NodeId, Term};
 use storage::disk::{CrashPoint, Disk, FaultPlan, FaultyDisk, Moment, OperationFault};
@@ -84,24 +84,37 @@ fn reopen(disk: FaultyDisk) -> Result<(Log<FaultyDisk>, Recovered), Box<FaultyDi
     }
 }
 
-/// Lets every operation of a script fail with EIO in turn.
-fn every_failure(seed: u64, length: usize, choices: u64, mut judge: impl FnMut(&Left)) -> usize {
+/// Lets every operation of a script be the process's last one, in some ways.
+fn every_end(
+    seed: u64,
+    length: usize,
+    choices: u64,
+    plan: impl Fn(u64) -> FaultPlan,
+    mut judge: impl FnMut(&Left),
+) -> usize {
     let mut world = World::new();
-    let mut failures = 0;
+    let mut ends = 0;
     for step in script(seed, length) {
         let (next, operations) = world.clone().step(&step, FaultPlan::default()).ok().unwrap();
         for (operation, seed) in (0..operations).flat_map(|o| (0..choices).map(move |s| (o, s))) {
-            let operations = [(operation, OperationFault::Eio)].into();
-            let plan = FaultPlan { seed, operations, ..FaultPlan::default() };
-            match world.clone().step(&step, plan) {
+            match world.clone().step(&step, FaultPlan { seed, ..plan(operation) }) {
                 Err(left) => judge(&left),
                 Ok(_) => panic!("operation {operation} did not fail"),
             }
-            failures += 1;
+            ends += 1;
         }
         world = next;
     }
-    failures
+    ends
+}
+
+/// Lets every operation of a script fail with EIO in turn.
+fn every_failure(seed: u64, length: usize, choices: u64, judge: impl FnMut(&Left)) -> usize {
+    every_end(seed, length, choices, |operation| fails(operation, OperationFault::Eio), judge)
+}
+
+fn fails(operation: u64, fault: OperationFault) -> FaultPlan {
+    FaultPlan { operations: [(operation, fault)].into(), ..FaultPlan::default() }
 }
 
 /// What a process found is what was acknowledged, or that and a beginning of what was on its way.
@@ -242,6 +255,54 @@ fn a_loss_of_power_during_the_start_after_a_failed_sync_loses_nothing() {
         }
     });
     println!("{failures} failures, {runs} runs");
+    assert!(runs > 1000, "{runs}");
+}
+
+/// What is written next to what a crash left stops half way: the identifiers of the one are never
+/// taken for those of the other.
+#[test]
+fn a_write_that_stops_half_way_where_a_crash_left_another_loses_nothing() {
+    const STOPS: [OperationFault; 4] = [
+        OperationFault::NoSpace,
+        OperationFault::Short(200),
+        OperationFault::Short(512),
+        OperationFault::Short(900),
+    ];
+    let torn = |operation| FaultPlan {
+        crash: Some(CrashPoint { operation, moment: Moment::Torn }),
+        ..FaultPlan::default()
+    };
+    let mut runs = 0;
+    every_end(13, 120, 6, torn, |left| {
+        let mut disk = left.disk.clone();
+        disk.restart();
+        let (mut log, recovered) = reopen(disk).ok().unwrap();
+        check(&log, &recovered, &left.durable, &left.queued);
+        let (hard_state, found) = (log.hard_state(), all(&log));
+        let next = log.last().index.0 + 1;
+        let more = entries(next..=next + 3, hard_state.term.0.max(log.last().term.0) + 1, 90);
+        let more = Write { hard_state: Some(hard(more.entries[0].position.term.0, 0, 0)), ..more };
+        log.append(&more).unwrap();
+        log.disk_mut().clear_plan();
+        let mut whole = log.clone();
+        whole.sync().unwrap();
+        for operation in 0..whole.disk_mut().operations() {
+            for stop in STOPS {
+                let mut log = log.clone();
+                log.disk_mut().set_plan(fails(operation, stop));
+                log.sync().unwrap_err();
+                let mut disk = log.into_disk();
+                disk.clear_plan();
+                let (log, _) = reopen(disk).ok().unwrap();
+                let held = all(&log);
+                let expected = [&found[..], &more.entries].concat();
+                assert!(held.len() >= found.len() && expected.starts_with(&held));
+                outlives_power(log, "a write that stopped half way");
+                runs += 1;
+            }
+        }
+    });
+    println!("{runs} runs");
     assert!(runs > 1000, "{runs}");
 }
 

@@ -13,7 +13,7 @@ use log_common::{all, at, entries, entry, open, small, vote, write};
 use protocol::Index;
 use protocol::mutant::{Mutant, plant};
 use protocol::raft::Entry;
-use storage::disk::{Disk, FaultPlan, FaultyDisk, Moment, OperationFault, SECTOR};
+use storage::disk::{CrashPoint, Disk, FaultPlan, FaultyDisk, Moment, OperationFault, SECTOR};
 use storage::log::{Log, LogOptions};
 
 /// Runs with the bug and without it. The choice is one for the process: tests take turns.
@@ -177,6 +177,33 @@ fn w8_a_second_batch_is_acknowledged_with_the_first() {
         reopened(disk) == Some((1..=8).map(|index| entry(index, 1, 100)).collect())
     });
     assert_eq!((planted, honest), (false, true));
+}
+
+#[test]
+fn f4_the_identifiers_of_a_void_batch_are_believed() {
+    let (planted, honest) = both(Mutant::F4, || {
+        let refused = (0..40).filter(|seed| {
+            let (mut log, _) = open(FaultyDisk::default());
+            let crash = Some(CrashPoint { operation: 2, moment: Moment::Torn });
+            log.disk_mut().set_plan(FaultPlan { seed: *seed, crash, ..FaultPlan::default() });
+            log.append(&entries(1..=1, 1, 700)).unwrap();
+            log.sync().unwrap_err();
+            let mut disk = log.into_disk();
+            disk.restart();
+            let (mut log, _) = open(disk);
+            // The records come through, and their identifiers do not.
+            log.append(&entries(log.last().index.0 + 1..=4, 1, 100)).unwrap();
+            log.disk_mut().clear_plan();
+            log.disk_mut().fail_next(1, OperationFault::NoSpace);
+            log.sync().unwrap_err();
+            let mut disk = log.into_disk();
+            disk.clear_plan();
+            reopened(disk).is_none()
+        });
+        refused.count()
+    });
+    assert!(planted > 0);
+    assert_eq!(honest, 0);
 }
 
 #[test]

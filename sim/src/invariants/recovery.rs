@@ -16,8 +16,8 @@ pub(super) const LAW: &str = "recovery";
 /// - The log is the confirmed one, with any part of the writes after it that is whole from the
 ///   front. Confirmed entries are missing only where storage is in doubt about them, or after a
 ///   declared fault that may take them.
-/// - Term and vote are the confirmed ones or those of a write after it; the commit index is at most
-///   the last that was handed over.
+/// - Term and vote are the confirmed ones, or those of a write after it, or the term of the last
+///   entry of such a write without a vote; the commit index is at most the last that was handed over.
 pub(super) fn started(
     ghosts: &mut Ghosts,
     at: Place,
@@ -31,7 +31,7 @@ pub(super) fn started(
     if !ghost.damaged {
         entries(ghost, at, restored, &log)?;
     }
-    hard_state(ghost, at, restored)?;
+    hard_state(ghost, at, restored, log.last())?;
     ghosts.started(at, life, restored, log);
     Ok(())
 }
@@ -70,13 +70,17 @@ fn entries(ghost: &Ghost, at: Place, restored: &Restored, log: &Shadow) -> Verdi
     Ok(())
 }
 
-fn hard_state(ghost: &Ghost, at: Place, restored: &Restored) -> Verdict {
+fn hard_state(ghost: &Ghost, at: Place, restored: &Restored, last: Position) -> Verdict {
     let found = restored.hard_state;
     let durable = ghost.hard_durable;
     let same = |other: HardState| (other.term, other.vote) == (found.term, found.vote);
     // A copy that was harmed may let an older or a newer one of the two speak.
     let sound = ghost.harms == 0 && !ghost.damaged;
-    if sound && !same(durable) && !ghost.pending_hard_states().any(same) {
+    // Of a write that was torn, the entries may survive without the hard state: their term is the
+    // least that the node has seen, and what it voted in it never left.
+    let raised = found.vote.is_none() && found.term == last.term && found.term > durable.term;
+    let known = same(durable) || ghost.pending_hard_states().any(same) || raised;
+    if sound && !known {
         let what = format!("node {at} found {found:?}, confirmed was {durable:?}");
         return broken(LAW, what);
     }

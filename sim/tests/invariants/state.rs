@@ -99,6 +99,17 @@ fn recovery_of_term_vote_and_commit() {
     stage.clone().start(0, &found(hard(2, Some(1), 0), &log)).unwrap();
     stage.clone().start(0, &found(hard(2, Some(1), 1), &log)).unwrap();
     stage.start(0, &found(hard(3, Some(2), 1), &log)).unwrap();
+
+    // The entries of a torn write survive without its hard state.
+    let mut torn = Stage::committed();
+    torn.write(0, hard(2, Some(1), 1), &[]).unwrap();
+    torn.write(1, hard(3, Some(1), 1), &[empty((2, 3))]).unwrap();
+    torn.hand(0, hard(4, None, 1), &[empty((2, 3))]).unwrap();
+    torn.crash(0);
+    let log = [empty((1, 1)), empty((2, 3))];
+    breaks(law, torn.clone().start(0, &found(hard(3, Some(1), 1), &log)));
+    breaks(law, torn.clone().start(0, &found(hard(3, None, 1), &log[..1])));
+    torn.start(0, &found(hard(3, None, 1), &log)).unwrap();
 }
 
 #[test]

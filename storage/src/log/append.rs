@@ -185,6 +185,7 @@ impl<D: Disk> Log<D> {
             offset: header.offset,
             bytes: self.burst.len(),
             sequence: header.sequence,
+            epoch: header.epoch,
         })
     }
 

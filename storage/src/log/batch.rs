@@ -25,6 +25,7 @@ use protocol::raft::{Entry, HardState};
 use protocol::{Index, NodeId, Position, Term};
 
 use super::bytes::{Checksum, put_u32, put_u64, u32_at, u64_at, whole_sectors};
+use super::chart::Extent;
 use super::record::{self, Membership, Record, record_bytes};
 use crate::disk::SECTOR;
 
@@ -160,6 +161,17 @@ impl Identifiers {
         Some(Self { header, list: list? })
     }
 
+    /// Reads the identifiers of this very batch, which begins at the start of `bytes`. What an
+    /// earlier process left at its place, of a batch that was void when it was overwritten in part,
+    /// is not it.
+    pub(crate) fn of(extent: &Extent, bytes: &[u8], checksum: Checksum) -> Option<Self> {
+        let written = |by: &BatchHeader| by.epoch == extent.epoch || planted(Mutant::F4);
+        let placed =
+            |by: &BatchHeader| (by.sequence, by.offset) == (extent.sequence, extent.offset);
+        Self::decode(bytes, checksum, extent.segment)
+            .filter(|found| written(&found.header) && placed(&found.header))
+    }
+
     /// The index of the first entry.
     pub(crate) fn first(&self) -> Index {
         self.header.previous.index.next()
@@ -206,6 +218,12 @@ pub(crate) struct Walked {
     pub(crate) records: Vec<(usize, Record)>,
     /// The whole batch, in bytes.
     pub(crate) bytes: usize,
+}
+
+/// Reads this very batch, which begins at the start of `bytes`, without its identifiers.
+pub(crate) fn walk_extent(extent: &Extent, bytes: &[u8], checksum: Checksum) -> Option<Walked> {
+    walk(bytes, checksum, extent.segment, extent.sequence)
+        .filter(|walked| walked.records[0].1.membership.epoch == extent.epoch)
 }
 
 /// Reads the batch `sequence` at the start of `bytes` without its identifiers. `None` unless all

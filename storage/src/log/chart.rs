@@ -15,6 +15,9 @@ pub(crate) struct Extent {
     /// The length of the batch.
     pub(crate) bytes: usize,
     pub(crate) sequence: u64,
+    /// The process that wrote it. An earlier one may have left parts of a batch with the same
+    /// sequence at the same place.
+    pub(crate) epoch: u64,
 }
 
 /// The map of the log.

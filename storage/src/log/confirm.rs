@@ -79,14 +79,10 @@ impl<D: Disk> Log<D> {
     /// The batch as it was to be. The hard state that was to be durable with it is lost with its
     /// identifiers: the one in effect stands for it.
     fn with_identifiers(&self, batch: &Extent, bytes: Vec<u8>) -> Vec<u8> {
-        let found = Identifiers::decode(&bytes, self.checksum, batch.segment);
-        let placed = |found: Identifiers| {
-            (found.header.sequence, found.header.offset) == (batch.sequence, batch.offset)
-        };
-        if found.is_some_and(placed) {
+        if Identifiers::of(batch, &bytes, self.checksum).is_some() {
             return bytes;
         }
-        let walked = batch::walk(&bytes, self.checksum, batch.segment, batch.sequence);
+        let walked = batch::walk_extent(batch, &bytes, self.checksum);
         let before = batch.first.previous();
         let (Some(walked), Some(term)) = (walked, self.chart.term(before)) else { return bytes };
         let entry = |(at, record): &(usize, Record)| {
@@ -97,7 +93,7 @@ impl<D: Disk> Log<D> {
         let header = BatchHeader {
             segment: batch.segment,
             offset: batch.offset,
-            epoch: walked.records[0].1.membership.epoch,
+            epoch: batch.epoch,
             sequence: batch.sequence,
             previous: Position::new(term, before),
             generation: self.generation,

@@ -149,7 +149,7 @@ fn report<D: Disk>(
         let start = start.map_err(io_error(&file))?;
         let rest = contents.get(start..).unwrap_or_default();
         let live = extent.first..=extent.last;
-        let found = Identifiers::decode(rest, survey.checksum, number);
+        let found = Identifiers::of(extent, rest, survey.checksum);
         let entries = match &found {
             Some(found) => {
                 let reports = found.records(rest, survey.checksum).zip(&found.list);
@@ -158,7 +158,7 @@ fn report<D: Disk>(
                 };
                 reports.map(entry).collect()
             }
-            None => batch::walk(rest, survey.checksum, number, extent.sequence)
+            None => batch::walk_extent(extent, rest, survey.checksum)
                 .map_or_else(Vec::new, |walked| walked.records)
                 .into_iter()
                 .map(|(at, r)| entry_report(r.position, extent.offset, at, Some(r), None))

@@ -92,13 +92,10 @@ impl<D: Disk> Log<D> {
 
     /// The records of a batch, by its identifiers or, where those are damaged, without them.
     fn records(&self, extent: &Extent, batch: &[u8]) -> Vec<(Position, usize, Option<Record>)> {
-        let found = Identifiers::decode(batch, self.checksum, extent.segment).filter(|found| {
-            found.header.sequence == extent.sequence && found.header.offset == extent.offset
-        });
-        if let Some(found) = found {
+        if let Some(found) = Identifiers::of(extent, batch, self.checksum) {
             return found.records(batch, self.checksum).collect();
         }
-        let walked = batch::walk(batch, self.checksum, extent.segment, extent.sequence);
+        let walked = batch::walk_extent(extent, batch, self.checksum);
         let records = walked.map_or_else(Vec::new, |walked| walked.records);
         records.into_iter().map(|(at, record)| (record.position, at, Some(record))).collect()
     }

@@ -206,9 +206,10 @@ impl Replay {
             offset,
             bytes,
             sequence: found.header.sequence,
+            epoch: found.header.epoch,
         };
         let terms = found.list.iter().map(|identifier| identifier.term);
-        self.keep(extent, found.header.previous, found.header.epoch, terms);
+        self.keep(extent, found.header.previous, terms);
         Some(at + bytes)
     }
 
@@ -233,19 +234,14 @@ impl Replay {
             offset,
             bytes: walked.bytes,
             sequence: self.sequence + 1,
+            epoch: first.membership.epoch,
         };
         let terms = walked.records.iter().map(|(_, record)| record.position.term);
-        self.keep(extent, previous, first.membership.epoch, terms);
+        self.keep(extent, previous, terms);
         at + walked.bytes
     }
 
-    fn keep(
-        &mut self,
-        extent: Extent,
-        previous: Position,
-        epoch: u64,
-        terms: impl Iterator<Item = Term>,
-    ) {
+    fn keep(&mut self, extent: Extent, previous: Position, terms: impl Iterator<Item = Term>) {
         if planted(Mutant::W6) && extent.first <= self.chart.last().index {
             self.sequence = extent.sequence;
             return;
@@ -255,7 +251,7 @@ impl Replay {
             self.lose(extent.segment, at, Some(previous.index));
             self.chart = Chart::new(previous);
         }
-        self.epoch = self.epoch.max(epoch);
+        self.epoch = self.epoch.max(extent.epoch);
         self.sequence = extent.sequence;
         self.newest = Some(extent);
         self.chart.extend(extent, terms);
