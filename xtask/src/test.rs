@@ -11,7 +11,7 @@ use crate::repo::Repo;
 use crate::{codegen, peers, tidy};
 
 /// Worlds that must break no law before a merge.
-const GATE_SEEDS: &str = "1000";
+const GATE_SEEDS: &str = "2000";
 
 /// Judges the checkout; never writes into its sources.
 pub(crate) fn run(repo: &Repo) -> Result<(), Box<dyn Error>> {
@@ -76,8 +76,8 @@ fn builds<'a>(repo: &'a Repo, cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
         },
         Step {
             name: "seeds",
-            proves: "1,000 worlds of the simulator break no law, and run twice they are the same",
-            again: "SEEDS=1000 cargo test --profile gate -p sim --test gate",
+            proves: "2,000 worlds of the simulator break no law, and run twice they are the same",
+            again: "SEEDS=2000 cargo test --profile gate -p sim --test gate",
             run: Box::new(|| {
                 let gate = ["test", "--profile", "gate", "-p", "sim", "--test", "gate"];
                 let mut command = cargo.command(&gate);
