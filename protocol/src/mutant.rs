@@ -100,6 +100,7 @@ mutants! {
     F2, false, "recovery, RI15", "What a failed sync left in the cache is believed.";
     F3, false, "RI16", "Only the answer to the very latest beat frees a lost probe.";
     F4, false, "recovery", "Identifiers of a void batch at the same place are believed.";
+    F5, false, "recovery, RI15", "What a crash left of a segment's beginning is used again.";
     E20221, false, "WI unique, resumable", "A watch is told events from before its start.";
 }
 

@@ -206,3 +206,40 @@ fn recovery_that_crashes_at_every_operation_is_repeated_safely() {
     println!("{tally:?}");
     assert!(tally.points > 500, "{tally:?}");
 }
+
+/// Two crashes while a segment begins, with a write between them that still fitted into the one
+/// before: what the first left of a head is never taken for a part of the second.
+#[test]
+fn a_head_that_a_crash_left_half_written_is_not_believed_after_a_later_crash() {
+    let mut runs = 0;
+    for (first, second) in (0..60).flat_map(|a| (0..12).map(move |b| (a, b))) {
+        let (mut log, _) = Log::open(FaultyDisk::default(), small()).unwrap();
+        (1..=2).for_each(|index| write(&mut log, &entries(index..=index, 1, 1700)));
+        let disk = torn_beginning(log, 3, first).unwrap();
+        let (mut log, _) = Log::open(disk, small()).unwrap();
+        // It fits where the one that was torn did not.
+        write(&mut log, &entries(3..=3, 1, 20));
+        // `None`: the second segment had begun, and has room.
+        let Some(disk) = torn_beginning(log, 4, second) else { continue };
+        let (log, recovered) = Log::open(disk, small())
+            .unwrap_or_else(|error| panic!("refused after {first} and {second}: {error}"));
+        assert!(recovered.last.index >= Index(3), "{recovered:?}");
+        assert_eq!(all(&log)[2], entries(3..=3, 1, 20).entries[0]);
+        runs += 1;
+    }
+    println!("{runs} runs");
+    assert!(runs > 300, "{runs}");
+}
+
+/// The next segment begins for this entry, and the power fails during its first sync.
+fn torn_beginning(mut log: Log<FaultyDisk>, index: u64, seed: u64) -> Option<FaultyDisk> {
+    log.prepare().unwrap();
+    // The name, two headers, two hard states, and the sync.
+    let crash = Some(CrashPoint { operation: 5, moment: Moment::Torn });
+    log.disk_mut().set_plan(FaultPlan { seed, crash, ..FaultPlan::default() });
+    log.append(&entries(index..=index, 1, 3000)).unwrap();
+    log.sync().err()?;
+    let mut disk = log.into_disk();
+    disk.restart();
+    Some(disk)
+}

@@ -206,6 +206,39 @@ fn f4_the_identifiers_of_a_void_batch_are_believed() {
     assert_eq!(honest, 0);
 }
 
+/// The next segment begins for this entry, and the power fails during its first sync. `None` when
+/// it needed no segment.
+fn torn_beginning(mut log: Log<FaultyDisk>, index: u64, seed: u64) -> Option<FaultyDisk> {
+    log.prepare().unwrap();
+    let crash = Some(CrashPoint { operation: 5, moment: Moment::Torn });
+    log.disk_mut().set_plan(FaultPlan { seed, crash, ..FaultPlan::default() });
+    log.append(&entries(index..=index, 1, 3000)).unwrap();
+    log.sync().err()?;
+    let mut disk = log.into_disk();
+    disk.restart();
+    Some(disk)
+}
+
+#[test]
+fn f5_a_head_from_before_a_crash_cuts_what_was_written_since() {
+    let (planted, honest) = both(Mutant::F5, || {
+        let seeds = (0..80).flat_map(|first| (0..12).map(move |second| (first, second)));
+        let lost = seeds.filter(|(first, second)| {
+            let (mut log, _) = open(FaultyDisk::default());
+            (1..=2).for_each(|index| write(&mut log, &entries(index..=index, 1, 1700)));
+            let disk = torn_beginning(log, 3, *first).unwrap();
+            let (mut log, _) = open(disk);
+            // It fits where the one that was torn did not.
+            write(&mut log, &entries(3..=3, 1, 20));
+            let Some(disk) = torn_beginning(log, 4, *second) else { return false };
+            reopened(disk).is_none_or(|held| held.len() < 3)
+        });
+        lost.count()
+    });
+    assert!(planted > 0);
+    assert_eq!(honest, 0);
+}
+
 #[test]
 fn r25_a_vote_is_forgotten_with_both_copies() {
     let (planted, honest) = both(Mutant::R25, || {

@@ -250,6 +250,15 @@ impl Head {
     }
 }
 
+/// The segment that a sector of a head was written for, whether or not it verifies.
+pub(crate) fn segment_of(sector: &[u8]) -> Option<u64> {
+    match sector.get(8..16)?.try_into().ok()? {
+        HEADER_MAGIC => Some(u64_at(sector, 32)),
+        SLOT_MAGIC => Some(u64_at(sector, 16)),
+        _ => None,
+    }
+}
+
 fn position_at(bytes: &[u8], at: usize) -> Position {
     Position::new(Term(u64_at(bytes, at + 8)), Index(u64_at(bytes, at)))
 }

@@ -1,12 +1,13 @@
 //! Opening: read everything, refuse what is corrupt, make sure of what nothing shows to be
 //! durable (`confirm.rs`), then mark where this process resumes.
 
+use protocol::mutant::{Mutant, planted};
 use protocol::raft::HardState;
 
-use super::head::{Resumption, Seen};
+use super::head::{self, Resumption, Seen};
 use super::survey::{Survey, io_error, survey};
 use super::{Active, Failure, Log, LogOptions, OpenError, Recovered, during, name};
-use crate::disk::Disk;
+use crate::disk::{Disk, SECTOR};
 
 impl<D: Disk> Log<D> {
     /// Opens the log on this disk, or begins one where there is none. It writes at most one batch
@@ -80,25 +81,33 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// Keeps the spares that can be used and removes the others. A segment that a crash left
-    /// unbegun is a spare.
+    /// Keeps the spares that can be used and removes the others.
+    ///
+    /// Among the others is what a crash left of a beginning: a segment that has not begun, and a
+    /// spare whose new name was lost while its new head was not. Such a head has the very number
+    /// that is given next; were the file used for that and the beginning torn once more, it would
+    /// be believed, and what was written since would be cut.
     fn tidy(&mut self, survey: &Survey) -> Result<(), Failure> {
+        let begun = survey.segments.last().map_or(0, |segment| segment.header.segment);
         for (file, bytes) in &survey.spares {
-            let begun = name::segment_number(file).map(name::spare);
-            let spare = begun.clone().unwrap_or_else(|| file.clone());
-            let useful = *bytes == self.options.segment_bytes
+            let useful = name::spare_number(file).is_some()
+                && *bytes == self.options.segment_bytes
                 && self.spares.len() < self.options.spares.max(1)
-                && !self.spares.contains(&spare);
-            if !useful {
+                && (planted(Mutant::F5) || !self.is_stained(file, begun)?);
+            if useful {
+                self.spares.push(file.clone());
+            } else {
                 self.disk.remove(file).map_err(during("removing a spare"))?;
-                continue;
             }
-            if begun.is_some() {
-                self.disk.rename(file, &spare).map_err(during("renaming a spare"))?;
-            }
-            self.spares.push(spare);
         }
         Ok(())
+    }
+
+    /// Whether a spare has anything in its head that names a segment after the last one.
+    fn is_stained(&self, file: &str, last: u64) -> Result<bool, Failure> {
+        let mut head = vec![0; usize::try_from(self.head_end()).unwrap_or(usize::MAX)];
+        self.disk.read(file, 0, &mut head).map_err(during("reading a spare"))?;
+        Ok(head.chunks_exact(SECTOR).any(|sector| head::segment_of(sector) > Some(last)))
     }
 
     /// Writes damaged copies of headers anew. What depends on them has the other copy.
