@@ -16,14 +16,15 @@
 //! - a renewal in the log was asked for by somebody who may still have been waiting.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::BuildHasherDefault;
 
 use hashbrown::HashMap;
 use node::{Failure, Request};
 use protocol::Time;
 use store::{Command, Error, LeaseId, Outcome};
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::kv::{Truth, words};
+use super::mixer::Mixer;
 use crate::history::{Ending, Operation, Told};
 use crate::seen::{Violation, seconds};
 
@@ -64,7 +65,7 @@ struct Group {
 /// Groups in the order in which their commands were met.
 #[derive(Default)]
 struct Groups<'a> {
-    named: HashMap<&'a Command, usize, Xxh3DefaultBuilder>,
+    named: HashMap<&'a Command, usize, BuildHasherDefault<Mixer>>,
     all: Vec<Group>,
 }
 

@@ -5,6 +5,7 @@ pub mod judge;
 pub mod kv;
 pub mod lease;
 pub mod ledger;
+mod mixer;
 pub mod register;
 pub mod watch;
 pub mod wgl;

@@ -97,8 +97,8 @@ impl Options {
         }
     }
 
-    /// Well above 100 operations a second, about half of them linearizable reads and half of them
-    /// writes of all kinds, as long as the nodes answer.
+    /// More than 100 operations a second, outages included: about half of them linearizable reads
+    /// and half of them writes of all kinds.
     #[must_use]
     pub const fn busy() -> Self {
         Self {
@@ -109,7 +109,7 @@ impl Options {
             single_keys: 8,
             mix: Mix::all(),
             think: micros(20_000)..=micros(120_000),
-            grid: Some(micros(25_000)),
+            grid: Some(micros(50_000)),
             delay: micros(200)..=micros(2_000),
             loss_ppm: 500,
             patience: micros(2_000_000),

@@ -17,6 +17,9 @@ const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
+/// Of a hundred worlds that may be long, so many are.
+const LONG: u64 = 20;
+
 impl Options {
     /// The world of a seed.
     #[must_use]
@@ -27,7 +30,7 @@ impl Options {
         let crowd = crowd::Options::draw(&mut rng);
         let disks = disks(&mut rng, &consensus);
         let storm = plan(&mut rng, &consensus, nodes);
-        Self {
+        let mut options = Self {
             nodes,
             weather: weather(&mut rng, &consensus),
             stores: stores(&mut rng, &consensus, &disks),
@@ -37,7 +40,27 @@ impl Options {
             storm,
             prolong: true,
             record: false,
+        };
+        if options.may_be_long() && rng.percent(LONG) {
+            options.lengthen(&mut rng);
         }
+        options
+    }
+
+    /// Whether its nodes are few enough and slow enough for a world of many minutes.
+    fn may_be_long(&self) -> bool {
+        self.nodes <= 5 && self.consensus.heartbeat >= ms(100)
+    }
+
+    /// Makes it what most clusters are at most times: hardly asked, for a long time. Faults strike
+    /// several hundred times an hour still, but most of them find a cluster that has recovered.
+    fn lengthen(&mut self, rng: &mut Rng) {
+        self.storm.length = Duration::from_secs(60 * rng.one_of(&[10, 20, 30, 60]));
+        self.storm.pause = ms(500)..=ms(rng.one_of(&[10_000, 20_000]));
+        // More than a seed owes, since nobody asks while nobody answers.
+        let operations = rng.one_of(&[800, 1_200, 2_000]);
+        let think = self.storm.length * self.crowd.clients / operations;
+        self.crowd.think = think / 4..=think * 7 / 4;
     }
 
     /// The world that the simulator's speed is measured on: three nodes, at least a hundred
@@ -151,6 +174,8 @@ fn plan(rng: &mut Rng, consensus: &Consensus, nodes: usize) -> Plan {
     let mut kinds: Vec<Kind> = Kind::ALL.iter().copied().filter(|_| !rng.percent(30)).collect();
     // A clock that leaps breaks the one assumption of lease reads.
     kinds.retain(|kind| !(lease && *kind == Kind::Leap));
+    // A node alone has no network.
+    kinds.retain(|kind| nodes > 1 || !kind.class().starts_with('N'));
     // Some worlds know one trouble only, and have much of it.
     if rng.percent(15) {
         rng.shuffle(&mut kinds);

@@ -4,6 +4,10 @@
 //! is always on hides what it masks. So three classes of faults in ten are off in each world, the
 //! knobs of the product are turned to where its edges are (segments of a few kilobytes, windows of
 //! one message, caches of a few entries), and what is left is drawn anew for each seed.
+//!
+//! Most worlds are short and crowded. One in eight is long and quiet, as clusters are at most
+//! times: what only idle hours bring about (timers, leases, watches that hear nothing) is not in
+//! the others.
 
 mod draw;
 

@@ -25,13 +25,14 @@
 //! - to lose both names of a file that was being renamed;
 //! - to damage all copies of something, when nothing else could tell that it ever was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
 use protocol::Rng;
 use protocol::mutant::{Mutant, planted};
 
+use super::file::File;
 use super::image::Image;
 use super::{Disk, FileInfo, SECTOR};
 
@@ -85,18 +86,28 @@ pub struct FaultPlan {
     pub capacity: Option<u64>,
 }
 
-type Sector = [u8; SECTOR];
-/// A directory: cheap to copy, since it is copied with each change.
 type Names = BTreeMap<Arc<str>, u64>;
 
-#[derive(Clone, Debug, Default)]
-struct File {
-    /// What reads show.
-    live: Image,
-    /// What has been synced.
-    durable: Image,
-    /// The versions of each sector written since, oldest first.
-    pending: BTreeMap<usize, Vec<Sector>>,
+/// A change of the directory.
+#[derive(Clone, Debug)]
+enum Change {
+    Added(Arc<str>, u64),
+    Renamed { from: Arc<str>, to: Arc<str> },
+    Removed(Arc<str>),
+}
+
+impl Change {
+    /// Carries it out. Gives the file that has lost its name.
+    fn apply(&self, names: &mut Names) -> Option<u64> {
+        match self {
+            Self::Added(name, id) => names.insert(Arc::clone(name), *id),
+            Self::Renamed { from, to } => {
+                let id = names.remove(from)?;
+                names.insert(Arc::clone(to), id)
+            }
+            Self::Removed(name) => names.remove(name),
+        }
+    }
 }
 
 /// A disk in memory with a plan of faults. A clone is an independent copy of everything.
@@ -107,8 +118,10 @@ pub struct FaultyDisk {
     files: BTreeMap<u64, File>,
     next_file: u64,
     names: Names,
-    /// The directory as last synced, then as it was after each unsynced change.
-    directories: Vec<Names>,
+    /// The directory as last synced.
+    synced: Names,
+    /// What was done to it since, in order.
+    changes: Vec<Change>,
     operations: u64,
     reads: std::cell::Cell<u64>,
     crashed: bool,
@@ -130,7 +143,8 @@ impl FaultyDisk {
             files: BTreeMap::new(),
             next_file: 0,
             names: BTreeMap::new(),
-            directories: vec![BTreeMap::new()],
+            synced: BTreeMap::new(),
+            changes: Vec::new(),
             operations: 0,
             reads: std::cell::Cell::new(0),
             crashed: false,
@@ -174,7 +188,7 @@ impl FaultyDisk {
     /// The sum of all files' lengths, in bytes.
     #[must_use]
     pub fn held(&self) -> u64 {
-        self.names.values().map(|id| self.files[id].live.len() as u64).sum()
+        self.names.values().map(|id| self.files[id].len() as u64).sum()
     }
 
     /// How many changing operations were asked for since the plan was set.
@@ -208,36 +222,33 @@ impl FaultyDisk {
         let Some(file) = self.names.get(name).and_then(|id| self.files.get_mut(id)) else {
             return false;
         };
-        file.live.flip(offset, mask) && file.durable.flip(offset, mask)
+        file.flip(offset, mask)
     }
 
     /// Cuts a file to this many bytes.
     pub fn cut(&mut self, name: &str, bytes: usize) {
         if let Some(file) = self.names.get(name).and_then(|id| self.files.get_mut(id)) {
-            file.live.truncate(bytes);
-            file.durable.truncate(bytes);
-            file.pending.retain(|sector, _| (sector + 1) * SECTOR <= bytes);
+            file.cut(bytes);
         }
     }
 
     /// What a file holds now, as reads show it.
     #[must_use]
     pub fn contents(&self, name: &str) -> Option<Vec<u8>> {
-        self.names.get(name).and_then(|id| self.files.get(id)).map(|file| file.live.to_vec())
+        self.names.get(name).and_then(|id| self.files.get(id)).map(File::to_vec)
     }
 
     /// Puts a file in place, durably, whatever was there.
     pub fn insert(&mut self, name: &str, contents: &[u8]) {
-        let id = self.add(Image::of(contents.to_vec()));
-        self.names.insert(name.into(), id);
-        self.directories = vec![self.names.clone()];
+        let id = self.add(Image::of(contents));
+        self.change(Change::Added(name.into(), id));
+        self.names_settled();
     }
 
     fn add(&mut self, contents: Image) -> u64 {
         let id = self.next_file;
         self.next_file += 1;
-        self.files
-            .insert(id, File { live: contents.clone(), durable: contents, ..File::default() });
+        self.files.insert(id, File::new(contents));
         id
     }
 
@@ -245,15 +256,31 @@ impl FaultyDisk {
         for file in self.files.values_mut() {
             file.settle(moment, &mut self.rng);
         }
-        let last = self.directories.len() - 1;
-        let survivor = match moment {
+        let done = match moment {
             Moment::Before => 0,
-            Moment::Torn => pick(&mut self.rng, last + 1),
-            Moment::After => last,
+            Moment::Torn => pick(&mut self.rng, self.changes.len() + 1),
+            Moment::After => self.changes.len(),
         };
-        self.names = self.directories.swap_remove(survivor);
-        self.directories = vec![self.names.clone()];
-        self.files.retain(|id, _| self.names.values().any(|named| named == id));
+        self.changes.truncate(done);
+        self.names_settled();
+        self.names.clone_from(&self.synced);
+        let named: BTreeSet<u64> = self.names.values().copied().collect();
+        self.files.retain(|id, _| named.contains(id));
+    }
+
+    /// The changes of the directory are durable. What has no name any more is gone.
+    fn names_settled(&mut self) {
+        for change in self.changes.drain(..) {
+            if let Some(nameless) = change.apply(&mut self.synced) {
+                self.files.remove(&nameless);
+            }
+        }
+    }
+
+    /// Changes the directory, for now in memory only.
+    fn change(&mut self, change: Change) {
+        change.apply(&mut self.names);
+        self.changes.push(change);
     }
 
     /// Counts a changing operation. `Ok(fault)` when it is to be carried out.
@@ -291,11 +318,6 @@ impl FaultyDisk {
         self.names.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Names changed; the change is not durable yet.
-    fn renamed(&mut self) {
-        self.directories.push(self.names.clone());
-    }
-
     fn refuse(fault: Option<OperationFault>) -> io::Result<()> {
         match fault {
             Some(OperationFault::Eio) => Err(errno(rustix::io::Errno::IO)),
@@ -307,54 +329,12 @@ impl FaultyDisk {
     }
 }
 
-impl File {
-    fn put(&mut self, offset: usize, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
-        }
-        self.live.write(offset, bytes);
-        for sector in offset / SECTOR..=(offset + bytes.len() - 1) / SECTOR {
-            let image = self.image(sector);
-            self.pending.entry(sector).or_default().push(image);
-        }
-    }
-
-    fn image(&self, sector: usize) -> Sector {
-        let mut image = [0; SECTOR];
-        let start = sector * SECTOR;
-        let end = self.live.len().min(start + SECTOR);
-        assert!(self.live.read(start, &mut image[..end - start]), "a sector of the file");
-        image
-    }
-
-    /// Decides what of the unsynced sectors is durable.
-    fn resolve(&mut self, moment: Moment, rng: &mut Rng) {
-        for (sector, versions) in std::mem::take(&mut self.pending) {
-            let chosen = match moment {
-                Moment::Before => 0,
-                Moment::Torn => pick(rng, versions.len() + 1),
-                Moment::After => versions.len(),
-            };
-            if chosen > 0 {
-                let start = sector * SECTOR;
-                let end = self.durable.len().min(start + SECTOR);
-                self.durable.write(start, &versions[chosen - 1][..end - start]);
-            }
-        }
-    }
-
-    fn settle(&mut self, moment: Moment, rng: &mut Rng) {
-        self.resolve(moment, rng);
-        self.live.clone_from(&self.durable);
-    }
-}
-
 impl Disk for FaultyDisk {
     fn list(&self) -> io::Result<Vec<FileInfo>> {
         if self.crashed {
             return Err(crash_error());
         }
-        let bytes = |id: &u64| self.files.get(id).map_or(0, |file| file.live.len() as u64);
+        let bytes = |id: &u64| self.files.get(id).map_or(0, |file| file.len() as u64);
         let info = |(name, id): (&Arc<str>, &u64)| FileInfo {
             name: (**name).to_owned(),
             bytes: bytes(id),
@@ -377,11 +357,9 @@ impl Disk for FaultyDisk {
             Some(Moment::Before | Moment::After) | None => length,
         };
         let id = self.add(Image::zeros(length));
-        self.names.insert(name.into(), id);
-        if moment == Some(Moment::Torn) {
-            self.renamed();
-        } else {
-            self.directories = vec![self.names.clone()];
+        self.change(Change::Added(name.into(), id));
+        if moment != Some(Moment::Torn) {
+            self.names_settled();
         }
         self.end(moment)
     }
@@ -389,13 +367,11 @@ impl Disk for FaultyDisk {
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
         let (fault, moment) = self.begin()?;
         Self::refuse(fault)?;
-        let id = self.id(from)?;
+        self.id(from)?;
         if self.names.contains_key(to) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        self.names.remove(from);
-        self.names.insert(to.into(), id);
-        self.renamed();
+        self.change(Change::Renamed { from: from.into(), to: to.into() });
         self.end(moment)
     }
 
@@ -403,8 +379,7 @@ impl Disk for FaultyDisk {
         let (fault, moment) = self.begin()?;
         Self::refuse(fault)?;
         self.id(name)?;
-        self.names.remove(name);
-        self.renamed();
+        self.change(Change::Removed(name.into()));
         self.end(moment)
     }
 
@@ -419,7 +394,7 @@ impl Disk for FaultyDisk {
         }
         let file = &self.files[&self.id(name)?];
         let start = usize::try_from(offset).map_err(io::Error::other)?;
-        if !file.live.read(start, into) {
+        if !file.read(start, into) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(())
@@ -430,7 +405,7 @@ impl Disk for FaultyDisk {
         let id = self.id(name)?;
         let file = self.files.get_mut(&id).ok_or(io::ErrorKind::NotFound)?;
         let start = usize::try_from(offset).map_err(io::Error::other)?;
-        if start.saturating_add(bytes.len()) > file.live.len() {
+        if start.saturating_add(bytes.len()) > file.len() {
             return Err(io::Error::other("a write beyond the end of the file"));
         }
         match fault {
@@ -439,7 +414,7 @@ impl Disk for FaultyDisk {
                 file.put(start, &bytes[..stored.min(bytes.len())]);
             }
             Some(OperationFault::Astray(by)) => {
-                let room = (file.live.len() - bytes.len()) / SECTOR + 1;
+                let room = (file.len() - bytes.len()) / SECTOR + 1;
                 let by = usize::try_from(by).map_err(io::Error::other)?;
                 file.put((start / SECTOR + by) % room * SECTOR, bytes);
             }
@@ -459,15 +434,15 @@ impl Disk for FaultyDisk {
         Self::refuse(fault)?;
         if moment != Some(Moment::Torn) {
             file.resolve(Moment::After, &mut self.rng);
-            if self.directories.len() > 1 && !planted(Mutant::W4) {
-                self.directories = vec![self.names.clone()];
+            if !planted(Mutant::W4) {
+                self.names_settled();
             }
         }
         self.end(moment)
     }
 }
 
-fn pick(rng: &mut Rng, choices: usize) -> usize {
+pub(super) fn pick(rng: &mut Rng, choices: usize) -> usize {
     usize::try_from(rng.below(choices as u64)).expect("below a usize")
 }
 

@@ -14,6 +14,7 @@
 //!   after a failed fsync, so that the next one succeeds without having written them.
 
 mod faulty;
+mod file;
 mod image;
 mod real;
 

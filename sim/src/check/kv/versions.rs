@@ -1,12 +1,14 @@
 //! Every version that every key ever had, and the order of all changes.
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasherDefault;
 use std::ops::Bound;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
 use store::{KeyRange, KeyValue, LeaseId};
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+use crate::check::mixer::Mixer;
 
 /// The revision of a store that nothing was written to.
 pub(super) const FIRST_REVISION: i64 = 1;
@@ -36,7 +38,7 @@ struct Change {
 pub(super) struct Versions {
     names: BTreeMap<Bytes, usize>,
     /// The same without an order, which is found faster.
-    places: HashMap<Bytes, usize, Xxh3DefaultBuilder>,
+    places: HashMap<Bytes, usize, BuildHasherDefault<Mixer>>,
     keys: Vec<(Bytes, Vec<Change>)>,
     order: Vec<(usize, usize)>,
     starts: Vec<usize>,

@@ -3,6 +3,8 @@
 use core::hash::{Hash, Hasher};
 use hashbrown::HashTable;
 
+use crate::check::mixer::Mixer;
+
 /// The number of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StateId(pub(super) u32);
@@ -43,47 +45,4 @@ impl<S: Eq + Hash> States<S> {
         self.table.insert_unique(hash, id, |&id| hashes[id as usize]);
         StateId(id)
     }
-}
-
-/// A small hasher without a seed: what it is given are states of ours, and a collision costs one
-/// comparison.
-#[derive(Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.write_u64(u64::from_le_bytes(word));
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = mix(self.0 ^ word);
-    }
-
-    fn write_u8(&mut self, word: u8) {
-        self.write_u64(u64::from(word));
-    }
-
-    fn write_u32(&mut self, word: u32) {
-        self.write_u64(u64::from(word));
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// Spreads a word over all bits: one to one, so that different words stay different.
-pub(super) const fn mix(word: u64) -> u64 {
-    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
 }

@@ -1,7 +1,8 @@
 //! The configurations that were entered before.
 
 use super::done::Done;
-use super::intern::{StateId, mix};
+use super::intern::StateId;
+use crate::check::mixer::mix;
 use hashbrown::HashTable;
 
 /// Bytes that the table needs for an entry, with the room it keeps free.
