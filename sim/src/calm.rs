@@ -12,7 +12,6 @@
 use std::time::Duration;
 
 use crate::draw::Draw;
-use crate::marks::Mark;
 use crate::seen::{Place, Violation, place};
 use crate::storm::{Kind, Step};
 use crate::world::{TRUE_RATE, Weather, World};
@@ -128,7 +127,6 @@ impl World {
             if doubt && !self.storm.is_damaged(at) {
                 self.crash(at);
                 self.start_dismissing(at);
-                self.eyes.marks.hit(Mark::DoubtDismissed);
             }
         }
     }

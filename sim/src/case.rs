@@ -7,7 +7,10 @@
 //!
 //! It can also name another ground: `kinds=kill+split` for other faults, `unguarded` for leaders
 //! without quorum checks and stickiness, `lease=200` for lease reads while clocks differ by so many
-//! parts per thousand, `busy` for three nodes with much to do and every fault.
+//! parts per thousand, `mix=put+compact` for clients that do nothing else, `spares=8` for so many
+//! trimmed segments that are used again, `cache=0` for so many bytes of applied entries that are
+//! kept in memory, `busy` for three nodes with much to do and every fault. A name that stands twice
+//! is chosen twice as often.
 //!
 //! Written on one line, so that a failure can be repeated by whoever reads it.
 
@@ -19,6 +22,7 @@ use std::time::Duration;
 use protocol::raft::ReadMode;
 use thiserror::Error;
 
+use crate::crowd::{self, Mix};
 use crate::storm::Kind;
 use crate::swarm::Options;
 
@@ -39,6 +43,12 @@ pub struct Case {
     pub clients: Option<u32>,
     /// The kinds of faults that strike, instead of what the seed draws.
     pub kinds: Option<Vec<Kind>>,
+    /// What clients do, instead of what the seed draws.
+    pub mix: Option<Vec<crowd::Kind>>,
+    /// How many trimmed segments of the log are kept, to be used again.
+    pub spares: Option<usize>,
+    /// How many bytes of applied entries are kept in memory.
+    pub cache: Option<usize>,
     /// Neither quorum checks nor stickiness protect leaders.
     pub unguarded: bool,
     /// Reads are served by leases, for clocks that differ by so many parts per thousand.
@@ -49,8 +59,9 @@ pub struct Case {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "`{0}` is no case: write a seed, or SEED:length=12s,strikes=3+17,operations=90,clients=4, and \
-     kinds=kill+split for other faults, unguarded for leaders without quorum checks, lease=200 for \
-     lease reads under that drift per mille"
+     kinds=kill+split for other faults, mix=put+compact for other operations, spares=8 and cache=0 \
+     for other disks and caches, unguarded for leaders without quorum checks, lease=200 for lease \
+     reads under that drift per mille"
 )]
 pub struct BadCase(String);
 
@@ -84,6 +95,15 @@ impl Case {
                 options.storm.damaged = options.storm.damaged.max(1);
             }
         }
+        if let Some(mix) = &self.mix {
+            let more = |mix: Mix, kind: &crowd::Kind| {
+                let weight = mix.weight(*kind) + 1;
+                mix.with(*kind, weight)
+            };
+            options.crowd.mix = mix.iter().fold(Mix::none(), more);
+        }
+        options.disks.spares = self.spares.unwrap_or(options.disks.spares);
+        options.consensus.cache_bytes = self.cache.unwrap_or(options.consensus.cache_bytes);
         if self.unguarded {
             options.consensus.check_quorum = false;
             options.consensus.stickiness = false;
@@ -126,6 +146,16 @@ impl fmt::Display for Case {
             let kinds: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
             parts.push(format!("kinds={}", kinds.join("+")));
         }
+        if let Some(mix) = &self.mix {
+            let mix: Vec<_> = mix.iter().map(|kind| kind.name().replace(' ', "-")).collect();
+            parts.push(format!("mix={}", mix.join("+")));
+        }
+        if let Some(spares) = self.spares {
+            parts.push(format!("spares={spares}"));
+        }
+        if let Some(cache) = self.cache {
+            parts.push(format!("cache={cache}"));
+        }
         if self.unguarded {
             parts.push("unguarded".to_owned());
         }
@@ -158,6 +188,11 @@ fn read(text: &str) -> Option<Case> {
                 let kinds = kinds.split('+').map(Kind::named).collect::<Option<Vec<_>>>()?;
                 case.kinds = Some(kinds);
             }
+            Some(("mix", mix)) => {
+                case.mix = Some(mix.split('+').map(operation).collect::<Option<Vec<_>>>()?);
+            }
+            Some(("spares", spares)) => case.spares = Some(spares.parse().ok()?),
+            Some(("cache", cache)) => case.cache = Some(cache.parse().ok()?),
             Some(("length", length)) => case.length = Some(milliseconds(length)?),
             Some(("strikes", strikes)) => {
                 let strikes = strikes.split('+').filter(|strike| !strike.is_empty());
@@ -170,6 +205,12 @@ fn read(text: &str) -> Option<Case> {
         }
     }
     Some(case)
+}
+
+/// A kind of operation by its name, which is written without spaces.
+fn operation(name: &str) -> Option<crowd::Kind> {
+    let named = |kind: &crowd::Kind| kind.name().replace(' ', "-") == name;
+    crowd::Kind::ALL.iter().copied().find(named)
 }
 
 /// A seed in decimal, or in hexadecimal after `0x`.
@@ -193,7 +234,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let kinds = "9:kinds=kill+log-rot,unguarded,lease=500";
+        let kinds =
+            "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,unguarded,lease=500";
         let length = "4711:length=12000ms,strikes=3+17";
         for text in ["0", "18446744073709551615", "7:busy", length, kinds] {
             assert_eq!(text.parse::<Case>().unwrap().to_string(), text);
@@ -215,6 +257,7 @@ mod tests {
             "7:strikes=a",
             "1:2:3",
             "7:kinds=x",
+            "7:mix=putt",
         ] {
             let read = text.parse::<Case>();
             assert!(text == "7:" || read.is_err(), "{text} was read as {read:?}");

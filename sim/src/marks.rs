@@ -6,91 +6,66 @@ use storage::log::Damage;
 use crate::seen::{Seen, View};
 use crate::storm::Kind;
 
-/// A state worth reaching.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Mark {
-    /// A follower got entries that had to be read from the leader's log.
-    FetchedFromLog,
-    /// Applying waited for a value from the state.
-    LoadedFromState,
-    /// A watch caught up by scanning the state.
-    WatchCaughtUpFromState,
-    /// A frame with a flipped bit was refused.
-    FrameRefused,
-    /// The log gave up a segment.
-    LogTrimmed,
-    /// A node ended itself because its disk failed.
-    NodeHalted,
-    /// A node ended in order.
-    StoppedInOrder,
-    /// A node started in doubt about the end of its log.
-    InDoubt,
-    /// A node in doubt got its entries again.
-    DoubtResolved,
-    /// An operator dismissed a doubt.
-    DoubtDismissed,
-    /// A node refused to start on a damaged disk.
-    RefusedToStart,
-    /// A machine lost its power within a sync.
-    CrashedWithinSync,
-    /// The end of a log was torn, and cut.
-    TornEndCut,
-    /// One of two copies was mended.
-    CopyMended,
-    /// A conflicting suffix was removed.
-    Truncated,
-    /// A peer needed entries that no log held any more.
-    Stranded,
-    /// A node became leader.
-    Elected,
-    /// A candidate or pre-candidate gave up.
-    ElectionLost,
-    /// A leader stepped down within its term or for a higher one.
-    SteppedDown,
-    /// Two nodes believed to lead at once, in different terms.
-    TwoLeaders,
-    /// A fresh leader had to wait for an entry of its own term.
-    UncommittedAtElection,
+macro_rules! marks {
+    ($($mark:ident: $what:literal,)*) => {
+        /// A state worth reaching.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Mark {
+            $(#[doc = $what] $mark,)*
+        }
+
+        impl Mark {
+            /// How many there are.
+            pub const COUNT: usize = [$(Self::$mark),*].len();
+            /// All of them.
+            pub const ALL: [Self; Self::COUNT] = [$(Self::$mark),*];
+
+            /// When it is reached.
+            #[must_use]
+            pub const fn what(self) -> &'static str {
+                match self {
+                    $(Self::$mark => $what,)*
+                }
+            }
+        }
+    };
 }
 
-impl Mark {
-    /// All of them.
-    pub const ALL: [Self; 21] = [
-        Self::FetchedFromLog,
-        Self::LoadedFromState,
-        Self::WatchCaughtUpFromState,
-        Self::FrameRefused,
-        Self::LogTrimmed,
-        Self::NodeHalted,
-        Self::StoppedInOrder,
-        Self::InDoubt,
-        Self::DoubtResolved,
-        Self::DoubtDismissed,
-        Self::RefusedToStart,
-        Self::CrashedWithinSync,
-        Self::TornEndCut,
-        Self::CopyMended,
-        Self::Truncated,
-        Self::Stranded,
-        Self::Elected,
-        Self::ElectionLost,
-        Self::SteppedDown,
-        Self::TwoLeaders,
-        Self::UncommittedAtElection,
-    ];
+marks! {
+    FetchedFromLog: "A follower got entries that had to be read from the leader's log.",
+    LoadedFromState: "Applying waited for a value from the state.",
+    WatchCaughtUpFromState: "A watch caught up by scanning the state.",
+    FrameRefused: "A frame with a flipped bit was refused.",
+    LogTrimmed: "The log gave up a segment.",
+    NodeHalted: "A node ended itself because its disk failed.",
+    StoppedInOrder: "A node ended in order.",
+    InDoubt: "A node started in doubt about the end of its log.",
+    DoubtResolved: "A node in doubt got its entries again.",
+    DoubtDismissed: "An operator dismissed a doubt.",
+    RefusedToStart: "A node refused to start on a damaged disk.",
+    CrashedWithinSync: "A machine lost its power within a sync.",
+    TornEndCut: "The end of a log was torn, and cut.",
+    CopyMended: "One of two copies was mended.",
+    Truncated: "A conflicting suffix was removed.",
+    Stranded: "A peer needed entries that no log held any more.",
+    Elected: "A node became leader.",
+    ElectionLost: "A candidate or pre-candidate gave up.",
+    SteppedDown: "A leader stepped down within its term or for a higher one.",
+    TwoLeaders: "Two nodes believed to lead at once, in different terms.",
+    UncommittedAtElection: "A fresh leader had to wait for an entry of its own term.",
 }
 
 /// How often each mark was reached and each kind of fault struck.
 #[derive(Clone, Debug)]
 pub struct Marks {
-    marks: [u64; Mark::ALL.len()],
+    marks: [u64; Mark::COUNT],
     faults: [u64; Kind::COUNT],
     roles: [Role; 16],
 }
 
 impl Default for Marks {
     fn default() -> Self {
-        Self { marks: [0; Mark::ALL.len()], faults: [0; Kind::COUNT], roles: [Role::Follower; 16] }
+        Self { marks: [0; Mark::COUNT], faults: [0; Kind::COUNT], roles: [Role::Follower; 16] }
     }
 }
 

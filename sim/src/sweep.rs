@@ -1,5 +1,6 @@
 //! Many seeds, on all cores, and what they add up to.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,7 +24,7 @@ pub struct Sweep {
     pub threads: usize,
     /// Each n-th seed runs twice, and must be the same both times; 0: none does.
     pub twice_every: u64,
-    /// Stop after the first failure.
+    /// Stop at the failure with the lowest seed: all before it have run, and none behind it counts.
     pub fail_fast: bool,
 }
 
@@ -74,8 +75,8 @@ struct Ran {
     twice: bool,
 }
 
-/// Runs a sweep. `progress` hears of the sum after each seed, in the order in which they end; when
-/// it gives false, no further seed is begun.
+/// Runs a sweep. `progress` hears of the sum after each seed, in the order of seeds, so that
+/// nothing that is said depends on threads; when it gives false, no further seed is begun.
 pub fn sweep(sweep: &Sweep, progress: &mut dyn FnMut(&Tally) -> bool) -> Tally {
     let next = AtomicU64::new(sweep.seeds.start);
     let stop = AtomicBool::new(false);
@@ -94,16 +95,39 @@ pub fn sweep(sweep: &Sweep, progress: &mut dyn FnMut(&Tally) -> bool) -> Tally {
             });
         }
         drop(send);
+        let mut line = Line { due: sweep.seeds.start, early: BTreeMap::new() };
         for ran in receive {
-            tally.add(ran);
-            let failed = sweep.fail_fast && !tally.failures.is_empty();
-            if !progress(&tally) || failed {
-                stop.store(true, Ordering::Relaxed);
+            line.early.insert(ran.case.seed, ran);
+            for ran in line.by_ref() {
+                tally.add(ran);
+                let failed = sweep.fail_fast && !tally.failures.is_empty();
+                if !progress(&tally) || failed {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                if failed {
+                    // Nobody listens any more to threads that are ahead.
+                    return;
+                }
             }
         }
     });
-    tally.failures.sort_by_key(|failure| failure.case.seed);
     tally
+}
+
+/// Gives back in the order of numbers what comes in any order, as far as there is no gap.
+struct Line<T> {
+    due: u64,
+    early: BTreeMap<u64, T>,
+}
+
+impl<T> Iterator for Line<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        let next = self.early.remove(&self.due)?;
+        self.due += 1;
+        Some(next)
+    }
 }
 
 /// One seed; the same once more where that is due.
@@ -209,5 +233,21 @@ impl fmt::Display for Tally {
             write!(f, "\n  {violation}\n  repeat: conclave sim run {case}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_in_any_order_leaves_in_one() {
+        let mut line = Line { due: 3, early: BTreeMap::new() };
+        let mut left = Vec::new();
+        for number in [5, 4, 3, 7, 6, 8] {
+            line.early.insert(number, number);
+            left.push(line.by_ref().collect::<Vec<_>>());
+        }
+        assert_eq!(left, [vec![], vec![], vec![3, 4, 5], vec![], vec![6, 7], vec![8]]);
     }
 }

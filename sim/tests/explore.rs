@@ -105,6 +105,7 @@ mod planted {
         (Mutant::R8, "tiny", Law::AckDurable),
         (Mutant::R9, "disk", Law::CommitDurable),
         (Mutant::R10, "tiny", Law::CommitDurable),
+        (Mutant::R11, "late", Law::CommitDurable),
         (Mutant::R12, "heartbeat", Law::StateMachineSafety),
         (Mutant::W8, "disk", Law::VoteDurable),
     ];

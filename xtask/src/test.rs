@@ -92,7 +92,8 @@ fn builds<'a>(repo: &'a Repo, cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
             run: Box::new(|| {
                 let hunt = ["test", "--profile", "gate", "-p", "sim", "--features", "mutants"];
                 let mut command = cargo.command(&hunt);
-                command.args(["--test", "mutants", "--test", "seeds", "--", "--nocapture"]);
+                command.args(["--test", "mutants", "--test", "seeds", "--test", "fail_fast"]);
+                command.args(["--", "--nocapture"]);
                 pipeline::call(&mut command)
             }),
         },

@@ -61,6 +61,11 @@ pub const BOXES: &[NamedBox] = &[
         bounds: Bounds { max_term: 3, max_entries: 1, duplicates: 0, ..TWO },
     },
     NamedBox {
+        name: "late",
+        about: "two terms, two messages in flight, and answers that outlive the term they are for",
+        bounds: Bounds { max_entries: 0, in_flight: 2, duplicates: 0, late_answers: true, ..TWO },
+    },
+    NamedBox {
         name: "heartbeat",
         about: "two terms, two commands, and heartbeats",
         bounds: Bounds { heartbeats: 1, ..TWO },

@@ -2,8 +2,6 @@
 //!
 //! The letters and numbers are those of the catalogue in `docs/simulator.md`.
 
-use std::time::Duration;
-
 use crate::seen::Place;
 
 /// One fault, as it strikes.
@@ -18,6 +16,11 @@ pub enum Fault {
     },
     /// All links carry again.
     Healed,
+    /// What a strike did for a while is over; what others do goes on.
+    Over {
+        /// The name of its kind.
+        name: &'static str,
+    },
     /// Something about a disk.
     Disk {
         /// Whose.
@@ -39,15 +42,6 @@ pub enum Fault {
         /// By how much, in milliseconds.
         by_ms: i64,
     },
-    /// Messages take longer on a link, for a while.
-    Slow {
-        /// From whom to whom.
-        link: (Place, Place),
-        /// How much longer.
-        by: Duration,
-    },
-    /// All nodes lose their power at once.
-    PowerCut,
     /// Anything else, by name, with the node that it strikes.
     Other {
         /// Its name.
@@ -70,8 +64,12 @@ pub enum DiskFault {
     Short,
     /// The next write is confirmed and lands elsewhere.
     Astray,
-    /// A bit of what is durable changes.
+    /// A bit of the log that is durable changes.
     Rot,
+    /// A bit changes where the log's head holds term and vote: in one copy, or in both.
+    HeadRot,
+    /// A bit of the state that is durable changes.
+    StateRot,
     /// A read fails with EIO.
     ReadError,
     /// Syncs take this much longer for a while.

@@ -48,9 +48,10 @@ pub struct Ghost {
     pub applied: Index,
     /// A fault that may take away what is durable has struck its disk.
     pub damaged: bool,
-    /// How often its disk was harmed.
+    /// How much the disk of its log was harmed.
     pub harms: u32,
-    /// Some fault has struck its disk.
+    /// Something durable was changed or taken, of its log or of its state: its disks may be
+    /// refused.
     pub faulty: bool,
     /// An operator may have taken away even its term and its vote.
     pub replaced: bool,
@@ -78,6 +79,11 @@ impl Ghost {
                 self.pending_slots.get(slots + place).is_some_and(|it| it.term == position.term)
             })
         })
+    }
+
+    /// Whether a write on its way to the disk begins with this index.
+    pub(crate) fn is_replacing(&self, first: Index) -> bool {
+        self.pending.iter().any(|write| write.count > 0 && write.first == first)
     }
 
     /// The hard states on their way to the disk.
@@ -139,34 +145,36 @@ impl Ghosts {
         match *fault {
             Fault::Disk { at, what } => {
                 let ghost = &mut self.nodes[at];
-                ghost.faulty = true;
-                // One bit of one file is found, mended or refused, and never lost in silence.
-                ghost.harms += match what {
-                    DiskFault::Rot => 1,
-                    DiskFault::Astray => 2,
+                // One bit of one file is found, mended or refused, and never lost in silence; a
+                // write that went astray, and both copies of the hard state, may be.
+                let (harms, rotten) = match what {
+                    DiskFault::Rot => (1, true),
+                    DiskFault::HeadRot | DiskFault::Astray => (2, true),
+                    DiskFault::StateRot => (0, true),
                     DiskFault::WriteError
                     | DiskFault::SyncError
                     | DiskFault::Full
                     | DiskFault::Short
                     | DiskFault::ReadError
                     | DiskFault::Slow
-                    | DiskFault::Stuck => 0,
+                    | DiskFault::Stuck => (0, false),
                 };
+                ghost.harms += harms;
                 ghost.damaged |= ghost.harms > 1;
+                ghost.faulty |= rotten;
             }
             Fault::Other { name, at: Some(at) } => {
                 let ghost = &mut self.nodes[at];
-                ghost.faulty = true;
                 ghost.replaced |= LOSSES.contains(&name);
                 ghost.damaged |= ghost.replaced;
+                ghost.faulty |= ghost.replaced;
             }
             Fault::Other { at: None, .. }
             | Fault::Cut { .. }
             | Fault::Healed
             | Fault::Drift { .. }
-            | Fault::Jump { .. }
-            | Fault::Slow { .. }
-            | Fault::PowerCut => {}
+            | Fault::Over { .. }
+            | Fault::Jump { .. } => {}
         }
     }
 
@@ -234,9 +242,10 @@ impl Ghosts {
     /// A node starts from `log`, of which all is on its disk.
     pub(crate) fn started(&mut self, at: Place, life: u64, restored: &Restored, log: Shadow) {
         let ghost = &mut self.nodes[at];
-        // An end that another entry replaces was given up by the node itself.
+        // An end that another entry replaces, or was about to, was given up by the node itself.
         let (common, before) = (ghost.durable.common(&log), ghost.durable.last_index());
-        if common < before && (common == log.last_index() || ghost.damaged) {
+        let given_up = common != log.last_index() || ghost.is_replacing(common.next());
+        if common < before && (!given_up || ghost.damaged) {
             ghost.lost = ghost.lost.max(before);
         }
         let mut hard = restored.hard_state;

@@ -79,6 +79,19 @@ use self::vote_durability::VoteDurability;
 use crate::history::Committed;
 use crate::seen::{self, Place, Seen, View, Violation};
 
+macro_rules! laws {
+    ($($file:ident)*) => {
+        /// Every law: the file in which it stands, and its name in a violation.
+        pub const LAWS: &[(&str, &str)] = &[$((stringify!($file), $file::LAW)),*];
+    };
+}
+
+laws! {
+    election_safety leader_append_only log_matching leader_completeness state_machine_safety
+    vote_durability monotony acknowledgement quorum_commit own_term_commit
+    verified_commit reads order recovery trim revisions compaction state_hash
+}
+
 /// What the laws need to know of the world.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -86,8 +99,6 @@ pub struct Config {
     pub nodes: usize,
     /// The most leases that one tick revokes (`store::Limits::expiries_per_tick`).
     pub expiries_per_tick: usize,
-    /// Reads are promised to be linearizable: with leases only while clocks keep their bound.
-    pub linearizable_reads: bool,
 }
 
 impl Config {
@@ -95,7 +106,7 @@ impl Config {
     #[must_use]
     pub fn new(nodes: usize) -> Self {
         let expiries_per_tick = store::Limits::default().expiries_per_tick;
-        Self { nodes, expiries_per_tick, linearizable_reads: true }
+        Self { nodes, expiries_per_tick }
     }
 }
 
@@ -109,8 +120,7 @@ pub struct Invariants {
     acknowledgement: Acknowledgement,
     own_term_commit: OwnTermCommit,
     verified_commit: VerifiedCommit,
-    /// `None` when nothing is promised of reads.
-    reads: Option<Reads>,
+    reads: Reads,
 }
 
 impl Invariants {
@@ -126,7 +136,7 @@ impl Invariants {
             acknowledgement: Acknowledgement::new(nodes),
             own_term_commit: OwnTermCommit::new(nodes),
             verified_commit: VerifiedCommit::new(nodes),
-            reads: config.linearizable_reads.then(|| Reads::new(nodes)),
+            reads: Reads::new(nodes),
         }
     }
 
@@ -186,19 +196,12 @@ impl Invariants {
                 Ok(())
             }
             Seen::Asked { at, id, request } => {
-                if let Some(reads) = &mut self.reads {
-                    reads.asked(&self.ghosts, at, id, request);
-                }
+                self.reads.asked(&self.ghosts, at, id, request);
                 Ok(())
             }
-            Seen::Replied { at, id, reply } => match &mut self.reads {
-                Some(reads) => reads.replied(at, id, reply),
-                None => Ok(()),
-            },
+            Seen::Replied { at, id, reply } => self.reads.replied(at, id, reply),
             Seen::Crashed { at } | Seen::Halted { at, .. } => {
-                if let Some(reads) = &mut self.reads {
-                    reads.gone(at);
-                }
+                self.reads.gone(at);
                 Ok(())
             }
             Seen::Paused { .. } | Seen::Resumed { .. } | Seen::Watched { .. } | Seen::Note(_) => {
@@ -257,9 +260,7 @@ impl Invariants {
     }
 
     fn turn(&mut self, now: Time, at: Place, view: &View) -> Verdict {
-        if let Some(reads) = &mut self.reads {
-            reads.turn(at, view)?;
-        }
+        self.reads.turn(at, view)?;
         let ghosts = &mut self.ghosts;
         self.verified_commit.turn(ghosts, at, view)?;
         if ghosts.nodes[at].view.as_ref() == Some(view) {

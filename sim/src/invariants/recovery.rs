@@ -14,10 +14,10 @@ pub(super) const LAW: &str = "recovery";
 /// Judges what a node starts from, and lets its ghost start from it.
 ///
 /// - The log is the confirmed one, with any part of the writes after it that is whole from the
-///   front. Confirmed entries are missing only where storage is in doubt about them, or after a
-///   declared fault that may take them.
+///   front. Confirmed entries are missing only where storage is in doubt about them or about what
+///   was replacing them, or after a declared fault that may take them.
 /// - Term and vote are the confirmed ones, or those of a write after it, or the term of the last
-///   entry of such a write without a vote; the commit index is at most the last that was handed over.
+///   entry of such a write without a vote; the commit index is at most the last handed over.
 pub(super) fn started(
     ghosts: &mut Ghosts,
     at: Place,
@@ -36,7 +36,8 @@ pub(super) fn started(
     Ok(())
 }
 
-/// A node's disk was refused: that takes a fault.
+/// A node's disks were refused: that takes a fault which changed or took what was durable. A disk
+/// that fails for a while does not.
 pub(super) fn refused(ghosts: &Ghosts, at: Place, why: &str) -> Verdict {
     if ghosts.nodes[at].faulty {
         return Ok(());
@@ -58,7 +59,7 @@ fn entries(ghost: &Ghost, at: Place, restored: &Restored, log: &Shadow) -> Verdi
                 return broken(LAW, what);
             }
         }
-    } else if common < durable.index && restored.doubt.unwrap_or(Index(0)) < durable.index {
+    } else if common < durable.index && !may_lack(ghost, restored.doubt, common.next()) {
         let what = format!("node {at} found a log to {last}, confirmed was {durable}");
         return broken(LAW, what);
     }
@@ -68,6 +69,15 @@ fn entries(ghost: &Ghost, at: Place, restored: &Restored, log: &Shadow) -> Verdi
         return broken(LAW, what);
     }
     Ok(())
+}
+
+/// Whether confirmed entries from `first` on may be missing: storage is in doubt about all of them,
+/// or about a write under way that was to replace them. Of such a write the truncation may survive
+/// without its entries; the node gave up what it cut, and nobody was promised it.
+fn may_lack(ghost: &Ghost, doubt: Option<Index>, first: Index) -> bool {
+    doubt.is_some_and(|doubt| {
+        doubt >= ghost.durable.last_index() || (doubt >= first && ghost.is_replacing(first))
+    })
 }
 
 fn hard_state(ghost: &Ghost, at: Place, restored: &Restored, last: Position) -> Verdict {

@@ -1,9 +1,11 @@
 //! The storm: what goes wrong in a world, when, and for how long.
 //!
 //! A [`Plan`] says which kinds of faults may strike and how often; everything else is drawn from
-//! the storm's own generator. Faults overlap. Each is over after a while, and then what it had
-//! changed is as it was without any fault: where two changed the same link, disk or process, the
-//! end of the first is the end of both.
+//! the storm's own generator: each strike has one of its own, and so has each turn of one that
+//! goes on, such as a link that flaps. One strike less leaves the others as they are.
+//!
+//! Faults overlap. Each is over after a while and takes away only what it did itself (`holds.rs`).
+//! A clock that drifts does so until another drift, or the calm.
 //!
 //! # The atlas
 //!
@@ -13,20 +15,20 @@
 //! that a node must survive by itself, or end from and start again.
 
 mod cuts;
+mod holds;
 mod kind;
-mod mend;
 mod strike;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use protocol::{Rng, Time};
+use protocol::Rng;
 
 pub use kind::Kind;
-pub(crate) use mend::Mend;
 pub(crate) use strike::strike;
 
+use self::holds::{Grip, Holds};
 use crate::draw::Draw;
 use crate::seen::Place;
 
@@ -73,20 +75,20 @@ impl Plan {
 pub(crate) enum Step {
     /// The next fault.
     Strike,
-    /// Something is over.
-    Mend(Mend),
-    /// A node is started.
-    Start(Place),
+    /// A strike is over.
+    Over(Grip, Kind),
+    /// A node is started that ended in this life: what started it before was not for this end.
+    Start { at: Place, life: u64 },
     /// A node is started by an operator who dismisses its doubt.
     StartDismissing(Place),
     /// The next node of a rolling restart.
-    Roll(Place),
+    Roll(Grip, Place),
     /// A link changes its mind, so many times still.
-    Flap(Place, Place, u32),
+    Flap(Grip, (Place, Place), u32),
     /// A node is cut off or comes back.
-    Swizzle(Place, bool),
+    Swizzle(Grip, Place, bool),
     /// A node stops for a moment, so many times still.
-    Starve(Place, u32),
+    Starve(Grip, Place, u32),
 }
 
 /// The storm over a world.
@@ -99,8 +101,11 @@ pub(crate) struct Storm {
     strikes: u32,
     /// Nodes whose disks may be damaged.
     damaged: BTreeSet<Place>,
-    /// Syncs take this much longer until then.
-    slow: Vec<(Duration, Time)>,
+    /// What strikes hold now.
+    holds: Holds,
+    /// When nodes that ended are started again: a generator each, lest one node's end moves
+    /// another's start.
+    supervisors: Vec<Rng>,
     /// Nodes that must not lose their power yet, for so many syncs: what went astray, or will, must
     /// first be followed by a write that proves it.
     fragile: BTreeMap<Place, u8>,
@@ -113,6 +118,7 @@ impl Storm {
         let mut places: Vec<Place> = (0..nodes).collect();
         rng.shuffle(&mut places);
         places.truncate(most);
+        let supervisors = (0..nodes).map(|_| Rng::new(rng.next())).collect();
         Self {
             over: plan.kinds.is_empty(),
             plan,
@@ -120,7 +126,8 @@ impl Storm {
             rng,
             strikes: 0,
             damaged: places.into_iter().collect(),
-            slow: vec![(Duration::ZERO, Time(0)); nodes],
+            holds: Holds::default(),
+            supervisors,
             fragile: BTreeMap::new(),
         }
     }
@@ -131,13 +138,8 @@ impl Storm {
     }
 
     /// How much longer a sync that begins now takes.
-    pub(crate) fn sync_delay(&self, at: Place, now: Time) -> Duration {
-        let (longer, until) = self.slow[at];
-        if now < until { longer } else { Duration::ZERO }
-    }
-
-    pub(crate) fn slow_down(&mut self, at: Place, longer: Duration, until: Time) {
-        self.slow[at] = (longer, until);
+    pub(crate) fn sync_delay(&self, at: Place) -> Duration {
+        self.holds.sync_delay(at)
     }
 
     /// A sync of this node has come to its end.
@@ -151,16 +153,24 @@ impl Storm {
     }
 
     /// After how long a node that ended is started again.
-    pub(crate) fn supervisor(&mut self) -> Option<Duration> {
+    pub(crate) fn supervisor(&mut self, at: Place) -> Option<Duration> {
         let range = self.plan.supervisor.clone()?;
-        Some(self.rng.between(&range))
+        Some(self.supervisors[at].between(&range))
     }
 
-    /// The number of the next strike, with a generator of its own.
-    fn next_strike(&mut self) -> u32 {
+    /// The next strike, with a generator of its own.
+    fn next_strike(&mut self) -> Grip {
         self.strikes += 1;
-        self.rng = Rng::new(self.seed ^ u64::from(self.strikes) << 32);
-        self.strikes
+        let grip = Grip { strike: self.strikes, part: 0 };
+        self.take_up(grip, 0);
+        grip
+    }
+
+    /// Draws from now on for this turn of a strike that goes on.
+    fn take_up(&mut self, grip: Grip, turn: u32) {
+        let Grip { strike, part } = grip;
+        let turn = u64::from(turn) << 8 | u64::from(part);
+        self.rng = Rng::new(self.seed ^ u64::from(strike) << 32 ^ turn);
     }
 
     /// How many strikes there have been.
@@ -182,7 +192,9 @@ impl Storm {
     pub(crate) fn end(&mut self) {
         self.over = true;
         self.fragile.clear();
-        self.slow.iter_mut().for_each(|slow| *slow = (Duration::ZERO, Time(0)));
+        self.holds.forget();
+        // The calm draws the same, whatever struck before it.
+        self.rng = Rng::new(self.seed);
     }
 
     /// The rate of a clock, in parts per million. Half of the bound on either side, mostly at its
@@ -201,5 +213,38 @@ impl Storm {
     fn lasting(&mut self) -> Duration {
         let range = self.plan.lasting.clone();
         self.rng.between(&range)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What shrinking rests on.
+    #[test]
+    fn what_one_strike_draws_moves_nothing_of_another() {
+        let storm = || Storm::new(Plan::calm(), 3, Rng::new(7));
+        let (mut quiet, mut busy) = (storm(), storm());
+        let mut told = BTreeSet::new();
+        for draws in 0..20_u32 {
+            let (one, other) = (quiet.next_strike(), busy.next_strike());
+            assert_eq!(one, other);
+            assert!(told.insert(quiet.rng.next()), "strikes draw alike");
+            for _ in 0..=draws {
+                busy.rng.next();
+            }
+            let part = Grip { part: 3, ..one };
+            for turn in 1..4 {
+                quiet.take_up(part, turn);
+                busy.take_up(part, turn);
+                assert!(told.insert(quiet.rng.next()), "turns draw alike");
+                busy.rng.next();
+            }
+            assert_eq!(quiet.rng, busy.rng);
+        }
+        quiet.rng.next();
+        quiet.end();
+        busy.end();
+        assert_eq!(quiet.rng, busy.rng);
     }
 }

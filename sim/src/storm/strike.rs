@@ -5,56 +5,64 @@ use std::time::Duration;
 use node::{Input, Request};
 use storage::disk::{Moment, OperationFault};
 
-use super::{Kind, Mend, Step, cuts};
+use super::holds::{Grip, Hold};
+use super::{Kind, Step, cuts};
 use crate::draw::Draw;
 use crate::fault::{DiskFault, Fault};
 use crate::seen::{Place, Seen, id};
-use crate::world::{Status, Weather, World};
+use crate::world::{Link, Status, Weather, World};
 
 /// After so many syncs a fault that was to hit one of the next few operations has, and more was
 /// written behind it.
 const SYNCS: u8 = 8;
+/// No link is clogged for longer.
+const CLOGGED: Duration = Duration::from_secs(5);
+/// How often a flapping link goes or comes; it has come in the end.
+const FLAPS: u32 = 20;
+/// How often a starved node stops or goes on; it goes on in the end.
+const STARVES: u32 = 41;
 
 /// The storm's next step.
 pub(crate) fn strike(world: &mut World, step: Step) {
     // Whoever ends by itself is started again in the calm, too.
-    if world.storm.over && !matches!(step, Step::Start(_)) {
+    if world.storm.over && !matches!(step, Step::Start { .. }) {
         return;
     }
     match step {
         Step::Strike => next_strike(world),
-        Step::Mend(mend) => world.mend(mend),
-        Step::Start(at) => world.start(at),
+        Step::Over(grip, kind) => world.end_of(grip, kind),
+        Step::Start { at, life } => {
+            if world.machines[at].life == life {
+                world.start(at);
+            }
+        }
         Step::StartDismissing(at) => world.start_dismissing(at),
-        Step::Roll(at) => {
-            world.stop(at);
-            if at + 1 < world.nodes() {
-                let after = Duration::from_millis(500 + world.storm.rng.below(4_000));
-                world.schedule(after, Step::Roll(at + 1));
+        Step::Roll(grip, at) => roll(world, grip, at),
+        Step::Flap(grip, ends, left) => flap(world, grip, ends, left),
+        Step::Swizzle(grip, at, cut) => {
+            if cut {
+                let links = around(world.nodes(), at);
+                let weather = world.options.weather;
+                world.hold(grip, Hold::cut(links, weather));
+            } else {
+                world.let_go(grip);
             }
         }
-        Step::Flap(from, to, left) => flap(world, from, to, left),
-        Step::Swizzle(at, cut) => {
-            for other in 0..world.nodes() {
-                world.network.link(at, other).cut = cut;
-                world.network.link(other, at).cut = cut;
-            }
-        }
-        Step::Starve(at, left) => starve(world, at, left),
+        Step::Starve(grip, at, left) => starve(world, grip, at, left),
     }
 }
 
 fn next_strike(world: &mut World) {
-    let number = world.storm.next_strike();
+    let grip = world.storm.next_strike();
     let pause = world.storm.plan.pause.clone();
     let pause = world.storm.rng.between(&pause);
     world.schedule(pause, Step::Strike);
     let kinds = world.storm.plan.kinds.clone();
     let kind = world.storm.rng.one_of(&kinds);
-    if world.storm.plan.only.as_ref().is_some_and(|only| !only.contains(&number)) {
+    if world.storm.plan.only.as_ref().is_some_and(|only| !only.contains(&grip.strike)) {
         return;
     }
-    if let Some(at) = hit(world, kind) {
+    if let Some(at) = hit(world, grip, kind) {
         world.eyes.marks.struck(kind);
         show(world, kind, at);
     }
@@ -63,7 +71,9 @@ fn next_strike(world: &mut World) {
 /// Tells the picture of what has no sign of its own.
 fn show(world: &mut World, kind: Kind, at: Option<Place>) {
     let what = match kind {
-        Kind::LogRot | Kind::HeadRot | Kind::StateRot => Some(DiskFault::Rot),
+        Kind::LogRot => Some(DiskFault::Rot),
+        Kind::HeadRot => Some(DiskFault::HeadRot),
+        Kind::StateRot => Some(DiskFault::StateRot),
         Kind::Astray => Some(DiskFault::Astray),
         Kind::SyncError => Some(DiskFault::SyncError),
         Kind::WriteError | Kind::StateError => Some(DiskFault::WriteError),
@@ -79,20 +89,16 @@ fn show(world: &mut World, kind: Kind, at: Option<Place>) {
         _ => Fault::Other { name: kind.name(), at },
     };
     world.eyes.see(world.now, &Seen::Fault(&fault));
-    if kind == Kind::HeadRot {
-        // It may take both copies of the same thing.
-        world.eyes.see(world.now, &Seen::Fault(&fault));
-    }
 }
 
 /// Strikes; `None` when there was nothing to strike, else the node that was.
-fn hit(world: &mut World, kind: Kind) -> Option<Option<Place>> {
+fn hit(world: &mut World, grip: Grip, kind: Kind) -> Option<Option<Place>> {
     match kind {
         Kind::Loss | Kind::Doubling | Kind::Replay | Kind::Reorder | Kind::FlippedBits => {
             if world.nodes() < 2 {
                 return None;
             }
-            weather(world, kind);
+            weather(world, grip, kind);
             Some(None)
         }
         Kind::Split
@@ -104,7 +110,7 @@ fn hit(world: &mut World, kind: Kind) -> Option<Option<Place>> {
         | Kind::Bridge
         | Kind::Chain
         | Kind::Star
-        | Kind::Ring => partition(world, kind),
+        | Kind::Ring => partition(world, grip, kind),
         Kind::Clog
         | Kind::SlowLink
         | Kind::Bandwidth
@@ -113,7 +119,7 @@ fn hit(world: &mut World, kind: Kind) -> Option<Option<Place>> {
         | Kind::SlowPeer
         | Kind::Reset
         | Kind::Flapping
-        | Kind::Swizzle => link(world, kind),
+        | Kind::Swizzle => link(world, grip, kind),
         Kind::Kill
         | Kind::KillLeader
         | Kind::KillInSync
@@ -121,10 +127,12 @@ fn hit(world: &mut World, kind: Kind) -> Option<Option<Place>> {
         | Kind::KillAll
         | Kind::TornPower
         | Kind::PowerLoss => crash(world, kind),
-        Kind::ShortPause | Kind::LongPause | Kind::PauseLeader | Kind::Starve => pause(world, kind),
-        Kind::Restart | Kind::RestartLeader | Kind::RollingRestart => restart(world, kind),
+        Kind::ShortPause | Kind::LongPause | Kind::PauseLeader | Kind::Starve => {
+            pause(world, grip, kind)
+        }
+        Kind::Restart | Kind::RestartLeader | Kind::RollingRestart => restart(world, grip, kind),
         Kind::Leap | Kind::Drift => clock(world, kind),
-        Kind::StuckSync | Kind::SlowSync => slow_disk(world, kind),
+        Kind::StuckSync | Kind::SlowSync => slow_disk(world, grip, kind),
         Kind::SyncError
         | Kind::WriteError
         | Kind::ShortWrite
@@ -135,7 +143,7 @@ fn hit(world: &mut World, kind: Kind) -> Option<Option<Place>> {
         | Kind::LogRot
         | Kind::HeadRot
         | Kind::StateRot
-        | Kind::Astray => disk(world, kind),
+        | Kind::Astray => disk(world, grip, kind),
         Kind::Transfer => transfer(world),
         Kind::DismissDoubt => dismiss(world),
     }
@@ -147,31 +155,27 @@ fn any_up(world: &mut World) -> Option<Place> {
 }
 
 /// A weather that is worse than usual, for a while, everywhere.
-fn weather(world: &mut World, kind: Kind) {
-    let usual = world.options.weather;
+fn weather(world: &mut World, grip: Grip, kind: Kind) {
+    let fair = world.options.weather;
     let rng = &mut world.storm.rng;
     let ppm = |percent: u64| u32::try_from(percent * 10_000).unwrap_or(u32::MAX);
     let worse = match kind {
-        Kind::Loss => Weather { loss: ppm(1 + rng.below(30)), ..usual },
-        Kind::Doubling => Weather { doubling: ppm(1 + rng.below(50)), ..usual },
-        Kind::Replay => Weather { replay: ppm(1 + rng.below(10)), ..usual },
-        Kind::FlippedBits => Weather { flips: ppm(1 + rng.below(5)), ..usual },
+        Kind::Loss => Weather { loss: ppm(1 + rng.below(30)), ..fair },
+        Kind::Doubling => Weather { doubling: ppm(1 + rng.below(50)), ..fair },
+        Kind::Replay => Weather { replay: ppm(1 + rng.below(10)), ..fair },
+        Kind::FlippedBits => Weather { flips: ppm(1 + rng.below(5)), ..fair },
         _ => Weather {
-            jitter: usual.jitter + Duration::from_millis(20 + rng.below(300)),
+            jitter: fair.jitter + Duration::from_millis(20 + rng.below(300)),
             tail: Duration::from_millis(rng.below(2_000)),
-            ..usual
+            ..fair
         },
     };
-    for from in 0..world.nodes() {
-        for to in 0..world.nodes() {
-            world.network.link(from, to).weather = worse;
-        }
-    }
     let lasting = world.storm.lasting();
-    world.schedule(lasting, Step::Mend(Mend::Weather));
+    let links = (0..world.nodes()).flat_map(|at| around(world.nodes(), at)).collect();
+    world.hold_for(lasting, grip, kind, Hold::Links(links, Link::usual(worse)));
 }
 
-fn partition(world: &mut World, kind: Kind) -> Option<Option<Place>> {
+fn partition(world: &mut World, grip: Grip, kind: Kind) -> Option<Option<Place>> {
     let nodes = world.nodes();
     if nodes < 2 {
         return None;
@@ -184,87 +188,98 @@ fn partition(world: &mut World, kind: Kind) -> Option<Option<Place>> {
     if links.is_empty() {
         return None;
     }
-    world.cut_links(kind.name(), &links);
+    let fault = Fault::Cut { shape: kind.name(), links: links.clone() };
+    world.eyes.see(world.now, &Seen::Fault(&fault));
     let lasting = world.storm.lasting();
-    world.schedule(lasting, Step::Mend(Mend::Links(links)));
+    let weather = world.options.weather;
+    world.hold_for(lasting, grip, kind, Hold::cut(links, weather));
     Some(None)
 }
 
-fn link(world: &mut World, kind: Kind) -> Option<Option<Place>> {
+fn link(world: &mut World, grip: Grip, kind: Kind) -> Option<Option<Place>> {
     let nodes = world.nodes();
     if nodes < 2 {
         return None;
     }
     let from = world.storm.rng.place(nodes);
     let to = (from + 1 + world.storm.rng.place(nodes - 1)) % nodes;
-    let lasting = world.storm.lasting();
+    let mut lasting = world.storm.lasting();
     let (now, draw) = (world.now, world.storm.rng.next());
-    let usual = world.options.weather;
-    match kind {
+    let mut links = vec![(from, to)];
+    let link = Link::usual(world.options.weather);
+    let worse = match kind {
         Kind::Clog => {
-            world.network.link(from, to).clogged = now + lasting.min(Duration::from_secs(5))
+            lasting = lasting.min(CLOGGED);
+            Link { clogged: now + lasting, ..link }
         }
-        Kind::SlowLink => {
-            world.network.link(from, to).slow = Duration::from_millis(10 + draw % 1_000);
-        }
+        Kind::SlowLink => Link { slow: Duration::from_millis(10 + draw % 1_000), ..link },
         Kind::Bandwidth => {
-            world.network.link(from, to).byte =
-                10_000 + u32::try_from(draw % 1_000_000).unwrap_or(0);
+            Link { byte: 10_000 + u32::try_from(draw % 1_000_000).unwrap_or(0), ..link }
         }
-        Kind::BlackHole => {
-            world.network.link(from, to).largest = Some(usize::try_from(draw % 300).unwrap_or(0));
-        }
+        Kind::BlackHole => Link { largest: Some(usize::try_from(draw % 300).unwrap_or(0)), ..link },
         Kind::GrayLink => {
             let loss = 10_000 + u32::try_from(draw % 40_000).unwrap_or(0);
-            world.network.link(from, to).weather = Weather { loss, ..usual };
+            let loss = loss.max(link.weather.loss);
+            Link { weather: Weather { loss, ..link.weather }, ..link }
         }
         Kind::SlowPeer => {
-            for other in 0..nodes {
-                world.network.link(from, other).slow = Duration::from_millis(5 + draw % 200);
-                world.network.link(other, from).slow = Duration::from_millis(5 + draw % 200);
-                world.schedule(lasting, Step::Mend(Mend::Link(from, other)));
-                world.schedule(lasting, Step::Mend(Mend::Link(other, from)));
-            }
+            links = around(nodes, from);
+            Link { slow: Duration::from_millis(5 + draw % 200), ..link }
         }
         Kind::Reset => {
             world.feed(from, Input::Unreachable(id(to)));
             world.drain(from);
             return Some(Some(from));
         }
-        Kind::Flapping => flap(world, from, to, 20),
-        _ => swizzle(world),
-    }
-    world.schedule(lasting, Step::Mend(Mend::Link(from, to)));
+        Kind::Flapping => {
+            flap(world, grip, (from, to), FLAPS);
+            return Some(Some(from));
+        }
+        _ => {
+            swizzle(world, grip);
+            return Some(Some(from));
+        }
+    };
+    world.hold_for(lasting, grip, kind, Hold::Links(links, worse));
     Some(Some(from))
 }
 
-fn flap(world: &mut World, from: Place, to: Place, left: u32) {
-    let cut = left % 2 == 1;
-    for (a, b) in [(from, to), (to, from)] {
-        world.network.link(a, b).cut = cut;
+/// The links to and from a node.
+fn around(nodes: usize, at: Place) -> Vec<(Place, Place)> {
+    let others = (0..nodes).filter(|other| *other != at);
+    others.flat_map(|other| [(at, other), (other, at)]).collect()
+}
+
+fn flap(world: &mut World, grip: Grip, ends: (Place, Place), left: u32) {
+    world.storm.take_up(grip, left);
+    if left % 2 == 1 {
+        let links = vec![ends, (ends.1, ends.0)];
+        let weather = world.options.weather;
+        world.hold(grip, Hold::cut(links, weather));
+    } else {
+        world.let_go(grip);
     }
     if left > 0 {
         let longest = *world.options.consensus.election.end();
         let after = world.storm.rng.between(&(longest / 4..=longest + longest / 2));
-        world.schedule(after, Step::Flap(from, to, left - 1));
+        world.schedule(after, Step::Flap(grip, ends, left - 1));
     }
 }
 
 /// Cuts some nodes off, one by one, and lets them come back in another order.
-fn swizzle(world: &mut World) {
+fn swizzle(world: &mut World, grip: Grip) {
     let mut places: Vec<Place> = (0..world.nodes()).collect();
     world.storm.rng.shuffle(&mut places);
     let some = 1 + world.storm.rng.place(places.len());
     places.truncate(some);
     let mut after = Duration::ZERO;
-    for at in &places {
-        after += Duration::from_millis(world.storm.rng.below(2_000));
-        world.schedule(after, Step::Swizzle(*at, true));
-    }
-    world.storm.rng.shuffle(&mut places);
-    for at in &places {
-        after += Duration::from_millis(world.storm.rng.below(2_000));
-        world.schedule(after, Step::Swizzle(*at, false));
+    for cut in [true, false] {
+        for &at in &places {
+            after += Duration::from_millis(world.storm.rng.below(2_000));
+            let grip = Grip { part: u8::try_from(at).unwrap_or(u8::MAX), ..grip };
+            world.schedule(after, Step::Swizzle(grip, at, cut));
+        }
+        world.storm.rng.shuffle(&mut places);
     }
 }
 
@@ -291,19 +306,19 @@ fn crash(world: &mut World, kind: Kind) -> Option<Option<Place>> {
         let down = Duration::from_millis(50 + rng.below(8_000));
         any = true;
         world.crash_with(at, moment, choice);
-        world.schedule(down, Step::Start(at));
+        world.start_later(down, at);
     }
     any.then_some((!everyone).then_some(one))
 }
 
-fn pause(world: &mut World, kind: Kind) -> Option<Option<Place>> {
+fn pause(world: &mut World, grip: Grip, kind: Kind) -> Option<Option<Place>> {
     let longest = *world.options.consensus.election.end();
     let at = match kind {
         Kind::PauseLeader => world.leader(),
         _ => any_up(world),
     }?;
     if kind == Kind::Starve {
-        starve(world, at, 40);
+        starve(world, grip, at, STARVES);
         return Some(Some(at));
     }
     let range = match kind {
@@ -311,29 +326,29 @@ fn pause(world: &mut World, kind: Kind) -> Option<Option<Place>> {
         _ => longest..=longest * 6,
     };
     let lasting = world.storm.rng.between(&range);
-    world.pause(at);
-    world.schedule(lasting, Step::Mend(Mend::Pause(at)));
+    let life = world.machines[at].life;
+    world.hold_for(lasting, grip, kind, Hold::Process { at, life });
     Some(Some(at))
 }
 
 /// A node that gets the processor only now and then: its timers come late, and in heaps.
-fn starve(world: &mut World, at: Place, left: u32) {
-    if left.is_multiple_of(2) {
-        world.pause(at);
+fn starve(world: &mut World, grip: Grip, at: Place, left: u32) {
+    world.storm.take_up(grip, left);
+    if left % 2 == 1 {
+        let life = world.machines[at].life;
+        world.hold(grip, Hold::Process { at, life });
     } else {
-        world.resume(at);
+        world.let_go(grip);
     }
     if left > 0 {
         let after = Duration::from_millis(1 + world.storm.rng.below(250));
-        world.schedule(after, Step::Starve(at, left - 1));
-    } else {
-        world.resume(at);
+        world.schedule(after, Step::Starve(grip, at, left - 1));
     }
 }
 
-fn restart(world: &mut World, kind: Kind) -> Option<Option<Place>> {
+fn restart(world: &mut World, grip: Grip, kind: Kind) -> Option<Option<Place>> {
     if kind == Kind::RollingRestart {
-        world.schedule(Duration::ZERO, Step::Roll(0));
+        world.schedule(Duration::ZERO, Step::Roll(grip, 0));
         return Some(None);
     }
     let at = match kind {
@@ -342,6 +357,17 @@ fn restart(world: &mut World, kind: Kind) -> Option<Option<Place>> {
     }?;
     world.stop(at);
     Some(Some(at))
+}
+
+/// Ends a node in order, and after a while the next.
+fn roll(world: &mut World, grip: Grip, at: Place) {
+    let next = at + 1;
+    world.storm.take_up(grip, u32::try_from(next).unwrap_or(u32::MAX));
+    world.stop(at);
+    if next < world.nodes() {
+        let after = Duration::from_millis(500 + world.storm.rng.below(4_000));
+        world.schedule(after, Step::Roll(grip, next));
+    }
 }
 
 fn clock(world: &mut World, kind: Kind) -> Option<Option<Place>> {
@@ -358,7 +384,7 @@ fn clock(world: &mut World, kind: Kind) -> Option<Option<Place>> {
     Some(Some(at))
 }
 
-fn slow_disk(world: &mut World, kind: Kind) -> Option<Option<Place>> {
+fn slow_disk(world: &mut World, grip: Grip, kind: Kind) -> Option<Option<Place>> {
     let at = match kind {
         Kind::StuckSync => world.leader(),
         _ => any_up(world),
@@ -368,22 +394,26 @@ fn slow_disk(world: &mut World, kind: Kind) -> Option<Option<Place>> {
         Kind::StuckSync => lasting,
         _ => Duration::from_millis(10 + world.storm.rng.below(1_000)),
     };
-    let until = world.now + lasting;
-    world.storm.slow_down(at, longer, until);
+    world.hold_for(lasting, grip, kind, Hold::Sync { at, longer });
     Some(Some(at))
 }
 
-fn disk(world: &mut World, kind: Kind) -> Option<Option<Place>> {
+fn disk(world: &mut World, grip: Grip, kind: Kind) -> Option<Option<Place>> {
     let at = if kind.damages() {
         let damaged: Vec<Place> = world.storm.damaged.iter().copied().collect();
         (!damaged.is_empty()).then(|| world.storm.rng.one_of(&damaged))?
+    } else if matches!(kind, Kind::SyncError | Kind::WriteError | Kind::ShortWrite) {
+        // Of one that is down, the start may fail, or what it does first.
+        let place = world.storm.rng.place(world.machines.len());
+        (!world.machines[place].lost).then_some(place)?
     } else {
         any_up(world)?
     };
     if world.storm.fragile.contains_key(&at) {
         return None;
     }
-    let ahead = world.storm.rng.below(6);
+    let up = matches!(world.machines[at].status, Status::Up(_));
+    let ahead = world.storm.rng.below(if up { 6 } else { 14 });
     let draw = world.storm.rng.next();
     match kind {
         Kind::SyncError | Kind::WriteError => {
@@ -396,9 +426,11 @@ fn disk(world: &mut World, kind: Kind) -> Option<Option<Place>> {
         Kind::ReadError => world.machines[at].log.get().fail_read(ahead % 2),
         Kind::LogFull | Kind::StateFull => {
             let (log, state) = (kind == Kind::LogFull, kind == Kind::StateFull);
-            world.fill_disk(at, log, state)?;
+            let held = world.held(at);
+            let (log, state) = (held.0.filter(|_| log), held.1.filter(|_| state));
+            log.or(state)?;
             let lasting = world.storm.lasting();
-            world.schedule(lasting, Step::Mend(Mend::Full(at)));
+            world.hold_for(lasting, grip, kind, Hold::Room { at, log, state });
         }
         Kind::StateError => world.fail_state(at, ahead)?,
         Kind::Astray => {
@@ -415,7 +447,7 @@ fn disk(world: &mut World, kind: Kind) -> Option<Option<Place>> {
                 let moment = world.storm.rng.one_of(&[Moment::After, Moment::Torn]);
                 let down = Duration::from_millis(50 + world.storm.rng.below(2_000));
                 world.crash_with(at, moment, 0);
-                world.schedule(down, Step::Start(at));
+                world.start_later(down, at);
             }
         }
     }

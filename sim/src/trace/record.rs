@@ -283,14 +283,11 @@ impl Record {
     fn fault(&mut self, now: Time, fault: &Fault) {
         let (name, at, text) = words::fault(fault);
         let what = match fault {
-            Fault::Healed => What::Healed,
+            Fault::Healed | Fault::Over { .. } => What::Healed,
             Fault::Cut { links, .. } => What::Fault { name, at, links: links.clone() },
-            Fault::Slow { link, .. } => What::Fault { name, at, links: vec![*link] },
-            Fault::Disk { .. }
-            | Fault::Drift { .. }
-            | Fault::Jump { .. }
-            | Fault::PowerCut
-            | Fault::Other { .. } => What::Fault { name, at, links: Vec::new() },
+            Fault::Disk { .. } | Fault::Drift { .. } | Fault::Jump { .. } | Fault::Other { .. } => {
+                What::Fault { name, at, links: Vec::new() }
+            }
         };
         self.loud(now, what, text);
     }

@@ -282,6 +282,7 @@ pub(super) fn fault(fault: &Fault) -> (String, Option<usize>, String) {
     match fault {
         Fault::Cut { shape, links } => ((*shape).to_owned(), None, cut(shape, links)),
         Fault::Healed => ("healed".to_owned(), None, "all links carry again".to_owned()),
+        Fault::Over { name } => ("over".to_owned(), None, format!("{name} is over")),
         Fault::Disk { at, what } => {
             let name = disk(*what);
             (name.to_owned(), Some(*at), format!("{}: {name}", self::name(*at)))
@@ -294,11 +295,6 @@ pub(super) fn fault(fault: &Fault) -> (String, Option<usize>, String) {
         Fault::Jump { at, by_ms } => {
             ("clock jump".to_owned(), Some(*at), format!("{}: clock jumps {by_ms:+} ms", name(*at)))
         }
-        Fault::Slow { link: (from, to), by } => {
-            let text = format!("{} → {} slower by {by:?}", name(*from), name(*to));
-            ("slow link".to_owned(), None, text)
-        }
-        Fault::PowerCut => ("power cut".to_owned(), None, "power cut: all nodes end".to_owned()),
         Fault::Other { name: what, at: Some(at) } => {
             ((*what).to_owned(), Some(*at), format!("{}: {what}", name(*at)))
         }
@@ -358,7 +354,9 @@ const fn disk(what: DiskFault) -> &'static str {
         DiskFault::Full => "the disk is full",
         DiskFault::Short => "the next write is torn",
         DiskFault::Astray => "the next write goes astray",
-        DiskFault::Rot => "a bit rots",
+        DiskFault::Rot => "a bit of the log rots",
+        DiskFault::HeadRot => "a bit of the log's head rots",
+        DiskFault::StateRot => "a bit of the state rots",
         DiskFault::ReadError => "a read fails",
         DiskFault::Slow => "syncs are slow",
         DiskFault::Stuck => "syncs are stuck",

@@ -13,7 +13,6 @@ use super::{Event, Status, World, eyes};
 use crate::draw::Draw;
 use crate::marks::Mark;
 use crate::seen::{Fate, Place, Seen, id, place};
-use crate::storm::Step;
 
 /// The pause of the state's thread between two steps of giving space back.
 const BREATH: Duration = Duration::from_millis(10);
@@ -134,7 +133,7 @@ impl World {
     fn begin_sync(&mut self, at: Place) {
         let latency = self.disks.between(&self.options.disks.sync);
         let now = self.now;
-        let slow = self.storm.sync_delay(at, now);
+        let slow = self.storm.sync_delay(at);
         let machine = &mut self.machines[at];
         let life = machine.life;
         let Some(running) = machine.running() else { return };
@@ -313,8 +312,8 @@ impl World {
 
     /// Whoever ended by itself is started again, as a supervisor does, when the storm wants it so.
     pub(super) fn supervise(&mut self, at: Place) {
-        if let Some(after) = self.storm.supervisor() {
-            self.schedule(after, Step::Start(at));
+        if let Some(after) = self.storm.supervisor(at) {
+            self.start_later(after, at);
         }
     }
 

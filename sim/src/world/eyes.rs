@@ -32,7 +32,6 @@ impl Eyes {
         let config = Config {
             nodes: options.nodes,
             expiries_per_tick: options.stores.limits.expiries_per_tick,
-            linearizable_reads: true,
         };
         Self {
             trace: Trace::new(options.nodes, options.record),

@@ -38,19 +38,14 @@ impl World {
         }
     }
 
-    /// Leaves no room on a disk. `None` when there is no such disk.
-    pub(crate) fn fill_disk(&mut self, at: Place, log: bool, state: bool) -> Option<()> {
+    /// The bytes on a node's disks: of its log, and of its state where that is on a disk.
+    pub(crate) fn held(&self, at: Place) -> (Option<u64>, Option<u64>) {
         let machine = &self.machines[at];
-        let held = machine.log.get().held();
-        let kept = match &machine.state {
+        let state = match &machine.state {
             Medium::Disk(files) => Some(files.disk().held()),
             Medium::Memory(_) => None,
         };
-        if state && kept.is_none() {
-            return None;
-        }
-        self.set_capacity(at, log.then_some(held), kept.filter(|_| state));
-        Some(())
+        (Some(machine.log.get().held()), state)
     }
 
     /// Lets a write of the state fail. `None` when the state is not on a disk.

@@ -4,9 +4,8 @@
 //! is under way, the next sync takes them all; the state's jobs are done one after the other. How
 //! long each takes is the world's affair.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use node::{Config, Input, Node};
 use protocol::raft::{Restored, Write, WriteId};
@@ -15,7 +14,7 @@ use storage::Identity;
 use storage::disk::{FaultPlan, FaultyDisk};
 use storage::log::{Damage, Log, LogError, LogOptions};
 use storage::state::FaultyFiles;
-use store::{Backend, BackendError, BackendRead, Flush, MemoryBackend, Revision, Store};
+use store::{Backend, BackendError, BackendRead, Flush, Revision, Store};
 
 use super::backend::{Medium, ROOM, State};
 use super::clock::Clock;
@@ -139,6 +138,8 @@ impl From<BackendError> for Refusal {
 pub(crate) struct Found {
     pub(crate) restored: Restored,
     pub(crate) damage: Vec<Damage>,
+    /// There was a doubt, and it was dismissed.
+    pub(crate) dismissed: bool,
 }
 
 impl Machine {
@@ -148,7 +149,7 @@ impl Machine {
             let disk = FaultyDisk::new(FaultPlan { seed: rng.next(), ..FaultPlan::default() });
             Medium::Disk(FaultyFiles::new(disk, ROOM))
         } else {
-            Medium::Memory(Rc::new(RefCell::new(MemoryBackend::default())))
+            Medium::Memory(Arc::default())
         };
         Self {
             at,
@@ -177,7 +178,8 @@ impl Machine {
         let mut backend = self.state.open(self.identity())?;
         let store = restore(&config, &mut backend)?;
         let (mut log, mut recovered) = Log::open(self.log.clone(), options)?;
-        if dismiss && recovered.doubt.take().is_some() {
+        let dismissed = dismiss && recovered.doubt.take().is_some();
+        if dismissed {
             log.dismiss_doubt().map_err(|error| Refusal::passing(&error))?;
         }
         let restored = log.restored(&recovered, store.applied().index)?;
@@ -199,7 +201,7 @@ impl Machine {
             digested: Index(0),
             timer: None,
         }));
-        Ok(Found { restored, damage: recovered.damage })
+        Ok(Found { restored, damage: recovered.damage, dismissed })
     }
 
     /// From now on its disks do what they should.

@@ -45,7 +45,7 @@ pub use script::PresetLog;
 pub(crate) use clock::TRUE_RATE;
 pub(crate) use eyes::{Eyes, digest};
 pub(crate) use machine::{Machine, Status};
-pub(crate) use network::Network;
+pub(crate) use network::{Link, Network};
 
 use crate::crowd::{Act, Crowd};
 use crate::history::History;

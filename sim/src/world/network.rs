@@ -37,10 +37,23 @@ impl Weather {
         let none = Duration::ZERO;
         Self { delay, jitter: delay / 2, tail: none, loss: 0, doubling: 0, flips: 0, replay: 0 }
     }
+
+    /// In everything the worse of two.
+    fn worst(&self, other: &Self) -> Self {
+        Self {
+            delay: self.delay.max(other.delay),
+            jitter: self.jitter.max(other.jitter),
+            tail: self.tail.max(other.tail),
+            loss: self.loss.max(other.loss),
+            doubling: self.doubling.max(other.doubling),
+            flips: self.flips.max(other.flips),
+            replay: self.replay.max(other.replay),
+        }
+    }
 }
 
 /// One direction between two nodes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) cut: bool,
     /// Messages with entries beyond this many bytes vanish; small ones pass.
@@ -55,6 +68,26 @@ pub(crate) struct Link {
     pub(crate) byte: u32,
 }
 
+impl Link {
+    /// A link to which nothing is done.
+    pub(crate) const fn usual(weather: Weather) -> Self {
+        let slow = Duration::ZERO;
+        Self { cut: false, largest: None, weather, clogged: Time(0), slow, byte: 0 }
+    }
+
+    /// In everything the worse of two.
+    pub(crate) fn worst(self, other: Self) -> Self {
+        Self {
+            cut: self.cut || other.cut,
+            largest: self.largest.into_iter().chain(other.largest).min(),
+            weather: self.weather.worst(&other.weather),
+            clogged: self.clogged.max(other.clogged),
+            slow: self.slow.max(other.slow),
+            byte: self.byte.max(other.byte),
+        }
+    }
+}
+
 /// All links.
 #[derive(Debug)]
 pub(crate) struct Network {
@@ -67,33 +100,22 @@ pub(crate) struct Network {
 
 impl Network {
     pub(crate) fn new(nodes: usize, weather: Weather, rng: Rng) -> Self {
-        let link = Link {
-            cut: false,
-            largest: None,
-            weather,
-            clogged: Time(0),
-            slow: Duration::ZERO,
-            byte: 0,
-        };
-        Self { nodes, links: vec![link; nodes * nodes], rng, sent: 0 }
+        Self { nodes, links: vec![Link::usual(weather); nodes * nodes], rng, sent: 0 }
     }
 
     pub(crate) fn link(&mut self, from: Place, to: Place) -> &mut Link {
         &mut self.links[from * self.nodes + to]
     }
 
+    /// Does something to every link.
+    pub(crate) fn all(&mut self, change: impl FnMut(&mut Link)) {
+        self.links.iter_mut().for_each(change);
+    }
+
     /// All links carry again, without delay beyond the weather's.
     pub(crate) fn heal(&mut self, weather: Option<Weather>) {
         for link in &mut self.links {
-            let weather = weather.unwrap_or(link.weather);
-            *link = Link {
-                cut: false,
-                largest: None,
-                weather,
-                clogged: Time(0),
-                slow: Duration::ZERO,
-                byte: 0,
-            };
+            *link = Link::usual(weather.unwrap_or(link.weather));
         }
     }
 
@@ -101,13 +123,7 @@ impl Network {
     pub(crate) fn heal_among(&mut self, nodes: &[Place], weather: Weather) {
         for &from in nodes {
             for &to in nodes {
-                let link = self.link(from, to);
-                link.cut = false;
-                link.largest = None;
-                link.clogged = Time(0);
-                link.slow = Duration::ZERO;
-                link.byte = 0;
-                link.weather = weather;
+                *self.link(from, to) = Link::usual(weather);
             }
         }
     }

@@ -112,6 +112,9 @@ impl World {
                 if found.restored.doubt.is_some() {
                     self.eyes.marks.hit(Mark::InDoubt);
                 }
+                if found.dismissed {
+                    self.eyes.marks.hit(Mark::DoubtDismissed);
+                }
                 let seen = Seen::Started { at, life, restored: &found.restored };
                 self.eyes.see(self.now, &seen);
                 self.feed(at, Input::Timeout);
@@ -131,12 +134,6 @@ impl World {
         self.machines[at].lost = true;
         self.eyes.see(self.now, &Seen::Refused { at, why });
         self.eyes.marks.hit(Mark::RefusedToStart);
-        if !self.storm.is_damaged(at) {
-            let name = at + 1;
-            self.eyes.violate(self.now, "D12 recovery", || {
-                format!("n{name} refuses to start on a disk that nothing damaged: {why}")
-            });
-        }
     }
 
     /// Ends a node as a kill does: what the kernel was given survives.
@@ -162,6 +159,7 @@ impl World {
         if let super::backend::Medium::Disk(files) = &self.machines[at].state {
             files.disk().crash(moment);
         }
+        self.settle_room(at);
         drop(running);
         self.eyes.see(self.now, &Seen::Crashed { at });
         self.gone(at);
@@ -205,11 +203,6 @@ impl World {
     /// Cuts two nodes apart.
     pub fn cut(&mut self, a: Place, b: Place) {
         self.cut_links("between two", &[(a, b), (b, a)]);
-    }
-
-    /// Cuts one direction.
-    pub fn cut_one_way(&mut self, from: Place, to: Place) {
-        self.cut_links("one way", &[(from, to)]);
     }
 
     /// Cuts the nodes into groups that do not hear each other.

@@ -69,9 +69,15 @@ fn recovery_of_a_truncation() {
     stage.crash(0);
     let (before, after) = (hard(1, Some(0), 0), hard(2, None, 0));
     let first = empty((1, 1));
-    // The write came through, or it did not; nothing in between.
+    // The write came through, or it did not; in between only what storage says it is in doubt of.
     breaks(law, stage.clone().start(0, &found(after, std::slice::from_ref(&first))));
     breaks(law, stage.clone().start(0, &found(after, &[first.clone(), old[0].clone()])));
+    let doubt = |through| Restored {
+        doubt: Some(Index(through)),
+        ..found(after, std::slice::from_ref(&first))
+    };
+    breaks(law, stage.clone().start(0, &doubt(1)));
+    stage.clone().start(0, &doubt(2)).unwrap();
     let whole = [first.clone(), old[0].clone(), old[1].clone()];
     stage.clone().start(0, &found(before, &whole)).unwrap();
     stage.clone().start(0, &found(after, &[first.clone(), empty((2, 2))])).unwrap();
@@ -117,9 +123,44 @@ fn a_sound_disk_is_not_refused() {
     let mut stage = Stage::led();
     let refused = Seen::Refused { at: 1, why: "damaged" };
     breaks("recovery", stage.see(&refused));
-    stage.see(&Seen::Fault(&Fault::Disk { at: 1, what: DiskFault::Rot })).unwrap();
-    stage.see(&refused).unwrap();
-    breaks("recovery", stage.see(&Seen::Refused { at: 2, why: "damaged" }));
+    // What passes, and what befalls processes and links, changes nothing that is durable.
+    let strike = |stage: &mut Stage, what| {
+        stage.see(&Seen::Fault(&Fault::Disk { at: 1, what })).unwrap();
+    };
+    for what in [
+        DiskFault::WriteError,
+        DiskFault::SyncError,
+        DiskFault::Full,
+        DiskFault::Short,
+        DiskFault::ReadError,
+        DiskFault::Slow,
+        DiskFault::Stuck,
+    ] {
+        strike(&mut stage, what);
+    }
+    stage.see(&Seen::Fault(&Fault::Other { name: "kill", at: Some(1) })).unwrap();
+    breaks("recovery", stage.clone().see(&refused));
+    for what in [DiskFault::Rot, DiskFault::HeadRot, DiskFault::StateRot, DiskFault::Astray] {
+        let mut struck = stage.clone();
+        strike(&mut struck, what);
+        struck.see(&refused).unwrap();
+        breaks("recovery", struck.see(&Seen::Refused { at: 2, why: "damaged" }));
+    }
+}
+
+#[test]
+fn rot_of_the_state_excuses_nothing_of_the_log() {
+    let mut stage = Stage::committed();
+    stage.crash(0);
+    let rotten = |what| {
+        let mut stage = stage.clone();
+        for _ in 0..2 {
+            stage.see(&Seen::Fault(&Fault::Disk { at: 0, what })).unwrap();
+        }
+        stage.start(0, &found(hard(1, Some(0), 0), &[]))
+    };
+    breaks("recovery", rotten(DiskFault::StateRot));
+    rotten(DiskFault::Rot).unwrap();
 }
 
 #[test]

@@ -59,11 +59,19 @@ impl State {
     ) -> Result<Self, OpenError> {
         let files = RealFiles::open(directory)
             .map_err(|e| OpenError::io(&format!("open {}", directory.display()), &e))?;
-        Ok(Self::Disk(Box::new(DiskBackend::open(files, identity, options)?)))
+        Self::on(files, identity, options)
     }
 }
 
 impl<F: Files> State<F> {
+    /// Opens the state in these files, or makes one there.
+    ///
+    /// # Errors
+    /// As [`State::open`].
+    pub fn on(files: F, identity: Identity, options: StateOptions) -> Result<Self, OpenError> {
+        Ok(Self::Disk(Box::new(DiskBackend::open(files, identity, options)?)))
+    }
+
     /// A reader for any thread.
     #[must_use]
     pub fn reader(&self) -> Reader<F> {

@@ -1,55 +1,12 @@
 //! Syncs that fail, and a process that starts again on what the page cache still shows: the flush
 //! at which it finds the state outlives the next loss of power.
 
-use protocol::Rng;
 use storage::disk::{CrashPoint, Disk, FaultPlan, FaultyDisk, Moment, OperationFault};
 use storage::state::{FaultyFiles, OpenError, inspect_files};
-use store::{Backend, BackendError, BackendRead};
+use store::{Backend, BackendError};
 
-use crate::support::{Faulty, OWNER, ROOM, Truth, broken, open, settle};
-
-/// Flushes, discards and maintenance; ends early when the disk does.
-struct Script {
-    truth: Truth,
-    /// The flush that the state must stand at, at least.
-    acknowledged: usize,
-    rng: Rng,
-}
-
-impl Script {
-    fn new(seed: u64) -> Self {
-        Self { truth: Truth::new(), acknowledged: 0, rng: Rng::new(seed) }
-    }
-
-    fn run(&mut self, backend: &mut Faulty, steps: u64) -> Result<(), BackendError> {
-        for step in 0..steps {
-            let records = if step % 4 == 3 { 0 } else { 1 + self.rng.next() % 12 };
-            let flush = self.truth.next_flush(&mut self.rng, records);
-            backend.flush(&flush)?;
-            self.acknowledged = self.truth.points.len() - 1;
-            if step % 3 == 0 {
-                let dead = self.truth.choose_dead(&mut self.rng, 5);
-                backend.discard(&dead)?;
-            }
-            for _ in 0..3 {
-                backend.maintain()?;
-            }
-        }
-        settle(backend).map(drop)
-    }
-
-    /// The state stands at one flush, not before the last that was acknowledged or believed; it
-    /// is believed from now on, for the log is trimmed behind it.
-    fn believe(&mut self, backend: &impl BackendRead) {
-        let at = self.truth.point_of(backend);
-        assert!(at >= self.acknowledged, "at {at}, believed was {}", self.acknowledged);
-        self.truth.check(backend, at, false);
-        self.truth.points.truncate(at + 1);
-        let newest = self.truth.last().newest;
-        self.truth.records.retain(|revision, _| *revision <= newest);
-        self.acknowledged = at;
-    }
-}
+use crate::script::{Script, operations};
+use crate::support::{OWNER, ROOM, broken, open};
 
 const STEPS: u64 = 16;
 
@@ -63,12 +20,6 @@ fn failed(operation: u64, seed: u64) -> (FaultyFiles, Script) {
     }
     files.disk().clear_plan();
     (files, script)
-}
-
-fn operations() -> u64 {
-    let files = broken(FaultPlan::default());
-    Script::new(1).run(&mut open(&files).unwrap(), STEPS).unwrap();
-    files.disk().operations()
 }
 
 /// The power fails, and the state is where it was believed to be, in either copy alone.
@@ -93,7 +44,7 @@ fn outlives_power(files: &FaultyFiles, script: &mut Script) {
 #[test]
 fn what_is_found_after_a_failed_sync_outlives_a_loss_of_power() {
     let mut runs = 0;
-    for (operation, seed) in (0..operations()).flat_map(|o| (0..3).map(move |s| (o, s))) {
+    for (operation, seed) in (0..operations(STEPS)).flat_map(|o| (0..3).map(move |s| (o, s))) {
         for more in [0, 1, 4] {
             let (files, mut script) = failed(operation, seed);
             let mut backend = open(&files).unwrap();
@@ -106,7 +57,7 @@ fn what_is_found_after_a_failed_sync_outlives_a_loss_of_power() {
             runs += 1;
         }
     }
-    println!("{} operations, {runs} runs", operations());
+    println!("{} operations, {runs} runs", operations(STEPS));
     assert!(runs > 1000, "{runs}");
 }
 
@@ -142,7 +93,7 @@ fn a_missing_copy_waits_for_space_and_the_other_is_made_sure_of() {
 #[test]
 fn a_start_that_ends_early_after_a_failed_sync_is_repeated_safely() {
     let (mut ended, mut seed) = (0, 0);
-    for operation in 0..operations() {
+    for operation in 0..operations(STEPS) {
         for second in 0..6 {
             let faults = [None, Some(Moment::Before), Some(Moment::Torn), Some(Moment::After)];
             // Every other one, in turns.
