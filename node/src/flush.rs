@@ -5,6 +5,7 @@ use store::BackendError;
 
 use crate::node::Node;
 use crate::output::Output;
+use crate::snapshot::{Receiving, Sending};
 
 /// Entries that a trim must free to be worth asking for.
 const TRIM_STRIDE: u64 = 1_000;
@@ -27,6 +28,12 @@ pub(crate) struct Flushing {
 }
 
 impl Flushing {
+    /// Another state took the place of the one that was flushed to.
+    pub(crate) fn replaced(&mut self, durable: Position) {
+        self.durable = durable;
+        self.cramped = false;
+    }
+
     pub(crate) fn new(durable: Position, base: Index) -> Self {
         let last = Time::default();
         Self { under_way: false, durable, last, cramped: false, trimmed: base, halted: false }
@@ -38,7 +45,8 @@ impl Node {
     pub(crate) fn flush(&mut self) {
         let flushing = &self.flushing;
         let behind = self.store.applied() != flushing.durable;
-        if !behind || flushing.under_way || flushing.halted {
+        let replaced = self.receiving.as_ref().is_some_and(Receiving::is_installing);
+        if replaced || !behind || flushing.under_way || flushing.halted {
             return;
         }
         let full = self.store.unflushed_bytes() >= self.config.flush_bytes;
@@ -70,7 +78,11 @@ impl Node {
 
     /// Trims the log behind the backend, as far as no member needs it any more.
     pub(crate) fn trim(&mut self) {
-        let bound = self.raft.trim_bound().min(self.flushing.durable.index);
+        let kept = self.apply.weights.within(self.config.log_keep_bytes);
+        let bound = self.raft.trim_bound().max(kept).min(self.flushing.durable.index);
+        // Whoever gets a snapshot goes on from there.
+        let covered = self.sending.values().filter_map(Sending::covers).min();
+        let bound = covered.map_or(bound, |covered| bound.min(covered));
         if bound.0 >= self.flushing.trimmed.0 + TRIM_STRIDE {
             self.flushing.trimmed = bound;
             self.output(Output::Trim(bound));

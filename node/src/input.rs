@@ -8,6 +8,7 @@ use store::watch::{StreamId, WatchCreate, WatchId};
 use store::{BackendError, Record, Revision};
 
 use crate::request::{Request, RequestId};
+use crate::snapshot::ViewHead;
 
 /// What happens to a replica. None of it can fail: what is wrong is answered or counted.
 #[derive(Clone, Debug)]
@@ -81,6 +82,24 @@ pub enum Input {
         /// The records, ascending.
         records: Result<Vec<(Revision, Record)>, BackendError>,
     },
+    /// The answer to [`crate::Output::ViewOpen`].
+    ViewOpened {
+        /// The member that it is for.
+        peer: NodeId,
+        /// What the view shows.
+        opened: Result<ViewHead, BackendError>,
+    },
+    /// The answer to [`crate::Output::ViewRead`].
+    ViewRead {
+        /// The member that it is for.
+        peer: NodeId,
+        /// The records, ascending; none at the end.
+        records: Result<Vec<(Revision, Record)>, BackendError>,
+    },
+    /// The answer to [`crate::Output::Stage`].
+    Staged(Result<(), BackendError>),
+    /// The answer to [`crate::Output::Install`].
+    Installed(Result<(), BackendError>),
     /// Shut down: hand leadership over, refuse what is new. [`crate::Output::Stopped`] follows.
     Stop,
 }

@@ -226,6 +226,16 @@ impl Driver {
             Output::Flush(flush) => self.state.flush(flush),
             Output::Discard(dead) => self.state.discard(dead),
             Output::Scan { token, from, to, limit } => self.state.scan(token, from, to, limit),
+            Output::ViewOpen { peer } => self.state.view_open(peer),
+            Output::ViewRead { peer, from, limit } => self.state.view_read(peer, from, limit),
+            Output::ViewClose { peer } => self.state.view_close(peer),
+            Output::StageBegin => self.state.stage_begin(),
+            Output::Stage(records) => self.state.stage(records),
+            Output::StageAbort => self.state.stage_abort(),
+            Output::Install { meta, applied } => self.state.install(meta, applied),
+            Output::SnapshotRefused { from, why } => {
+                tracing::warn!(%from, %why, "the state of another member was not installed");
+            }
             Output::Watch { stream, response } => {
                 if let Some(sender) = self.waiting.streams.get(&stream) {
                     // The connection may have gone; its close is on the way.

@@ -215,9 +215,9 @@ impl Mix {
             }
             Body::TransferLeadership { to } => self.pair(13, to.0),
             Body::TimeoutNow => self.word(14),
-            Body::Snapshot { last, offset, data, done } => {
+            Body::Snapshot { last, number, data, done } => {
                 self.tagged(15 + u64::from(*done) * 64, *last);
-                self.pair(*offset, data.len() as u64);
+                self.pair(*number, data.len() as u64);
             }
             Body::SnapshotReply { last, next } => {
                 self.tagged(16, *last);

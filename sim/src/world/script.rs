@@ -365,7 +365,7 @@ impl PresetLog {
             commit: Index(self.commit),
         };
         let entries = self.terms.iter().zip(1..).map(entry).collect();
-        Write { hard_state: Some(hard_state), entries }
+        Write { hard_state: Some(hard_state), entries, ..Write::default() }
     }
 }
 

@@ -253,7 +253,12 @@ impl Cluster {
                 let entries = whole.then_some(entries);
                 self.handle(at, Input::Fetched { peer, from, entries });
             }
-            Output::ProposalRefused { .. } | Output::Event(_) => {}
+            Output::ProposalRefused { .. }
+            | Output::SnapshotWanted { .. }
+            | Output::SnapshotEnded { .. }
+            | Output::Chunk { .. }
+            | Output::ChunkAcked { .. }
+            | Output::Event(_) => {}
         }
     }
 

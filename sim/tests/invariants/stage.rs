@@ -106,7 +106,7 @@ impl Stage {
     /// Hands a write over.
     pub(crate) fn hand(&mut self, at: Place, hard: HardState, entries: &[Entry]) -> Told {
         self.writes[at] += 1;
-        let write = Write { hard_state: Some(hard), entries: entries.to_vec() };
+        let write = Write { hard_state: Some(hard), entries: entries.to_vec(), ..Write::default() };
         self.see(&Seen::Handed { at, id: WriteId(self.writes[at]), write: &write })
     }
 

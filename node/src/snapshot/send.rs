@@ -1,0 +1,220 @@
+//! Sending: one pinned view of the state for each member that needs it.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use protocol::{Index, NodeId, Position, Time, raft};
+use store::snapshot::PieceWriter;
+use store::{BackendError, Record, Revision};
+
+use super::WINDOW;
+use crate::node::Node;
+use crate::output::Output;
+
+/// Records read at once.
+const BATCH: usize = 256;
+
+/// A snapshot on its way to one member.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    /// What it stands for; `None` until the view is open.
+    last: Option<Position>,
+    /// The entry that the member needs.
+    needed: Index,
+    meta: Vec<(Bytes, Bytes)>,
+    writer: PieceWriter,
+    /// Made and not yet received there; the first has the number `first`.
+    pieces: VecDeque<Bytes>,
+    first: u64,
+    /// How many of them have been sent.
+    sent: usize,
+    /// Where to read on; `None` when the last piece has been made.
+    from: Option<Revision>,
+    reading: bool,
+    /// A read of an earlier attempt is under way: its answer is for nobody.
+    stale_reads: u32,
+    /// When to send the window again.
+    again_at: Time,
+    /// When the member was last heard to get on.
+    progress_at: Time,
+}
+
+/// What opening a view gives.
+#[derive(Clone, Debug)]
+pub struct ViewHead {
+    /// The flush that it shows.
+    pub applied: Position,
+    /// Its metadata.
+    pub meta: Vec<(Bytes, Bytes)>,
+}
+
+impl Sending {
+    fn new(needed: Index, now: Time) -> Self {
+        Self {
+            last: None,
+            needed,
+            meta: Vec::new(),
+            writer: PieceWriter::default(),
+            pieces: VecDeque::new(),
+            first: 0,
+            sent: 0,
+            from: None,
+            reading: false,
+            stale_reads: 0,
+            again_at: now,
+            progress_at: now,
+        }
+    }
+
+    /// Begins with the first piece, for the first time or once more.
+    fn begin(&mut self, piece_bytes: usize) {
+        self.writer = PieceWriter::default();
+        self.pieces = self.writer.meta(&self.meta, piece_bytes).into();
+        (self.first, self.sent) = (0, 0);
+        self.from = Some(Revision::default());
+        self.stale_reads += u32::from(core::mem::take(&mut self.reading));
+    }
+
+    /// The log must go on from here.
+    pub(crate) fn covers(&self) -> Option<Index> {
+        self.last.map(|last| last.index)
+    }
+}
+
+impl Node {
+    /// A member needs the state.
+    pub(crate) fn snapshot_wanted(&mut self, peer: NodeId, needed: Index) {
+        self.sending.insert(peer, Sending::new(needed, self.now));
+        self.output(Output::ViewOpen { peer });
+    }
+
+    /// A member needs it no more.
+    pub(crate) fn snapshot_ended(&mut self, peer: NodeId) {
+        if self.sending.remove(&peer).is_some() {
+            self.output(Output::ViewClose { peer });
+        }
+    }
+
+    fn snapshot_failed(&mut self, peer: NodeId) {
+        self.snapshot_ended(peer);
+        self.consensus(raft::Input::SnapshotFailed { peer });
+    }
+
+    /// A view is open, or could not be.
+    pub(crate) fn view_opened(&mut self, peer: NodeId, opened: Result<ViewHead, BackendError>) {
+        let piece_bytes = self.config.snapshot_piece_bytes;
+        let Some(sending) = self.sending.get_mut(&peer).filter(|it| it.last.is_none()) else {
+            return;
+        };
+        match opened {
+            Ok(ViewHead { applied, meta }) if applied.index >= sending.needed => {
+                sending.last = Some(applied);
+                sending.meta = meta;
+                sending.begin(piece_bytes);
+            }
+            Ok(_) | Err(_) => self.snapshot_failed(peer),
+        }
+    }
+
+    /// Records of a view, in the order of revisions.
+    pub(crate) fn view_read(
+        &mut self,
+        peer: NodeId,
+        records: Result<Vec<(Revision, Record)>, BackendError>,
+    ) {
+        let piece_bytes = self.config.snapshot_piece_bytes;
+        let Some(sending) = self.sending.get_mut(&peer) else { return };
+        if sending.stale_reads > 0 {
+            sending.stale_reads -= 1;
+            return;
+        }
+        let (true, Some(last)) = (core::mem::take(&mut sending.reading), sending.last) else {
+            return;
+        };
+        match records {
+            Ok(records) => {
+                sending.pieces.extend(sending.writer.records(&records, piece_bytes));
+                let next = records.last().map(|(at, _)| Revision::new(at.main, at.sub + 1));
+                if next.is_none() {
+                    sending.pieces.push_back(sending.writer.end(last));
+                }
+                sending.from = next;
+            }
+            // A part that cannot be read must not look like one that is not there.
+            Err(_) => self.snapshot_failed(peer),
+        }
+    }
+
+    /// The member tells how far it has got.
+    pub(crate) fn piece_acked(&mut self, peer: NodeId, last: Position, next: Option<u64>) {
+        let piece_bytes = self.config.snapshot_piece_bytes;
+        let Some(sending) = self.sending.get_mut(&peer).filter(|it| it.last == Some(last)) else {
+            return;
+        };
+        match next {
+            None => self.snapshot_failed(peer),
+            Some(next) if next < sending.first => {
+                // It has lost what it had: a restart. What is older than that comes out of order,
+                // and is told from it by being nothing to begin with.
+                if next == 0 {
+                    sending.begin(piece_bytes);
+                }
+            }
+            Some(next) => {
+                let got = usize::try_from(next - sending.first).unwrap_or(usize::MAX);
+                if got > 0 && got <= sending.sent {
+                    sending.pieces.drain(..got);
+                    sending.first = next;
+                    sending.sent -= got;
+                    sending.progress_at = self.now;
+                    sending.again_at = self.now + self.config.raft.heartbeat * 4;
+                }
+            }
+        }
+    }
+
+    /// Keeps every transfer going.
+    pub(crate) fn send_pieces(&mut self) {
+        let peers: Vec<NodeId> = self.sending.keys().copied().collect();
+        for peer in peers {
+            let patience = *self.config.raft.election_timeout.end() * 10;
+            let Some(sending) = self.sending.get_mut(&peer) else { continue };
+            if self.now >= sending.progress_at + patience {
+                self.snapshot_failed(peer);
+                continue;
+            }
+            let Some(last) = sending.last else { continue };
+            if self.now >= sending.again_at {
+                sending.sent = 0;
+                sending.again_at = self.now + self.config.raft.heartbeat * 4;
+            }
+            let ended = sending.from.is_none();
+            let mut inputs = Vec::new();
+            while sending.sent < sending.pieces.len().min(WINDOW) {
+                let data = sending.pieces[sending.sent].clone();
+                let number = sending.first + sending.sent as u64;
+                sending.sent += 1;
+                let done = ended && !sending.reading && sending.sent == sending.pieces.len();
+                inputs.push(raft::Input::SendChunk { to: peer, last, number, data, done });
+            }
+            let room = sending.pieces.len() < WINDOW && !sending.reading;
+            if let Some(from) = sending.from.filter(|_| room) {
+                sending.reading = true;
+                self.output(Output::ViewRead { peer, from, limit: BATCH });
+            }
+            inputs.into_iter().for_each(|input| self.consensus(input));
+        }
+    }
+
+    /// When a transfer has to be looked at.
+    pub(crate) fn sending_timeout(&self) -> Option<Time> {
+        let patience = *self.config.raft.election_timeout.end() * 10;
+        let due = |sending: &Sending| {
+            let waits = sending.sent > 0;
+            let given_up = sending.progress_at + patience;
+            if waits { sending.again_at.min(given_up) } else { given_up }
+        };
+        self.sending.values().map(due).min()
+    }
+}
