@@ -7,9 +7,6 @@ use crate::node::Node;
 use crate::output::Output;
 use crate::snapshot::{Receiving, Sending};
 
-/// Entries that a trim must free to be worth asking for.
-const TRIM_STRIDE: u64 = 1_000;
-
 /// What is being made durable.
 #[derive(Debug)]
 pub(crate) struct Flushing {
@@ -23,6 +20,8 @@ pub(crate) struct Flushing {
     /// How far the log was last asked to be trimmed. It drops whole segments only, so it may hold
     /// a little more.
     trimmed: Index,
+    /// Bytes of commands that had been applied by then.
+    weighed: u64,
     /// The backend failed for good.
     pub(crate) halted: bool,
 }
@@ -36,7 +35,15 @@ impl Flushing {
 
     pub(crate) fn new(durable: Position, base: Index) -> Self {
         let last = Time::default();
-        Self { under_way: false, durable, last, cramped: false, trimmed: base, halted: false }
+        Self {
+            under_way: false,
+            durable,
+            last,
+            cramped: false,
+            trimmed: base,
+            weighed: 0,
+            halted: false,
+        }
     }
 }
 
@@ -83,8 +90,12 @@ impl Node {
         // Whoever gets a snapshot goes on from there.
         let covered = self.sending.values().filter_map(Sending::covers).min();
         let bound = covered.map_or(bound, |covered| bound.min(covered));
-        if bound.0 >= self.flushing.trimmed.0 + TRIM_STRIDE {
+        let total = self.apply.weights.total();
+        let heavy = total - self.flushing.weighed >= self.config.flush_bytes as u64;
+        let many = bound.0 >= self.flushing.trimmed.0 + self.config.trim_stride;
+        if many || (heavy && bound > self.flushing.trimmed) {
             self.flushing.trimmed = bound;
+            self.flushing.weighed = total;
             self.output(Output::Trim(bound));
         }
     }

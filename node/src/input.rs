@@ -8,7 +8,7 @@ use store::watch::{StreamId, WatchCreate, WatchId};
 use store::{BackendError, Record, Revision};
 
 use crate::request::{Request, RequestId};
-use crate::snapshot::ViewHead;
+use crate::snapshot::{ViewHead, ViewId};
 
 /// What happens to a replica. None of it can fail: what is wrong is answered or counted.
 #[derive(Clone, Debug)]
@@ -84,15 +84,17 @@ pub enum Input {
     },
     /// The answer to [`crate::Output::ViewOpen`].
     ViewOpened {
-        /// The member that it is for.
-        peer: NodeId,
-        /// What the view shows.
+        /// Which.
+        view: ViewId,
+        /// What it shows.
         opened: Result<ViewHead, BackendError>,
     },
     /// The answer to [`crate::Output::ViewRead`].
     ViewRead {
-        /// The member that it is for.
-        peer: NodeId,
+        /// Which.
+        view: ViewId,
+        /// The first revision asked for.
+        from: Revision,
         /// The records, ascending; none at the end.
         records: Result<Vec<(Revision, Record)>, BackendError>,
     },

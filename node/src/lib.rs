@@ -30,4 +30,4 @@ pub use output::Output;
 pub use request::{
     Body, Failure, Header, LeaseTime, MemberInfo, NodeStatus, Reply, Request, RequestId,
 };
-pub use snapshot::{SnapshotRefused, ViewHead};
+pub use snapshot::{SnapshotRefused, ViewHead, ViewId};

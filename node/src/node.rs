@@ -52,6 +52,8 @@ pub struct Node {
     pub(crate) counters: Counters,
     /// Snapshots on their way to members.
     pub(crate) sending: BTreeMap<NodeId, Sending>,
+    /// The name of the next view.
+    pub(crate) next_view: u64,
     /// The snapshot that is being received.
     pub(crate) receiving: Option<Receiving>,
     /// Answers to come of a transfer that was given up.
@@ -75,6 +77,8 @@ pub(crate) struct Counters {
     led_by: Option<(NodeId, Term)>,
     pub(crate) applied: u64,
     pub(crate) failed: u64,
+    pub(crate) snapshots_sent: u64,
+    pub(crate) snapshots_installed: u64,
 }
 
 impl Node {
@@ -95,6 +99,7 @@ impl Node {
             leases: Leases::default(),
             counters: Counters::default(),
             sending: BTreeMap::new(),
+            next_view: 0,
             receiving: None,
             stages_to_ignore: 0,
             transfers: Vec::new(),
@@ -143,8 +148,8 @@ impl Node {
             Input::Scanned { token, records } => {
                 self.hub.scanned(token, records, &self.store);
             }
-            Input::ViewOpened { peer, opened } => self.view_opened(peer, opened),
-            Input::ViewRead { peer, records } => self.view_read(peer, records),
+            Input::ViewOpened { view, opened } => self.view_opened(view, opened),
+            Input::ViewRead { view, from, records } => self.view_read(view, from, records),
             Input::Staged(result) => self.staged(result),
             Input::Installed(result) => self.installed(result),
             Input::Stop => self.stop(),

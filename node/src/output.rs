@@ -9,7 +9,7 @@ use store::watch::{StreamId, WatchResponse};
 use store::{Flush, Record, Revision};
 
 use crate::request::{Reply, RequestId};
-use crate::snapshot::SnapshotRefused;
+use crate::snapshot::{SnapshotRefused, ViewId};
 
 /// What a replica wants done.
 #[derive(Clone, Debug)]
@@ -63,25 +63,24 @@ pub enum Output {
         /// The most records.
         limit: usize,
     },
-    /// Pin what the last flush has made durable, for this peer; answer
-    /// [`crate::Input::ViewOpened`]. Takes the place of an earlier view for it.
+    /// Pin what the last flush has made durable; answer [`crate::Input::ViewOpened`].
     ViewOpen {
-        /// The member that it is for.
-        peer: NodeId,
+        /// Its name; never used again.
+        view: ViewId,
     },
     /// Read a view from a revision on; answer [`crate::Input::ViewRead`].
     ViewRead {
-        /// The member that it is for.
-        peer: NodeId,
+        /// Which.
+        view: ViewId,
         /// The first revision.
         from: Revision,
         /// The most records.
         limit: usize,
     },
-    /// Let go of a view.
+    /// Let go of a view, whether or not it is open yet.
     ViewClose {
-        /// The member that it was for.
-        peer: NodeId,
+        /// Which.
+        view: ViewId,
     },
     /// Begin to stage another state beside this one, in place of what may have been staged.
     StageBegin,

@@ -36,6 +36,11 @@ impl Weights {
         }
     }
 
+    /// Bytes of all commands noted.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
     /// The least index known after which there are at most so many bytes; 0 when all there is
     /// weighs no more.
     pub(crate) fn within(&self, bytes: u64) -> Index {

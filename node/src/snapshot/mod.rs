@@ -22,7 +22,7 @@ mod send;
 pub(crate) use receive::Receiving;
 pub use receive::SnapshotRefused;
 pub(crate) use send::Sending;
-pub use send::ViewHead;
+pub use send::{ViewHead, ViewId};
 
 /// Pieces under way at once, unanswered.
 pub(crate) const WINDOW: usize = 8;

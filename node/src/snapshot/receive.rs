@@ -236,6 +236,7 @@ impl Node {
         }
         self.answer_piece(from, last, Some(next + 1));
         self.replace(*store);
+        self.counters.snapshots_installed += 1;
         if !dead.is_empty() {
             self.output(Output::Discard(dead));
         }

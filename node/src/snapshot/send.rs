@@ -15,9 +15,14 @@ use crate::output::Output;
 /// Records read at once.
 const BATCH: usize = 256;
 
+/// The name of a pinned view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ViewId(pub u64);
+
 /// A snapshot on its way to one member.
 #[derive(Debug)]
 pub(crate) struct Sending {
+    view: ViewId,
     /// What it stands for; `None` until the view is open.
     last: Option<Position>,
     /// The entry that the member needs.
@@ -32,8 +37,6 @@ pub(crate) struct Sending {
     /// Where to read on; `None` when the last piece has been made.
     from: Option<Revision>,
     reading: bool,
-    /// A read of an earlier attempt is under way: its answer is for nobody.
-    stale_reads: u32,
     /// When to send the window again.
     again_at: Time,
     /// When the member was last heard to get on.
@@ -50,8 +53,9 @@ pub struct ViewHead {
 }
 
 impl Sending {
-    fn new(needed: Index, now: Time) -> Self {
+    fn new(view: ViewId, needed: Index, now: Time) -> Self {
         Self {
+            view,
             last: None,
             needed,
             meta: Vec::new(),
@@ -61,7 +65,6 @@ impl Sending {
             sent: 0,
             from: None,
             reading: false,
-            stale_reads: 0,
             again_at: now,
             progress_at: now,
         }
@@ -73,7 +76,7 @@ impl Sending {
         self.pieces = self.writer.meta(&self.meta, piece_bytes).into();
         (self.first, self.sent) = (0, 0);
         self.from = Some(Revision::default());
-        self.stale_reads += u32::from(core::mem::take(&mut self.reading));
+        self.reading = false;
     }
 
     /// The log must go on from here.
@@ -85,14 +88,19 @@ impl Sending {
 impl Node {
     /// A member needs the state.
     pub(crate) fn snapshot_wanted(&mut self, peer: NodeId, needed: Index) {
-        self.sending.insert(peer, Sending::new(needed, self.now));
-        self.output(Output::ViewOpen { peer });
+        self.snapshot_ended(peer);
+        let view = ViewId(self.next_view);
+        self.next_view += 1;
+        self.sending.insert(peer, Sending::new(view, needed, self.now));
+        self.output(Output::ViewOpen { view });
     }
 
     /// A member needs it no more.
     pub(crate) fn snapshot_ended(&mut self, peer: NodeId) {
-        if self.sending.remove(&peer).is_some() {
-            self.output(Output::ViewClose { peer });
+        if let Some(Sending { view, last, from, pieces, .. }) = self.sending.remove(&peer) {
+            let received = last.is_some() && from.is_none() && pieces.is_empty();
+            self.counters.snapshots_sent += u64::from(received);
+            self.output(Output::ViewClose { view });
         }
     }
 
@@ -102,11 +110,9 @@ impl Node {
     }
 
     /// A view is open, or could not be.
-    pub(crate) fn view_opened(&mut self, peer: NodeId, opened: Result<ViewHead, BackendError>) {
+    pub(crate) fn view_opened(&mut self, view: ViewId, opened: Result<ViewHead, BackendError>) {
         let piece_bytes = self.config.snapshot_piece_bytes;
-        let Some(sending) = self.sending.get_mut(&peer).filter(|it| it.last.is_none()) else {
-            return;
-        };
+        let Some((peer, sending)) = self.sending_of(view) else { return };
         match opened {
             Ok(ViewHead { applied, meta }) if applied.index >= sending.needed => {
                 sending.last = Some(applied);
@@ -120,18 +126,18 @@ impl Node {
     /// Records of a view, in the order of revisions.
     pub(crate) fn view_read(
         &mut self,
-        peer: NodeId,
+        view: ViewId,
+        from: Revision,
         records: Result<Vec<(Revision, Record)>, BackendError>,
     ) {
         let piece_bytes = self.config.snapshot_piece_bytes;
-        let Some(sending) = self.sending.get_mut(&peer) else { return };
-        if sending.stale_reads > 0 {
-            sending.stale_reads -= 1;
+        let Some((peer, sending)) = self.sending_of(view) else { return };
+        let Some(last) = sending.last else { return };
+        // A transfer that began anew may wait for another part.
+        if !sending.reading || sending.from != Some(from) {
             return;
         }
-        let (true, Some(last)) = (core::mem::take(&mut sending.reading), sending.last) else {
-            return;
-        };
+        sending.reading = false;
         match records {
             Ok(records) => {
                 sending.pieces.extend(sending.writer.records(&records, piece_bytes));
@@ -144,6 +150,11 @@ impl Node {
             // A part that cannot be read must not look like one that is not there.
             Err(_) => self.snapshot_failed(peer),
         }
+    }
+
+    fn sending_of(&mut self, view: ViewId) -> Option<(NodeId, &mut Sending)> {
+        let mut sending = self.sending.iter_mut();
+        sending.find(|(_, it)| it.view == view).map(|(peer, it)| (*peer, it))
     }
 
     /// The member tells how far it has got.
@@ -201,7 +212,8 @@ impl Node {
             let room = sending.pieces.len() < WINDOW && !sending.reading;
             if let Some(from) = sending.from.filter(|_| room) {
                 sending.reading = true;
-                self.output(Output::ViewRead { peer, from, limit: BATCH });
+                let view = sending.view;
+                self.output(Output::ViewRead { view, from, limit: BATCH });
             }
             inputs.into_iter().for_each(|input| self.consensus(input));
         }

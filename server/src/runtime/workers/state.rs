@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use node::{Input, ViewHead};
+use node::{Input, ViewHead, ViewId};
 use prometheus_client::metrics::histogram::Histogram;
-use protocol::{NodeId, Position};
+use protocol::Position;
 use storage::state::{Reader, State, View};
 use store::{Backend, BackendError, BackendRead, Flush, Record, Revision};
 use tokio::sync::mpsc;
@@ -27,16 +27,17 @@ enum Write {
     Stage(Vec<(Revision, Record)>),
     StageAbort,
     Install { meta: Vec<(Bytes, Bytes)>, applied: Position },
-    View(NodeId),
+    View(ViewId),
+    ViewClose(ViewId),
 }
 
 #[derive(Debug)]
 enum Read {
     Load(Vec<Revision>),
     Scan { token: u64, from: Revision, to: Revision, limit: usize },
-    View { peer: NodeId, view: View },
-    ViewRead { peer: NodeId, from: Revision, limit: usize },
-    ViewClose(NodeId),
+    Pin { view: ViewId, pinned: View },
+    Part { view: ViewId, from: Revision, limit: usize },
+    Unpin(ViewId),
 }
 
 /// The backend's two threads.
@@ -107,19 +108,20 @@ impl StateWorkers {
         send(self.writes.as_ref(), Write::Install { meta, applied });
     }
 
-    /// Pins the last flush for a member.
-    pub(crate) fn view_open(&self, peer: NodeId) {
-        send(self.writes.as_ref(), Write::View(peer));
+    /// Pins the last flush.
+    pub(crate) fn view_open(&self, view: ViewId) {
+        send(self.writes.as_ref(), Write::View(view));
     }
 
-    /// Reads what was pinned for a member.
-    pub(crate) fn view_read(&self, peer: NodeId, from: Revision, limit: usize) {
-        send(self.reads.as_ref(), Read::ViewRead { peer, from, limit });
+    /// Reads what was pinned.
+    pub(crate) fn view_read(&self, view: ViewId, from: Revision, limit: usize) {
+        send(self.reads.as_ref(), Read::Part { view, from, limit });
     }
 
-    /// Lets go of what was pinned for a member.
-    pub(crate) fn view_close(&self, peer: NodeId) {
-        send(self.reads.as_ref(), Read::ViewClose(peer));
+    /// Lets go of what was pinned.
+    pub(crate) fn view_close(&self, view: ViewId) {
+        // Through the thread that pins, or the view could be closed before it is open.
+        send(self.writes.as_ref(), Write::ViewClose(view));
     }
 
     /// Scans records.
@@ -200,13 +202,14 @@ impl Writer {
                 let result = self.state.install(&meta, applied);
                 self.tell(Input::Installed(result));
             }
-            Write::View(peer) => {
-                let view = self.state.view();
-                let opened = view.meta().map(|meta| ViewHead { applied: view.applied(), meta });
+            Write::View(view) => {
+                let pinned = self.state.view();
+                let opened = pinned.meta().map(|meta| ViewHead { applied: pinned.applied(), meta });
                 // In this order: nobody reads a view that is not there yet.
-                let _ = self.views.send(Read::View { peer, view });
-                self.tell(Input::ViewOpened { peer, opened });
+                let _ = self.views.send(Read::Pin { view, pinned });
+                self.tell(Input::ViewOpened { view, opened });
             }
+            Write::ViewClose(view) => drop(self.views.send(Read::Unpin(view))),
         }
         true
     }
@@ -225,25 +228,25 @@ fn report(result: Result<bool, BackendError>) -> bool {
 }
 
 fn read(reader: &Reader, queue: &std_mpsc::Receiver<Read>, done: &mpsc::UnboundedSender<Done>) {
-    let mut views: HashMap<NodeId, View> = HashMap::new();
+    let mut views: HashMap<ViewId, View> = HashMap::new();
     while let Ok(job) = queue.recv() {
         let input = match job {
             Read::Load(revisions) => Input::Loaded(load(reader, revisions)),
             Read::Scan { token, from, to, limit } => {
                 Input::Scanned { token, records: reader.scan(from, to, limit) }
             }
-            Read::View { peer, view } => {
-                views.insert(peer, view);
+            Read::Pin { view, pinned } => {
+                views.insert(view, pinned);
                 continue;
             }
-            Read::ViewRead { peer, from, limit } => {
+            Read::Part { view, from, limit } => {
                 // It was closed meanwhile: nobody waits for the answer.
-                let Some(view) = views.get(&peer) else { continue };
-                let records = view.scan(from, Revision::new(i64::MAX, 0), limit);
-                Input::ViewRead { peer, records }
+                let Some(pinned) = views.get(&view) else { continue };
+                let records = pinned.scan(from, Revision::new(i64::MAX, 0), limit);
+                Input::ViewRead { view, from, records }
             }
-            Read::ViewClose(peer) => {
-                views.remove(&peer);
+            Read::Unpin(view) => {
+                views.remove(&view);
                 continue;
             }
         };
