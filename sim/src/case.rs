@@ -57,13 +57,15 @@ pub struct Case {
 
 /// Why a case could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error(
-    "`{0}` is no case: write a seed, or SEED:length=12s,strikes=3+17,operations=90,clients=4, and \
-     kinds=kill+split for other faults, mix=put+compact for other operations, spares=8 and cache=0 \
-     for other disks and caches, unguarded for leaders without quorum checks, lease=200 for lease \
-     reads under that drift per mille"
-)]
-pub struct BadCase(String);
+#[error("`{case}` is no case: {why}")]
+pub struct BadCase {
+    case: String,
+    why: String,
+}
+
+/// What may follow a seed, each at most once.
+const PARTS: &str = "busy, length=12s, strikes=3+17, operations=90, clients=4, kinds=kill+split, \
+                     mix=put+get, spares=8, cache=0, unguarded, lease=200";
 
 impl Case {
     /// The whole world of a seed.
@@ -147,7 +149,7 @@ impl fmt::Display for Case {
             parts.push(format!("kinds={}", kinds.join("+")));
         }
         if let Some(mix) = &self.mix {
-            let mix: Vec<_> = mix.iter().map(|kind| kind.name().replace(' ', "-")).collect();
+            let mix: Vec<_> = mix.iter().map(|kind| dashed(*kind)).collect();
             parts.push(format!("mix={}", mix.join("+")));
         }
         if let Some(spares) = self.spares {
@@ -170,47 +172,96 @@ impl FromStr for Case {
     type Err = BadCase;
 
     fn from_str(text: &str) -> Result<Self, BadCase> {
-        read(text).ok_or_else(|| BadCase(text.to_owned()))
+        read(text).map_err(|why| BadCase { case: text.to_owned(), why })
     }
 }
 
-fn read(text: &str) -> Option<Case> {
-    let (seed, rest) = text.split_once(':').unwrap_or((text, ""));
-    let mut case = Case::whole(number(seed)?);
-    for part in rest.split(',').filter(|part| !part.is_empty()) {
-        match part.split_once('=') {
-            None if part == "busy" => case.busy = true,
-            None if part == "unguarded" => case.unguarded = true,
-            Some(("lease", drift)) => {
-                case.lease = Some(drift.parse().ok().filter(|it| *it < 1_000)?)
-            }
-            Some(("kinds", kinds)) => {
-                let kinds = kinds.split('+').map(Kind::named).collect::<Option<Vec<_>>>()?;
-                case.kinds = Some(kinds);
-            }
-            Some(("mix", mix)) => {
-                case.mix = Some(mix.split('+').map(operation).collect::<Option<Vec<_>>>()?);
-            }
-            Some(("spares", spares)) => case.spares = Some(spares.parse().ok()?),
-            Some(("cache", cache)) => case.cache = Some(cache.parse().ok()?),
-            Some(("length", length)) => case.length = Some(milliseconds(length)?),
-            Some(("strikes", strikes)) => {
-                let strikes = strikes.split('+').filter(|strike| !strike.is_empty());
-                case.strikes =
-                    Some(strikes.map(|strike| strike.parse().ok()).collect::<Option<_>>()?);
-            }
-            Some(("operations", operations)) => case.operations = Some(operations.parse().ok()?),
-            Some(("clients", clients)) => case.clients = Some(clients.parse().ok()?),
-            _ => return None,
+fn read(text: &str) -> Result<Case, String> {
+    let (seed, rest) = match text.split_once(':') {
+        Some((seed, rest)) => (seed, Some(rest)),
+        None => (text, None),
+    };
+    let wrong = || "a seed is a number below 2^64, in decimal or after 0x".to_owned();
+    let mut case = Case::whole(number(seed).ok_or_else(wrong)?);
+    let mut names = BTreeSet::new();
+    for part in rest.iter().flat_map(|rest| rest.split(',')) {
+        let name = part.split('=').next().unwrap_or(part);
+        if !names.insert(name) {
+            return Err(format!("`{name}` stands twice"));
         }
+        read_part(&mut case, part)?;
     }
-    Some(case)
+    Ok(case)
+}
+
+fn read_part(case: &mut Case, part: &str) -> Result<(), String> {
+    let wrong = |wanted: &str| format!("`{part}` should be {wanted}");
+    match part.split_once('=') {
+        None if part == "busy" => case.busy = true,
+        None if part == "unguarded" => case.unguarded = true,
+        Some(("lease", drift)) => {
+            let drift = drift.parse().ok().filter(|it| *it < 1_000);
+            case.lease = Some(drift.ok_or_else(|| wrong("a drift per mille, such as lease=200"))?);
+        }
+        Some(("kinds", kinds)) => {
+            let unknown =
+                |name: &str| format!("no fault is called `{name}`; `sim faults` lists them");
+            case.kinds = Some(named(kinds, Kind::named, unknown)?);
+        }
+        Some(("mix", mix)) => {
+            let all: Vec<_> = crowd::Kind::ALL.iter().map(|kind| dashed(*kind)).collect();
+            let unknown =
+                |name: &str| format!("no operation is called `{name}`: {}", all.join(", "));
+            case.mix = Some(named(mix, operation, unknown)?);
+        }
+        Some(("spares", spares)) => {
+            case.spares = Some(count(spares).ok_or_else(|| wrong("a number"))?)
+        }
+        Some(("cache", cache)) => case.cache = Some(count(cache).ok_or_else(|| wrong("bytes"))?),
+        Some(("length", length)) => {
+            let length = milliseconds(length).ok_or_else(|| wrong("a time, such as length=12s"))?;
+            case.length = Some(length);
+        }
+        Some(("strikes", strikes)) => {
+            let strikes = strikes.split('+').filter(|strike| !strike.is_empty());
+            let strikes = strikes.map(|strike| strike.parse().ok().filter(|strike| *strike > 0));
+            let strikes = strikes.collect::<Option<_>>();
+            case.strikes =
+                Some(strikes.ok_or_else(|| wrong("numbers from 1 on, such as strikes=3+17"))?);
+        }
+        Some(("operations", operations)) => {
+            case.operations = Some(count(operations).ok_or_else(|| wrong("a number"))?);
+        }
+        Some(("clients", clients)) => {
+            let clients = count(clients).filter(|clients| *clients > 0);
+            case.clients = Some(clients.ok_or_else(|| wrong("a number from 1 on"))?);
+        }
+        _ => return Err(format!("`{part}` is not one of {PARTS}")),
+    }
+    Ok(())
+}
+
+fn count<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+/// What names joined by `+` stand for.
+fn named<T>(
+    names: &str,
+    find: impl Fn(&str) -> Option<T>,
+    unknown: impl Fn(&str) -> String,
+) -> Result<Vec<T>, String> {
+    names.split('+').map(|name| find(name).ok_or_else(|| unknown(name))).collect()
+}
+
+/// The name of a kind of operation as a case has it, without spaces.
+fn dashed(kind: crowd::Kind) -> String {
+    kind.name().replace(' ', "-")
 }
 
 /// A kind of operation by its name, which is written without spaces.
 fn operation(name: &str) -> Option<crowd::Kind> {
-    let named = |kind: &crowd::Kind| kind.name().replace(' ', "-") == name;
-    crowd::Kind::ALL.iter().copied().find(named)
+    crowd::Kind::ALL.iter().copied().find(|kind| dashed(*kind) == name)
 }
 
 /// A seed in decimal, or in hexadecimal after `0x`.
@@ -258,9 +309,21 @@ mod tests {
             "1:2:3",
             "7:kinds=x",
             "7:mix=putt",
+            "7:strikes=0",
+            "7:length=1s,length=2s",
+            "7:busy,",
+            "7:clients=0",
         ] {
             let read = text.parse::<Case>();
-            assert!(text == "7:" || read.is_err(), "{text} was read as {read:?}");
+            assert!(read.is_err(), "{text} was read as {read:?}");
         }
+        let why = |text: &str| text.parse::<Case>().unwrap_err().to_string();
+        assert_eq!(
+            why("7:length=12"),
+            "`7:length=12` is no case: `length=12` should be a time, such as length=12s"
+        );
+        assert!(
+            why("7:kinds=killl").ends_with("no fault is called `killl`; `sim faults` lists them")
+        );
     }
 }

@@ -107,7 +107,7 @@ fn live(world: &mut World, storm: Duration) -> Option<Violation> {
     while world.options.prolong
         && world.violation().is_none()
         && (world.crowd.counts().all.called < LEAST_OPERATIONS || has_few_faults(world))
-        && world.age() < storm * 10
+        && world.age() < storm * 20
     {
         world.run_for(Duration::from_secs(10));
     }

@@ -1,4 +1,4 @@
-//! Boxes worth a name, from a moment to half an hour and beyond.
+//! Boxes worth a name, from a moment to the half hour that was asked for, and beyond.
 
 use super::bounds::Bounds;
 

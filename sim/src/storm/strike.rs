@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use node::{Input, Request};
-use storage::disk::{Moment, OperationFault};
+use storage::disk::{Moment, OperationFault, SECTOR};
 
 use super::holds::{Grip, Hold};
 use super::{Kind, Step, cuts};
@@ -420,7 +420,8 @@ fn disk(world: &mut World, grip: Grip, kind: Kind) -> Option<Option<Place>> {
             world.machines[at].log.fail(ahead, OperationFault::Eio);
         }
         Kind::ShortWrite => {
-            let bytes = usize::try_from(draw % 2_000).unwrap_or(0);
+            // In whole sectors: what is torn within one is no disk's doing (`FaultyDisk`).
+            let bytes = usize::try_from(draw % 5).unwrap_or(0) * SECTOR;
             world.machines[at].log.fail(ahead, OperationFault::Short(bytes));
         }
         Kind::ReadError => world.machines[at].log.get().fail_read(ahead % 2),

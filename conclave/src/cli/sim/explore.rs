@@ -12,8 +12,8 @@ use crate::cli::table::table;
 use crate::failure::{Failure, Result};
 
 /// Try every behaviour of three Raft nodes within a box, to its end. Without a box, list them: the
-/// small ones take moments, `half-hour` half an hour. Exits with 1 and the fewest steps that do it
-/// when a law is broken, and with 1 when Ctrl-C ended it.
+/// small ones take moments, `half-hour` ten minutes and 6 GB. Exits with 1 and the fewest steps
+/// that do it when a law is broken, and with 1 when Ctrl-C ended it.
 ///
 /// Examples:
 ///

@@ -35,5 +35,5 @@ impl Target {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot write {}: {error}", path.display()))
+    Failure::usage(format!("cannot write {}: {error}", path.display()))
 }
