@@ -19,7 +19,7 @@ fn counter(cluster: &Cluster, at: usize, name: &str) -> u64 {
 }
 
 #[test]
-fn s1_18_a_member_that_was_away_for_long_gets_the_state_under_load() {
+fn a_member_that_was_away_for_long_gets_the_state_under_load() {
     let runtime = Runtime::new().unwrap();
     let mut cluster = Cluster::start_with(3, &["--log-keep", "1MiB"]);
     let leader = cluster.leader(&runtime);

@@ -109,7 +109,9 @@ impl Node {
     pub(crate) fn flush_timeout(&self) -> Option<Time> {
         let flushing = &self.flushing;
         let behind = self.store.applied() != flushing.durable;
-        (behind && !flushing.under_way && !flushing.halted)
+        // While it is replaced, the end of that is what is waited for.
+        let replaced = self.receiving.as_ref().is_some_and(Receiving::is_installing);
+        (behind && !replaced && !flushing.under_way && !flushing.halted)
             .then(|| flushing.last + self.config.flush_interval)
     }
 }

@@ -78,7 +78,7 @@ fn behind(seed: u64) -> (World, usize) {
 }
 
 #[test]
-fn s1_18_a_member_behind_every_log_gets_the_state_and_goes_on() {
+fn a_member_behind_every_log_gets_the_state_and_goes_on() {
     let (mut world, leader) = behind(1);
     world.start(2);
     work(&mut world, leader, 40);

@@ -208,11 +208,18 @@ impl Node {
         }
         let Some(receiving) = &mut self.receiving else { return };
         let (from, last) = (receiving.from, receiving.last);
-        if let Err(error) = result {
-            // The disk may be full: the state of before goes on, and so may another attempt.
-            return self.refuse_snapshot(SnapshotRefused::Backend(error));
-        }
         receiving.stage = Stage::Piece;
+        match result {
+            Ok(()) => {}
+            // The disk is full: the state of before goes on, and so may another attempt.
+            Err(error @ BackendError::Full(_)) => {
+                return self.refuse_snapshot(SnapshotRefused::Backend(error));
+            }
+            // The state is closed to writing, and only a restart opens it again.
+            Err(error @ (BackendError::Corrupt(_) | BackendError::Io(_))) => {
+                return self.halt(error);
+            }
+        }
         receiving.next += 1;
         let next = receiving.next;
         self.answer_piece(from, last, Some(next));

@@ -34,6 +34,9 @@ pub(crate) struct Sending {
     first: u64,
     /// How many of them have been sent.
     sent: usize,
+    /// The piece that the member needs next, as far as it was heard. May be ahead of what has been
+    /// made, after a beginning anew that it did not need.
+    got: u64,
     /// Where to read on; `None` when the last piece has been made.
     from: Option<Revision>,
     reading: bool,
@@ -63,6 +66,7 @@ impl Sending {
             pieces: VecDeque::new(),
             first: 0,
             sent: 0,
+            got: 0,
             from: None,
             reading: false,
             again_at: now,
@@ -74,9 +78,18 @@ impl Sending {
     fn begin(&mut self, piece_bytes: usize) {
         self.writer = PieceWriter::default();
         self.pieces = self.writer.meta(&self.meta, piece_bytes).into();
-        (self.first, self.sent) = (0, 0);
+        (self.first, self.sent, self.got) = (0, 0, 0);
         self.from = Some(Revision::default());
         self.reading = false;
+    }
+
+    /// Drops the pieces that the member has.
+    fn settle(&mut self) {
+        let gone = usize::try_from(self.got.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let gone = gone.min(self.pieces.len());
+        self.pieces.drain(..gone);
+        self.first += gone as u64;
+        self.sent = self.sent.saturating_sub(gone);
     }
 
     /// The log must go on from here.
@@ -146,6 +159,8 @@ impl Node {
                     sending.pieces.push_back(sending.writer.end(last));
                 }
                 sending.from = next;
+                // Some of it may be there already.
+                sending.settle();
             }
             // A part that cannot be read must not look like one that is not there.
             Err(_) => self.snapshot_failed(peer),
@@ -172,16 +187,13 @@ impl Node {
                     sending.begin(piece_bytes);
                 }
             }
-            Some(next) => {
-                let got = usize::try_from(next - sending.first).unwrap_or(usize::MAX);
-                if got > 0 && got <= sending.sent {
-                    sending.pieces.drain(..got);
-                    sending.first = next;
-                    sending.sent -= got;
-                    sending.progress_at = self.now;
-                    sending.again_at = self.now + self.config.raft.heartbeat * 4;
-                }
+            Some(next) if next > sending.got => {
+                sending.got = next;
+                sending.settle();
+                sending.progress_at = self.now;
+                sending.again_at = self.now + self.config.raft.heartbeat * 4;
             }
+            Some(_) => {}
         }
     }
 
