@@ -89,7 +89,7 @@ pub(crate) struct Settings {
     /// How much of the newest state is kept in memory [default: 32MiB].
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) cache_bytes: Option<usize>,
-    /// How much log is kept for members that lag; who lags more is sent the state [default: 256MiB].
+    /// How much log is kept for members that lag; who lags more gets the state [default: 256MiB].
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) log_keep: Option<usize>,
     /// For one start of a member whose log is in doubt: nothing in doubt was ever acknowledged.

@@ -19,10 +19,10 @@
 //! | `own_term_commit` | RI10: leaders count entries of their own term | Raft §5.4.2, figure 8 |
 //! | `verified_commit` | RI11: followers commit what matches the leader | Raft §5.3, figure 2 |
 //! | `reads` | RI13: an answer about the present is not older than the question | thesis §6.4 |
-//! | `snapshots` | RI14: a log begins anew behind a durable state, which never goes back | Raft §7 |
+//! | `snapshots` | RI14: logs begin anew behind a durable state, which never goes back | Raft §7 |
 //! | `order` | applied ≤ commit ≤ last; only what is durable is applied | Raft figure 2 |
 //! | `recovery` | what was confirmed comes back, and nothing foreign | Raft figure 2; FAST'18 |
-//! | `trim` | only what the state holds is trimmed, and where logs are kept what all hold | Raft §7 |
+//! | `trim` | only what the state, or all members, hold is trimmed | Raft §7 |
 //! | `revisions` | MI1: revisions are made by entries, the same everywhere | etcd |
 //! | `compaction` | MI4: the compact revision grows, the same everywhere | etcd |
 //! | `state_hash` | MI6: same entries, same state | Raft §2 |

@@ -1,7 +1,7 @@
 //! One machine: its disks, its clock and, while it runs, the production node on them.
 //!
 //! It does what the server's driver does with a log of its own thread: writes queue up while a sync
-//! is under way, the next sync takes them all; one thread writes the state and another one reads it,
+//! is under way, the next sync takes them all; one thread writes the state, another one reads it,
 //! each its jobs one after the other. How long each takes is the world's affair.
 
 use std::collections::{BTreeMap, VecDeque};
