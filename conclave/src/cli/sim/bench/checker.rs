@@ -17,7 +17,7 @@ const MOST_MILLION: f64 = 5.0;
 /// The logs of a folder.
 pub(super) fn logs(folder: &Path) -> Result<Vec<String>> {
     let failed = |path: &Path, error: &dyn std::fmt::Display| {
-        Failure::new(format!("cannot read {}: {error}", path.display()))
+        Failure::usage(format!("cannot read {}: {error}", path.display()))
     };
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
