@@ -12,6 +12,8 @@ use crate::codec::Envelope;
 use crate::node::Node;
 use crate::output::Output;
 use crate::request::{Body, Failure, Header, RequestId};
+use crate::snapshot::Receiving;
+use crate::weights::Weights;
 use crate::writes::Waiter;
 
 /// Entries applied in one turn; a long replay leaves room for other work in between.
@@ -31,6 +33,10 @@ pub(crate) struct Apply {
     /// Clients that wait until compacted history has been given up.
     compactions: Vec<RequestId>,
     ran_out: bool,
+    /// Answers to come that were asked for before the state was replaced.
+    stale_loads: u32,
+    /// Bytes of commands applied, as they were at some indexes: for how far the log is kept.
+    pub(crate) weights: Weights,
 }
 
 /// Who asked for values.
@@ -69,6 +75,13 @@ impl Apply {
         !self.compactions.is_empty()
     }
 
+    /// The state was replaced: what waited to be applied is in it.
+    pub(crate) fn restart(&mut self) {
+        self.queue.clear();
+        self.front = None;
+        self.stale_loads += u32::from(self.loading.take().is_some());
+    }
+
     /// The clients that waited for compacted history to be given up.
     pub(crate) fn compactions_done(&mut self) -> Vec<RequestId> {
         core::mem::take(&mut self.compactions)
@@ -98,7 +111,8 @@ impl Node {
 
     /// Applies the entry at the front; `None` when there is none, or it waits for values.
     fn apply_front(&mut self) -> Option<Position> {
-        if self.apply.loading.is_some() || self.flushing.halted {
+        let replaced = self.receiving.as_ref().is_some_and(Receiving::is_installing);
+        if self.apply.loading.is_some() || self.flushing.halted || replaced {
             return None;
         }
         let entry = self.apply.queue.front()?;
@@ -117,6 +131,7 @@ impl Node {
             }
             Payload::Command(bytes) => bytes.clone(),
         };
+        let weight = bytes.len() as u64;
         if self.apply.front.is_none() {
             let Some(decoded) = decode(bytes) else {
                 // Committed and unreadable: written by a newer version. To skip it would be to
@@ -144,6 +159,7 @@ impl Node {
         self.apply.queue.pop_front();
         let applied = self.store.apply(position, &decoded.command);
         self.counters.applied += 1;
+        self.apply.weights.note(position.index, weight);
         let events = self.store.take_events();
         if !events.is_empty() {
             self.hub.publish(self.now, self.store.revision(), &events);
@@ -195,6 +211,10 @@ impl Node {
 
     /// Values came in, for the entry at the front or for a read-only transaction.
     pub(crate) fn loaded(&mut self, loaded: Result<Vec<(Revision, Option<Record>)>, BackendError>) {
+        if self.apply.stale_loads > 0 {
+            self.apply.stale_loads -= 1;
+            return;
+        }
         let whose = self.apply.loading.take();
         match (loaded, whose) {
             // Others may still hold what was lost here: to apply the entry would be to diverge.

@@ -31,6 +31,14 @@ pub struct Config {
     pub flush_interval: Duration,
     /// Writes are refused while unflushed changes take more than this.
     pub max_unflushed_bytes: usize,
+    /// The log is kept for members that lag, up to about this many bytes of commands; who lags more
+    /// is sent the state.
+    pub log_keep_bytes: u64,
+    /// Entries that a trim must free to be worth asking for, unless as much was applied since the
+    /// last one as makes a flush.
+    pub trim_stride: u64,
+    /// About the size of the pieces in which the state is sent.
+    pub snapshot_piece_bytes: usize,
     /// Requests that may wait for consensus.
     pub max_pending: usize,
     /// Entries that may be committed and not applied before writes are refused (etcd: 5,000).

@@ -5,9 +5,7 @@ use store::BackendError;
 
 use crate::node::Node;
 use crate::output::Output;
-
-/// Entries that a trim must free to be worth asking for.
-const TRIM_STRIDE: u64 = 1_000;
+use crate::snapshot::{Receiving, Sending};
 
 /// What is being made durable.
 #[derive(Debug)]
@@ -22,14 +20,30 @@ pub(crate) struct Flushing {
     /// How far the log was last asked to be trimmed. It drops whole segments only, so it may hold
     /// a little more.
     trimmed: Index,
+    /// Bytes of commands that had been applied by then.
+    weighed: u64,
     /// The backend failed for good.
     pub(crate) halted: bool,
 }
 
 impl Flushing {
+    /// Another state took the place of the one that was flushed to.
+    pub(crate) fn replaced(&mut self, durable: Position) {
+        self.durable = durable;
+        self.cramped = false;
+    }
+
     pub(crate) fn new(durable: Position, base: Index) -> Self {
         let last = Time::default();
-        Self { under_way: false, durable, last, cramped: false, trimmed: base, halted: false }
+        Self {
+            under_way: false,
+            durable,
+            last,
+            cramped: false,
+            trimmed: base,
+            weighed: 0,
+            halted: false,
+        }
     }
 }
 
@@ -38,7 +52,8 @@ impl Node {
     pub(crate) fn flush(&mut self) {
         let flushing = &self.flushing;
         let behind = self.store.applied() != flushing.durable;
-        if !behind || flushing.under_way || flushing.halted {
+        let replaced = self.receiving.as_ref().is_some_and(Receiving::is_installing);
+        if replaced || !behind || flushing.under_way || flushing.halted {
             return;
         }
         let full = self.store.unflushed_bytes() >= self.config.flush_bytes;
@@ -70,9 +85,17 @@ impl Node {
 
     /// Trims the log behind the backend, as far as no member needs it any more.
     pub(crate) fn trim(&mut self) {
-        let bound = self.raft.trim_bound().min(self.flushing.durable.index);
-        if bound.0 >= self.flushing.trimmed.0 + TRIM_STRIDE {
+        let kept = self.apply.weights.within(self.config.log_keep_bytes);
+        let bound = self.raft.trim_bound().max(kept).min(self.flushing.durable.index);
+        // Whoever gets a snapshot goes on from there.
+        let covered = self.sending.values().filter_map(Sending::covers).min();
+        let bound = covered.map_or(bound, |covered| bound.min(covered));
+        let total = self.apply.weights.total();
+        let heavy = total - self.flushing.weighed >= self.config.flush_bytes as u64;
+        let many = bound.0 >= self.flushing.trimmed.0 + self.config.trim_stride;
+        if many || (heavy && bound > self.flushing.trimmed) {
             self.flushing.trimmed = bound;
+            self.flushing.weighed = total;
             self.output(Output::Trim(bound));
         }
     }
@@ -86,7 +109,9 @@ impl Node {
     pub(crate) fn flush_timeout(&self) -> Option<Time> {
         let flushing = &self.flushing;
         let behind = self.store.applied() != flushing.durable;
-        (behind && !flushing.under_way && !flushing.halted)
+        // While it is replaced, the end of that is what is waited for.
+        let replaced = self.receiving.as_ref().is_some_and(Receiving::is_installing);
+        (behind && !replaced && !flushing.under_way && !flushing.halted)
             .then(|| flushing.last + self.config.flush_interval)
     }
 }

@@ -8,6 +8,7 @@ use store::watch::{StreamId, WatchCreate, WatchId};
 use store::{BackendError, Record, Revision};
 
 use crate::request::{Request, RequestId};
+use crate::snapshot::{ViewHead, ViewId};
 
 /// What happens to a replica. None of it can fail: what is wrong is answered or counted.
 #[derive(Clone, Debug)]
@@ -81,6 +82,26 @@ pub enum Input {
         /// The records, ascending.
         records: Result<Vec<(Revision, Record)>, BackendError>,
     },
+    /// The answer to [`crate::Output::ViewOpen`].
+    ViewOpened {
+        /// Which.
+        view: ViewId,
+        /// What it shows.
+        opened: Result<ViewHead, BackendError>,
+    },
+    /// The answer to [`crate::Output::ViewRead`].
+    ViewRead {
+        /// Which.
+        view: ViewId,
+        /// The first revision asked for.
+        from: Revision,
+        /// The records, ascending; none at the end.
+        records: Result<Vec<(Revision, Record)>, BackendError>,
+    },
+    /// The answer to [`crate::Output::Stage`].
+    Staged(Result<(), BackendError>),
+    /// The answer to [`crate::Output::Install`].
+    Installed(Result<(), BackendError>),
     /// Shut down: hand leadership over, refuse what is new. [`crate::Output::Stopped`] follows.
     Stop,
 }

@@ -18,7 +18,9 @@ mod node;
 mod output;
 mod reads;
 mod request;
+mod snapshot;
 mod status;
+mod weights;
 mod writes;
 
 pub use config::Config;
@@ -28,3 +30,4 @@ pub use output::Output;
 pub use request::{
     Body, Failure, Header, LeaseTime, MemberInfo, NodeStatus, Reply, Request, RequestId,
 };
+pub use snapshot::{SnapshotRefused, ViewHead, ViewId};

@@ -5,7 +5,7 @@
 //! one round for all reads.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use protocol::raft::{self, Output as Consensus, Raft, Role, Tag};
@@ -22,6 +22,7 @@ use crate::leases::Leases;
 use crate::output::Output;
 use crate::reads::Reads;
 use crate::request::{Body, Failure, Header, Reply, Request, RequestId};
+use crate::snapshot::{Receiving, Sending};
 use crate::writes::{Waiter, Writes};
 
 /// Lagging watches are caught up by this many events a turn.
@@ -49,6 +50,14 @@ pub struct Node {
     pub(crate) flushing: Flushing,
     pub(crate) leases: Leases,
     pub(crate) counters: Counters,
+    /// Snapshots on their way to members.
+    pub(crate) sending: BTreeMap<NodeId, Sending>,
+    /// The name of the next view.
+    pub(crate) next_view: u64,
+    /// The snapshot that is being received.
+    pub(crate) receiving: Option<Receiving>,
+    /// Answers to come of a transfer that was given up.
+    pub(crate) stages_to_ignore: u32,
     /// Operators who wait for another leader, and until when.
     pub(crate) transfers: Vec<(RequestId, NodeId, Time)>,
     outputs: VecDeque<Output>,
@@ -68,6 +77,8 @@ pub(crate) struct Counters {
     led_by: Option<(NodeId, Term)>,
     pub(crate) applied: u64,
     pub(crate) failed: u64,
+    pub(crate) snapshots_sent: u64,
+    pub(crate) snapshots_installed: u64,
 }
 
 impl Node {
@@ -87,6 +98,10 @@ impl Node {
             flushing: Flushing::new(store.applied(), base),
             leases: Leases::default(),
             counters: Counters::default(),
+            sending: BTreeMap::new(),
+            next_view: 0,
+            receiving: None,
+            stages_to_ignore: 0,
             transfers: Vec::new(),
             outputs: VecDeque::new(),
             stirred: true,
@@ -133,6 +148,10 @@ impl Node {
             Input::Scanned { token, records } => {
                 self.hub.scanned(token, records, &self.store);
             }
+            Input::ViewOpened { view, opened } => self.view_opened(view, opened),
+            Input::ViewRead { view, from, records } => self.view_read(view, from, records),
+            Input::Staged(result) => self.staged(result),
+            Input::Installed(result) => self.installed(result),
             Input::Stop => self.stop(),
         }
     }
@@ -150,6 +169,7 @@ impl Node {
             self.reads.timeout(),
             self.leases_timeout(),
             self.flush_timeout(),
+            self.sending_timeout(),
             self.transfers.iter().map(|(_, _, deadline)| *deadline).min(),
             self.stopping.filter(|_| !self.stopped),
         ]
@@ -173,6 +193,7 @@ impl Node {
         self.ask_for_reads();
         while self.consensus_outputs() | self.apply_committed() {}
         self.serve_reads();
+        self.send_pieces();
         let lagging = self.watch();
         let discarded = self.discard();
         self.flush();
@@ -231,6 +252,12 @@ impl Node {
                 Consensus::Fetch { peer, from, max_bytes } => {
                     self.output(Output::Fetch { peer, from, max_bytes });
                 }
+                Consensus::SnapshotWanted { peer, next } => self.snapshot_wanted(peer, next),
+                Consensus::SnapshotEnded { peer } => self.snapshot_ended(peer),
+                Consensus::Chunk { from, last, number, data, .. } => {
+                    self.piece(from, last, number, data);
+                }
+                Consensus::ChunkAcked { peer, last, next } => self.piece_acked(peer, last, next),
                 Consensus::Event(event) => self.consensus_event(event),
             }
         }
@@ -247,6 +274,7 @@ impl Node {
                 self.reads.retry_now();
             }
             self.leases.role_changed(*role == Role::Leader, self.now);
+            self.sender_changed(*leader);
         }
         self.output(Output::Event(event));
     }
@@ -272,7 +300,8 @@ impl Node {
 
     /// Gives up history that was compacted, a step at a time. True when there is more.
     fn discard(&mut self) -> bool {
-        if self.store.compacting() {
+        let replaced = self.receiving.as_ref().is_some_and(Receiving::is_installing);
+        if self.store.compacting() && !replaced {
             let dead: Vec<Revision> = self.store.compact_step(COMPACT_BUDGET);
             if !dead.is_empty() {
                 self.output(Output::Discard(dead));
@@ -283,7 +312,7 @@ impl Node {
                 self.reply(id, Ok(Body::Outcome(store::Outcome::Done)));
             }
         }
-        self.store.compacting()
+        self.store.compacting() && !replaced
     }
 
     /// Answers those whose time is over.

@@ -2,12 +2,14 @@
 
 use alloc::vec::Vec;
 
+use bytes::Bytes;
 use protocol::raft::{Event, Message, Write, WriteId};
-use protocol::{Index, NodeId};
+use protocol::{Index, NodeId, Position};
 use store::watch::{StreamId, WatchResponse};
-use store::{Flush, Revision};
+use store::{Flush, Record, Revision};
 
 use crate::request::{Reply, RequestId};
+use crate::snapshot::{SnapshotRefused, ViewId};
 
 /// What a replica wants done.
 #[derive(Clone, Debug)]
@@ -60,6 +62,46 @@ pub enum Output {
         to: Revision,
         /// The most records.
         limit: usize,
+    },
+    /// Pin what the last flush has made durable; answer [`crate::Input::ViewOpened`].
+    ViewOpen {
+        /// Its name; never used again.
+        view: ViewId,
+    },
+    /// Read a view from a revision on; answer [`crate::Input::ViewRead`].
+    ViewRead {
+        /// Which.
+        view: ViewId,
+        /// The first revision.
+        from: Revision,
+        /// The most records.
+        limit: usize,
+    },
+    /// Let go of a view, whether or not it is open yet.
+    ViewClose {
+        /// Which.
+        view: ViewId,
+    },
+    /// Begin to stage another state beside this one, in place of what may have been staged.
+    StageBegin,
+    /// Stage these records; answer [`crate::Input::Staged`].
+    Stage(Vec<(Revision, Record)>),
+    /// Forget what was staged.
+    StageAbort,
+    /// Put what was staged in place of the state, at once and durably; answer
+    /// [`crate::Input::Installed`].
+    Install {
+        /// All its metadata.
+        meta: Vec<(Bytes, Bytes)>,
+        /// What it stands for.
+        applied: Position,
+    },
+    /// A snapshot was not installed, for a person to know. The leader has been told.
+    SnapshotRefused {
+        /// Who sent it.
+        from: NodeId,
+        /// Why.
+        why: SnapshotRefused,
     },
     /// Tell a watch stream something. In order for each stream.
     Watch {

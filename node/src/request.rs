@@ -174,6 +174,10 @@ pub struct NodeStatus {
     pub proposals_applied: u64,
     /// Proposals that failed.
     pub proposals_failed: u64,
+    /// States sent whole to members whose logs could not be continued, since the start.
+    pub snapshots_sent: u64,
+    /// States received so and installed, since the start.
+    pub snapshots_installed: u64,
 }
 
 /// Why a request failed. Unless it says otherwise, nothing happened.

@@ -25,6 +25,8 @@ impl Node {
             leader_changes: self.counters.leader_changes,
             proposals_applied: self.counters.applied,
             proposals_failed: self.counters.failed,
+            snapshots_sent: self.counters.snapshots_sent,
+            snapshots_installed: self.counters.snapshots_installed,
         }
     }
 

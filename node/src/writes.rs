@@ -159,6 +159,23 @@ impl Writes {
         expired
     }
 
+    /// The state went on by a snapshot. What has been proposed may be in it or not, and nobody will
+    /// tell: given back, with what to say. What waits to be proposed still waits.
+    pub(crate) fn lose_track(&mut self, term: Term) -> Vec<(Waiter, Failure)> {
+        let lost = |pending: &Pending| pending.proposed.is_some();
+        let lost: Vec<u64> =
+            self.pending.iter().filter(|(_, it)| lost(it)).map(|(&sequence, _)| sequence).collect();
+        let failure = |pending: &Pending| match pending.proposed {
+            Some(proposed) if proposed < term => Failure::TimeoutLeaderLost,
+            Some(_) | None => Failure::Timeout,
+        };
+        let told = lost.into_iter().filter_map(|sequence| {
+            let failure = failure(self.pending.get(&sequence)?);
+            Some((self.applied(sequence)?, failure))
+        });
+        told.collect()
+    }
+
     /// Everything, at the end.
     pub(crate) fn drain(&mut self) -> Vec<Waiter> {
         self.waiting.clear();

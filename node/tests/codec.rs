@@ -67,7 +67,7 @@ fn message(rng: &mut Rng) -> Message {
         13 => Body::TimeoutNow,
         14 => Body::Snapshot {
             last: position(rng),
-            offset: rng.next(),
+            number: rng.next(),
             data: bytes(rng, 50),
             done: flag,
         },

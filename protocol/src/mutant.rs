@@ -74,6 +74,8 @@ mutants! {
     R14, false, "RI13, linearizability", "Reads do not wait for an entry of the leader's own term.";
     R15, false, "RI13, linearizability", "All questions for a read index share one name.";
     R16, false, "linearizability", "A lease is counted without the margin for clock drift.";
+    R17, true, "RI14, RI7", "A snapshot behind the applied state is accepted.";
+    R18, false, "RI14", "The log begins anew before the state that replaces it is durable.";
     R23, false, "RI16", "Being asked for a pre-vote raises the term.";
     R24, true, "RI16, liveness", "A leader that no quorum answers goes on leading.";
     R25, false, "RI6", "Term and vote are forgotten when both copies are damaged.";
@@ -85,6 +87,8 @@ mutants! {
     W6, false, "RI3, RI8", "A batch that replaces entries is forgotten at the next start.";
     W7, false, "RI5, RI3", "A record is not bound to its segment and index.";
     W8, false, "RI8, RI15", "One sync acknowledges what the next one should.";
+    W9, false, "recovery", "The state names tables before they are durable.";
+    W10, false, "MI6", "The checksum of a snapshot's piece is not looked at.";
     A1, true, "MI6, MI1", "The applied index is flushed without the last revision.";
     A2, false, "MI6", "Applying a tick reads the replica's own clock.";
     M1, true, "WI reliable", "A watch that has caught up misses the next event.";

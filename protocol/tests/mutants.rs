@@ -5,8 +5,12 @@
 #![cfg(feature = "mutants")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "cluster/forge.rs"]
+mod forge;
 #[path = "cluster/oracle.rs"]
 mod oracle;
+#[path = "cluster/transfer.rs"]
+mod transfer;
 #[allow(dead_code, reason = "the fingerprint is for another test")]
 #[path = "cluster/world.rs"]
 mod world;
@@ -48,6 +52,7 @@ fn verdict(mutant: Mutant, seeds: u64) -> Option<String> {
     let verdict = (1..=seeds).find_map(|seed| {
         let run = || {
             let mut world = World::new(seed);
+            world.strand = mutant == Mutant::R17;
             world.run_with_faults(600);
             world.heal_and_converge();
         };
@@ -76,6 +81,7 @@ fn the_oracle_of_the_cluster_names_the_broken_law() {
         (Mutant::R13, 4000, &["RI13"]),
         (Mutant::R14, 500, &["RI13"]),
         (Mutant::R15, 500, &["RI13"]),
+        (Mutant::R17, 200, &["RI14", "RI7"]),
         (Mutant::W8, 100, &["RI8", "RI9"]),
     ];
     for (mutant, seeds, laws) in expected {

@@ -85,6 +85,8 @@ pub struct Config {
     pub watch_progress_interval: Duration,
     /// Bytes of records kept in memory after they were flushed.
     pub cache_bytes: usize,
+    /// Bytes of commands that the log is kept for: a member that lags by more is sent the state.
+    pub log_keep_bytes: u64,
     /// Declares that no entry which the log is in doubt about had been acknowledged, so that this
     /// member votes again at once. For an operator who knows, and for one start only.
     pub dismiss_doubt: bool,
@@ -115,6 +117,7 @@ impl Config {
             max_txn_ops: 128,
             watch_progress_interval: Duration::from_secs(600),
             cache_bytes: 32 << 20,
+            log_keep_bytes: 256 << 20,
             dismiss_doubt: false,
         }
     }

@@ -9,8 +9,9 @@
 //! without quorum checks and stickiness, `lease=200` for lease reads while clocks differ by so many
 //! parts per thousand, `mix=put+compact` for clients that do nothing else, `spares=8` for so many
 //! trimmed segments that are used again, `cache=0` for so many bytes of applied entries that are
-//! kept in memory, `busy` for three nodes with much to do and every fault. A name that stands twice
-//! is chosen twice as often.
+//! kept in memory, `keep=0` for so many bytes of the log that are kept for those who lag, `busy`
+//! for three nodes with much to do and every fault. A name that stands twice is chosen twice as
+//! often.
 //!
 //! Written on one line, so that a failure can be repeated by whoever reads it.
 
@@ -49,6 +50,8 @@ pub struct Case {
     pub spares: Option<usize>,
     /// How many bytes of applied entries are kept in memory.
     pub cache: Option<usize>,
+    /// How many bytes of the log are kept for those who lag.
+    pub keep: Option<u64>,
     /// Neither quorum checks nor stickiness protect leaders.
     pub unguarded: bool,
     /// Reads are served by leases, for clocks that differ by so many parts per thousand.
@@ -65,7 +68,7 @@ pub struct BadCase {
 
 /// What may follow a seed, each at most once.
 const PARTS: &str = "busy, length=12s, strikes=3+17, operations=90, clients=4, kinds=kill+split, \
-                     mix=put+get, spares=8, cache=0, unguarded, lease=200";
+                     mix=put+get, spares=8, cache=0, keep=0, unguarded, lease=200";
 
 impl Case {
     /// The whole world of a seed.
@@ -106,6 +109,7 @@ impl Case {
         }
         options.disks.spares = self.spares.unwrap_or(options.disks.spares);
         options.consensus.cache_bytes = self.cache.unwrap_or(options.consensus.cache_bytes);
+        options.stores.log_keep_bytes = self.keep.unwrap_or(options.stores.log_keep_bytes);
         if self.unguarded {
             options.consensus.check_quorum = false;
             options.consensus.stickiness = false;
@@ -157,6 +161,9 @@ impl fmt::Display for Case {
         }
         if let Some(cache) = self.cache {
             parts.push(format!("cache={cache}"));
+        }
+        if let Some(keep) = self.keep {
+            parts.push(format!("keep={keep}"));
         }
         if self.unguarded {
             parts.push("unguarded".to_owned());
@@ -218,6 +225,7 @@ fn read_part(case: &mut Case, part: &str) -> Result<(), String> {
             case.spares = Some(count(spares).ok_or_else(|| wrong("a number"))?)
         }
         Some(("cache", cache)) => case.cache = Some(count(cache).ok_or_else(|| wrong("bytes"))?),
+        Some(("keep", keep)) => case.keep = Some(count(keep).ok_or_else(|| wrong("bytes"))?),
         Some(("length", length)) => {
             let length = milliseconds(length).ok_or_else(|| wrong("a time, such as length=12s"))?;
             case.length = Some(length);
@@ -286,7 +294,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let kinds =
-            "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,unguarded,lease=500";
+            "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,keep=0,unguarded,lease=500";
         let length = "4711:length=12000ms,strikes=3+17";
         for text in ["0", "18446744073709551615", "7:busy", length, kinds] {
             assert_eq!(text.parse::<Case>().unwrap().to_string(), text);

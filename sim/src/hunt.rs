@@ -142,6 +142,10 @@ pub fn ground(mutant: Mutant) -> Ground {
             "0:busy,kinds=long-pause+astray+astray+astray+astray,\
              mix=delete+delete+delete+delete+delete+delete+compact,spares=8,cache=0"
         }
+        // Snapshots, and bits that flip in their pieces.
+        Mutant::W10 => {
+            "0:busy,kinds=isolate-leader+flipped-bits+flipped-bits+long-pause+split,keep=0"
+        }
         // Compactions and transactions in one batch at one node and in two at another.
         Mutant::E18667 => "0:kinds=short-pause,mix=put+compact+txn-mixed+txn-mixed",
         _ => "0",

@@ -1,6 +1,6 @@
 //! Marks: rare states that a campaign must have reached, or it has proved nothing about them.
 
-use protocol::raft::{Event, Role};
+use protocol::raft::{Body, Event, Role};
 use storage::log::Damage;
 
 use crate::seen::{Seen, View};
@@ -48,6 +48,11 @@ marks! {
     CopyMended: "One of two copies was mended.",
     Truncated: "A conflicting suffix was removed.",
     Stranded: "A peer needed entries that no log held any more.",
+    SnapshotSent: "The last piece of a state was sent.",
+    SnapshotInstalled: "A node put the state of another in the place of its own.",
+    SnapshotRestarted: "The transfer of a state began anew.",
+    PieceDamaged: "A piece of a state was damaged before its frame was made.",
+    LogAdopted: "A node found its state ahead of its log, and its log began anew there.",
     Elected: "A node became leader.",
     ElectionLost: "A candidate or pre-candidate gave up.",
     SteppedDown: "A leader stepped down within its term or for a higher one.",
@@ -107,6 +112,12 @@ impl Marks {
     pub(crate) fn see(&mut self, seen: &Seen<'_>) -> bool {
         match seen {
             Seen::Turn { at, view } => return self.turn(*at, view),
+            Seen::Sent { message, .. }
+                if matches!(message.body, Body::Snapshot { done: true, .. }) =>
+            {
+                self.hit(Mark::SnapshotSent);
+            }
+            Seen::Installed { .. } => self.hit(Mark::SnapshotInstalled),
             Seen::Crashed { at } | Seen::Halted { at, .. } => self.roles[*at] = Role::Follower,
             _ => {}
         }

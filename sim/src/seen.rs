@@ -124,6 +124,27 @@ pub enum Seen<'a> {
         /// The position before the first entry held.
         base: Position,
     },
+    /// A node's state is durable at this position: a flush ended.
+    Flushed {
+        /// Which.
+        at: Place,
+        /// What the state on disk stands for.
+        applied: Position,
+    },
+    /// A node wants another state in the place of its own.
+    Installing {
+        /// Which.
+        at: Place,
+        /// What the other one stands for.
+        last: Position,
+    },
+    /// It is in its place, durably; the node is told right after.
+    Installed {
+        /// Which.
+        at: Place,
+        /// What it stands for.
+        last: Position,
+    },
     /// A node sent a message.
     Sent {
         /// Who.

@@ -61,6 +61,9 @@ fn node() -> Node {
         max_unflushed_bytes: 1 << 22,
         max_pending: 10_000,
         max_unapplied: 5_000,
+        log_keep_bytes: u64::MAX,
+        trim_stride: 1_000,
+        snapshot_piece_bytes: 64 << 10,
     };
     let restored = Restored {
         hard_state: HardState::default(),
@@ -254,6 +257,14 @@ impl Stand {
                 Output::Send { .. }
                 | Output::Fetch { .. }
                 | Output::Trim(_)
+                | Output::ViewOpen { .. }
+                | Output::ViewRead { .. }
+                | Output::ViewClose { .. }
+                | Output::StageBegin
+                | Output::Stage(_)
+                | Output::StageAbort
+                | Output::Install { .. }
+                | Output::SnapshotRefused { .. }
                 | Output::Event(_)
                 | Output::Stopped => {}
             }

@@ -5,6 +5,8 @@
 mod cluster;
 #[path = "invariants/safety.rs"]
 mod safety;
+#[path = "invariants/snapshots.rs"]
+mod snapshots;
 #[path = "invariants/stage.rs"]
 mod stage;
 #[path = "invariants/state.rs"]

@@ -9,8 +9,8 @@ use sim::run;
 /// A seed, the name under which its bug can be planted, and what happened.
 const SEEDS: [(&str, &str, &str); 3] = [
     ("0", "F1", "the network doubled a forwarded proposal, and the write was done twice"),
-    ("5", "F2", "a log went on behind what a failed sync had never stored, and became corrupt"),
-    ("67", "F3", "answers took longer than beats, and a lost probe was never repeated"),
+    ("21", "F2", "a log went on behind what a failed sync had never stored, and became corrupt"),
+    ("4", "F3", "answers took longer than beats, and a lost probe was never repeated"),
 ];
 
 /// A planted bug is planted for the whole process: one test at a time.

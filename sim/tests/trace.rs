@@ -93,7 +93,7 @@ impl Story {
     fn append(&mut self, at: Place, entries: &[Entry]) {
         self.writes += 1;
         let id = WriteId(self.writes);
-        let write = Write { hard_state: None, entries: entries.to_vec() };
+        let write = Write { entries: entries.to_vec(), ..Write::default() };
         self.see(&Seen::Handed { at, id, write: &write });
         self.after(500).see(&Seen::Durable { at, id });
     }

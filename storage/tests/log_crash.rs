@@ -4,7 +4,7 @@
 
 mod log_common;
 
-use log_common::{Step, Twin, all, entries, script, small, write};
+use log_common::{Kept, Step, Twin, all, entries, kept, script, small, write};
 use protocol::Index;
 use storage::disk::{CrashPoint, FaultPlan, FaultyDisk, Moment};
 use storage::log::{Damage, Log, LogError, Recovered};
@@ -24,6 +24,9 @@ struct Tally {
     points: usize,
     kept_all: usize,
     kept_more: usize,
+    /// Of a sync with a reset, and where it had happened.
+    resets: usize,
+    reset: usize,
     doubts: usize,
     torn: usize,
 }
@@ -104,17 +107,15 @@ fn check(
 
     let found = all(log);
     let base = recovered.base;
-    assert!(base.index <= durable.hard_state.commit, "more was trimmed than was committed");
-    let old = durable.after(base);
-    let new = queued.after(base);
-    let common = old.iter().zip(new).take_while(|(a, b)| a == b).count();
-    if found == old {
-        tally.kept_all += 1;
-    } else {
-        assert!(found.len() >= common, "acknowledged entries are lost");
-        assert!(new.starts_with(&found), "entries that were never written");
-        tally.kept_more += 1;
+    let trimmed = base.index <= durable.hard_state.commit || base == queued.origin;
+    assert!(trimmed, "more was trimmed than was committed");
+    match kept(&found, base, durable, queued) {
+        Kept::Acknowledged => tally.kept_all += 1,
+        Kept::More => tally.kept_more += 1,
     }
+    let resetting = queued.origin != durable.origin;
+    tally.resets += usize::from(resetting);
+    tally.reset += usize::from(resetting && base == queued.origin);
     if let Some(doubt) = recovered.doubt {
         assert!(doubt > recovered.last.index);
         assert!(doubt <= queued.last().index.max(durable.last().index));
@@ -172,6 +173,7 @@ fn s1_21_acknowledged_entries_survive_a_crash_at_every_operation() {
     }
     println!("{tally:?}");
     assert!(tally.points > 1000 && tally.kept_more > 100 && tally.torn > 20, "{tally:?}");
+    assert!(tally.reset > 20 && tally.resets - tally.reset > 20, "{tally:?}");
     assert!(tally.doubts > 0, "{tally:?}");
 }
 

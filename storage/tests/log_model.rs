@@ -4,17 +4,20 @@
 
 mod log_common;
 
+use std::collections::BTreeSet;
+
 use log_common::{Step, Twin, all, open, script};
 use protocol::Index;
 use storage::disk::FaultyDisk;
 
 /// Runs a script and compares after every step what is durable.
-fn run(seed: u64, length: usize) -> (usize, Index) {
+fn run(seed: u64, length: usize) -> (usize, Index, usize) {
     let mut disk = FaultyDisk::default();
     let (mut log, _) = open(&mut disk);
     let (mut queued, mut durable) = (Twin::default(), Twin::default());
     let mut trimmed = Index(0);
     let mut truncations = 0;
+    let mut resets = BTreeSet::new();
     for step in script(seed, length) {
         match step {
             Step::Append(write) => {
@@ -26,12 +29,15 @@ fn run(seed: u64, length: usize) -> (usize, Index) {
             Step::Sync => {
                 log.sync().unwrap();
                 durable = queued.clone();
+                trimmed = trimmed.max(durable.origin.index);
+                resets.insert(durable.origin);
             }
             Step::Trim(through) => {
                 // Only what is durable and committed may go.
                 let through = through.min(durable.hard_state.commit).min(durable.last().index);
                 let base = log.trim(through).unwrap().index;
-                assert!(base <= through.max(trimmed), "seed {seed}: trimmed too far");
+                let before = trimmed.max(durable.origin.index);
+                assert!(base <= through.max(before), "seed {seed}: trimmed too far");
                 trimmed = base;
             }
             Step::Reopen => {
@@ -49,17 +55,19 @@ fn run(seed: u64, length: usize) -> (usize, Index) {
         assert_eq!(log.last(), durable.last(), "seed {seed}");
         assert_eq!(all(&log), durable.after(log.base()), "seed {seed}");
     }
-    (truncations, trimmed)
+    (truncations, trimmed, resets.len() - 1)
 }
 
 #[test]
 fn random_scripts_agree_with_a_twin_in_memory() {
-    let (mut truncations, mut trimmed) = (0, 0);
+    let (mut truncations, mut trimmed, mut resets) = (0, 0, 0);
     for seed in 0..60 {
-        let (truncated, base) = run(seed, 200);
+        let (truncated, base, reset) = run(seed, 200);
+        resets += reset;
         truncations += truncated;
         trimmed += usize::from(base > Index(0));
     }
     assert!(truncations > 100, "only {truncations} conflict truncations were met");
     assert!(trimmed > 30, "only {trimmed} scripts trimmed");
+    assert!(resets > 100, "only {resets} resets");
 }

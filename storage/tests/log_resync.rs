@@ -5,7 +5,7 @@
 
 mod log_common;
 
-use log_common::{Step, Twin, all, entries, hard, script, small, vote, write};
+use log_common::{Step, Twin, all, at, entries, hard, kept, reset, script, small, vote, write};
 use protocol::raft::{Entry, HardState, Write};
 use protocol::{Index, NodeId, Term};
 use storage::disk::{CrashPoint, Disk, FaultPlan, FaultyDisk, Moment, OperationFault};
@@ -124,17 +124,12 @@ fn check(log: &Log<FaultyDisk>, recovered: &Recovered, durable: &Twin, queued: &
     let raised = found == (recovered.last.term, None) && found.0 > durable.hard_state.term;
     let known = [promise(durable.hard_state), promise(queued.hard_state)];
     assert!(known.contains(&found) || raised, "{found:?} is none of {known:?}");
-    let held = all(log);
-    let (old, new) = (durable.after(recovered.base), queued.after(recovered.base));
-    let common = old.iter().zip(new).take_while(|(a, b)| a == b).count();
-    assert!(
-        held == old || (held.len() >= common && new.starts_with(&held)),
-        "acknowledged entries are lost, or others found"
-    );
+    kept(&all(log), recovered.base, durable, queued);
 }
 
 /// What a process does after it has found what a failed sync left.
-const SEQUELS: [&str; 6] = ["nothing", "a vote", "a batch", "many batches", "overruled", "a trim"];
+const SEQUELS: [&str; 7] =
+    ["nothing", "a vote", "a batch", "many batches", "overruled", "a trim", "a reset"];
 
 fn sequel(log: &mut Log<FaultyDisk>, what: &str) {
     let (last, hard) = (log.last(), log.hard_state());
@@ -157,6 +152,7 @@ fn sequel(log: &mut Log<FaultyDisk>, what: &str) {
             write(log, &lead(next..=next, 60));
             log.trim(last.index).unwrap();
         }
+        "a reset" => write(log, &reset(at(next + 5, term), log_common::hard(term, 0, next + 5))),
         other => unreachable!("{other}"),
     }
 }

@@ -1,5 +1,5 @@
-//! Every planted bug of the log does harm: each is shown on a disk that goes one way with the bug
-//! and another way without it.
+//! Every planted bug of log and state does harm: each is shown on a disk that goes one way with the
+//! bug and another way without it.
 
 #![cfg(feature = "mutants")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
@@ -15,6 +15,8 @@ use protocol::mutant::{Mutant, plant};
 use protocol::raft::Entry;
 use storage::disk::{CrashPoint, Disk, FaultPlan, FaultyDisk, Moment, OperationFault, SECTOR};
 use storage::log::{Log, LogOptions};
+use storage::state::{DiskBackend, FaultyFiles, StateOptions};
+use store::{BackendRead, Record, Revision};
 
 /// Runs with the bug and without it. The choice is one for the process: tests take turns.
 fn both<T>(mutant: Mutant, run: impl Fn() -> T) -> (T, T) {
@@ -237,6 +239,26 @@ fn f5_a_head_from_before_a_crash_cuts_what_was_written_since() {
     });
     assert!(planted > 0);
     assert_eq!(honest, 0);
+}
+
+#[test]
+fn w9_a_state_names_tables_that_a_loss_of_power_takes() {
+    let owner = log_common::IDENTITY;
+    let (planted, honest) = both(Mutant::W9, || {
+        let files = FaultyFiles::new(FaultyDisk::default(), 1 << 16);
+        let options = StateOptions { manifest_bytes: 1, ..StateOptions::default() };
+        let mut state = DiskBackend::open(files.clone(), owner, options).unwrap();
+        state.stage_begin().unwrap();
+        let key = bytes::Bytes::from_static(b"key");
+        let record = Record::Tombstone { key };
+        state.stage(&[(Revision::new(2, 0), record.clone())]).unwrap();
+        state.install(&[], at(9, 2)).unwrap();
+        drop(state);
+        files.disk().crash(Moment::Before);
+        let state = DiskBackend::open(files, owner, options).ok()?;
+        Some(state.get(Revision::new(2, 0)).unwrap() == Some(record))
+    });
+    assert_eq!((planted, honest), (None, Some(true)));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! "l" id i64 (big-endian)       time to live i64 (s) | has a deadline u8 | deadline u64 (ms)
 //! "a" member u64 (BE) kind u8   nothing
 //! "m" member u64 (BE)           id u64 | name | peer URLs | client URLs
+//! "installed"                   term u64 | index u64: where it came as a whole, if it did
 //! ```
 //!
 //! Which keys hang on a lease is not kept: the newest record of each key says so.
@@ -22,6 +23,7 @@ use crate::codec::{
 use crate::{Alarm, LeaseId, Member, Store};
 
 const STATE: &[u8] = b"state";
+const INSTALLED: &[u8] = b"installed";
 const VERSION: u8 = 1;
 const LEASE: u8 = b'l';
 const ALARM: u8 = b'a';
@@ -51,6 +53,19 @@ pub(crate) enum Kept {
     Lease { id: LeaseId, ttl: i64, deadline: Option<u64> },
     Alarm(NodeId, Alarm),
     Member(Member),
+    Installed(Position),
+}
+
+/// The metadata of a state that is installed as a whole: of another, with the position at which it
+/// was. A log that does not hold that position begins anew after it.
+#[must_use]
+pub fn installed(mut meta: Vec<(Bytes, Bytes)>, applied: Position) -> Vec<(Bytes, Bytes)> {
+    meta.retain(|(name, _)| name != INSTALLED);
+    let mut value = Vec::new();
+    put_u64(&mut value, applied.term.0);
+    put_u64(&mut value, applied.index.0);
+    meta.push((Bytes::from_static(INSTALLED), value.into()));
+    meta
 }
 
 /// The name and value of the store's numbers.
@@ -113,6 +128,10 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
             applied: Position::new(Term(value.u64()?), Index(value.u64()?)),
         };
         return value.end(Kept::State(state));
+    }
+    if name == INSTALLED {
+        let at = Position::new(Term(value.u64()?), Index(value.u64()?));
+        return value.end(Kept::Installed(at));
     }
     let mut name = Reader::new(name.clone());
     let kept = match name.u8()? {

@@ -82,6 +82,7 @@ impl Store {
                 Kept::Alarm(member, alarm) => {
                     store.alarms.insert((member, alarm));
                 }
+                Kept::Installed(at) => store.installed = Some(at),
                 Kept::Member(member) => {
                     store.members.insert(member.id, member);
                 }

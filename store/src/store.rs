@@ -49,6 +49,8 @@ pub struct Store {
     pub(crate) flushing: Option<(State, BTreeSet<Name>)>,
     /// What the last flush completed.
     pub(crate) flushed: Position,
+    /// Where this state came as a whole, if it did, as the backend has it.
+    pub(crate) installed: Option<Position>,
 }
 
 /// What applying a command gave.
@@ -81,6 +83,7 @@ impl Store {
             dirty: BTreeSet::new(),
             flushing: None,
             flushed: Position::ORIGIN,
+            installed: None,
         }
     }
 
@@ -125,6 +128,13 @@ impl Store {
     #[must_use]
     pub const fn applied(&self) -> Position {
         self.applied
+    }
+
+    /// Where this state came as a whole from another member, if it did and was restored from a
+    /// backend since: its log may not have followed.
+    #[must_use]
+    pub const fn installed(&self) -> Option<Position> {
+        self.installed
     }
 
     /// Keys that are there at the newest revision.

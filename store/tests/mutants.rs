@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use protocol::mutant::{Mutant, plant};
 use protocol::{Position, Term, Time};
+use store::snapshot::{Piece, PieceReader, PieceWriter};
 use store::watch::{Hub, StreamId, WatchCreate, WatchLimits, WatchOutput, WatchResponse};
 use store::{
     Applied, Backend, BackendRead, Command, DeleteRange, Error, Filter, KeyRange, Limits,
@@ -298,4 +299,24 @@ fn e20221_a_watch_of_the_future_is_told_the_present() {
     });
     assert_eq!(planted, [2, 3, 4]);
     assert_eq!(honest, [4]);
+}
+
+#[test]
+fn w10_a_damaged_piece_is_installed() {
+    let (planted, honest) = both(Mutant::W10, || {
+        let (mut store, mut backend) = (Store::new(Limits::default()), MemoryBackend::new());
+        apply(&mut store, &Command::Put(put("a")));
+        settle(&mut store, &mut backend);
+        let all = backend.scan(Revision::default(), Revision::new(9, 0), 9).unwrap();
+        let mut writer = PieceWriter::default();
+        let mut piece = writer.records(&all, 1000)[0].to_vec();
+        // The value, before the checksum.
+        let value = piece.len() - 5;
+        piece[value] ^= 1;
+        let mut reader = PieceReader::default();
+        let Ok(Piece::Records(records)) = reader.piece(&piece.into()) else { return None };
+        let ended = reader.piece(&writer.end(backend.applied()));
+        Some((records != all, ended.is_ok()))
+    });
+    assert_eq!((planted, honest), (Some((true, true)), None));
 }

@@ -89,6 +89,9 @@ pub(crate) struct Settings {
     /// How much of the newest state is kept in memory [default: 32MiB].
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) cache_bytes: Option<usize>,
+    /// How much log is kept for members that lag; who lags more gets the state [default: 256MiB].
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) log_keep: Option<usize>,
     /// For one start of a member whose log is in doubt: nothing in doubt was ever acknowledged.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) dismiss_doubt: Option<bool>,
@@ -122,6 +125,7 @@ impl Settings {
             max_txn_ops: self.max_txn_ops.or(below.max_txn_ops),
             watch_progress_interval: self.watch_progress_interval.or(below.watch_progress_interval),
             cache_bytes: self.cache_bytes.or(below.cache_bytes),
+            log_keep: self.log_keep.or(below.log_keep),
             dismiss_doubt: self.dismiss_doubt.or(below.dismiss_doubt),
             log: self.log.or(below.log),
         }

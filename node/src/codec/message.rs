@@ -70,9 +70,9 @@ pub fn encode_message(message: &Message, out: &mut Vec<u8>) {
         }
         Body::TransferLeadership { to } => put_u64(out, to.0),
         Body::TimeoutNow => {}
-        Body::Snapshot { last, offset, data, done } => {
+        Body::Snapshot { last, number, data, done } => {
             put_position(out, *last);
-            put_u64(out, *offset);
+            put_u64(out, *number);
             put_flag(out, *done);
             put_bytes(out, data);
         }
@@ -138,8 +138,8 @@ pub fn decode_message(bytes: Bytes) -> Result<Message, DecodeError> {
         kind::TRANSFER_LEADERSHIP => Body::TransferLeadership { to: NodeId(reader.u64()?) },
         kind::TIMEOUT_NOW => Body::TimeoutNow,
         kind::SNAPSHOT => {
-            let (last, offset, done) = (reader.position()?, reader.u64()?, reader.flag()?);
-            Body::Snapshot { last, offset, data: reader.bytes()?, done }
+            let (last, number, done) = (reader.position()?, reader.u64()?, reader.flag()?);
+            Body::Snapshot { last, number, data: reader.bytes()?, done }
         }
         kind::SNAPSHOT_REPLY => {
             Body::SnapshotReply { last: reader.position()?, next: decode_option(&mut reader)? }

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use node::{Config, Input, Node, Output, Reply, Request, RequestId};
-use protocol::raft::{self, Entry, HardState, Message, Payload, Write, WriteId};
+use node::{Config, Input, Node, Output, Reply, Request, RequestId, ViewHead, ViewId};
+use protocol::raft::{self, Body as Said, Entry, HardState, Message, Payload, Write, WriteId};
 use protocol::{Index, NodeId, Position, Rng, Term, Time};
 use store::watch::WatchLimits;
 use store::{Backend, BackendRead, Limits, Member, MemoryBackend, Store};
@@ -16,8 +16,10 @@ use store::{Backend, BackendRead, Limits, Member, MemoryBackend, Store};
 #[derive(Debug, Default)]
 struct Disk {
     hard_state: HardState,
+    base: Position,
     entries: Vec<Entry>,
     backend: MemoryBackend,
+    views: BTreeMap<ViewId, MemoryBackend>,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,14 @@ pub(crate) struct World {
     pub(crate) rng: Rng,
     /// Messages lost, of a hundred.
     pub(crate) loss: u64,
+    /// Pieces of snapshots that arrive damaged, of a hundred.
+    pub(crate) damage: u64,
+    /// Pieces of snapshots that were sent.
+    pub(crate) pieces: usize,
+    /// How often a state was installed.
+    pub(crate) installed: usize,
+    /// How far logs are kept for those that lag, in bytes.
+    pub(crate) keep: u64,
     nodes: Vec<Option<Node>>,
     disks: Vec<Disk>,
     runs: Vec<u64>,
@@ -54,6 +64,10 @@ impl World {
             now: Time(1),
             rng: Rng::new(seed),
             loss: 0,
+            damage: 0,
+            pieces: 0,
+            installed: 0,
+            keep: u64::MAX,
             nodes: (0..size).map(|_| None).collect(),
             disks: (0..size).map(|_| Disk::default()).collect(),
             runs: vec![0; size],
@@ -102,6 +116,9 @@ impl World {
             flush_bytes: 512,
             flush_interval: Duration::from_secs(1),
             max_unflushed_bytes: 1 << 20,
+            log_keep_bytes: self.keep,
+            trim_stride: 10,
+            snapshot_piece_bytes: 500,
             max_pending: 10_000,
             max_unapplied: 5_000,
         }
@@ -121,6 +138,12 @@ impl World {
         }
         let (store, dead) = restoring.finish().unwrap();
         let applied = store.applied();
+        let disk = &mut self.disks[at];
+        let last = disk.entries.last().map_or(disk.base, |entry| entry.position);
+        if store.installed() == Some(applied) && last.index < applied.index {
+            (disk.base, disk.entries) = (applied, Vec::new());
+        }
+        let disk = &self.disks[at];
         let mut terms: Vec<(Index, Term)> = Vec::new();
         for entry in &disk.entries {
             if terms.last().is_none_or(|(_, term)| *term != entry.position.term) {
@@ -129,7 +152,7 @@ impl World {
         }
         let restored = raft::Restored {
             hard_state: disk.hard_state,
-            base: Position::ORIGIN,
+            base: disk.base,
             terms,
             entries: disk
                 .entries
@@ -194,6 +217,7 @@ impl World {
         match output {
             Output::Send { to, message } => {
                 let to = usize::try_from(to.0).unwrap() - 1;
+                let message = self.on_the_way(message);
                 if self.rng.below(100) >= self.loss && !self.cut.contains(&(at, to)) {
                     let delay = Duration::from_micros(200 + self.rng.below(2_000));
                     self.at(delay, Event::Deliver { from: at, to, message });
@@ -211,24 +235,20 @@ impl World {
                 self.at(delay, Event::Persisted { at, run, id, write });
             }
             Output::Fetch { peer, from, max_bytes } => {
-                let mut bytes = 0;
-                let entries = self.disks[at].entries.iter();
-                let entries = entries.skip_while(|entry| entry.position.index < from);
-                let entries = entries.take_while(|entry| {
-                    let size = match &entry.payload {
-                        Payload::Empty => 0,
-                        Payload::Command(bytes) | Payload::Membership(bytes) => bytes.len(),
-                    };
-                    let first = bytes == 0;
-                    bytes += size.max(1);
-                    first || bytes <= max_bytes
-                });
-                let entries = Some(entries.cloned().collect());
+                let entries = self.fetch(at, from, max_bytes);
                 self.done(at, Input::Fetched { peer, from, entries });
             }
-            // The log of this world is kept whole; trimming it is the storage crate's affair.
-            Output::Trim(_) | Output::Event(_) | Output::Watch { .. } | Output::WatchOverrun(_) => {
+            // Kept whole, unless a test is about those that lag.
+            Output::Trim(_) if self.keep == u64::MAX => {}
+            Output::Trim(through) => {
+                let disk = &mut self.disks[at];
+                let gone = disk.entries.iter().take_while(|entry| entry.position.index <= through);
+                let gone = gone.count();
+                disk.base = disk.entries.drain(..gone).last().map_or(disk.base, |it| it.position);
+                let base = disk.base;
+                self.done(at, Input::Trimmed(base));
             }
+            Output::Event(_) | Output::Watch { .. } | Output::WatchOverrun(_) => {}
             Output::Reply { id, reply } => {
                 self.replies.insert((at, id.0), reply);
             }
@@ -244,6 +264,14 @@ impl World {
                 self.done(at, Input::Flushed(result));
             }
             Output::Discard(dead) => self.disks[at].backend.discard(&dead).unwrap(),
+            Output::ViewOpen { .. }
+            | Output::ViewRead { .. }
+            | Output::ViewClose { .. }
+            | Output::StageBegin
+            | Output::Stage(_)
+            | Output::StageAbort
+            | Output::Install { .. } => self.snapshot(at, output),
+            Output::SnapshotRefused { from, why } => panic!("{at} refuses {from}'s state: {why}"),
             Output::Scan { token, from, to, limit } => {
                 let records = self.disks[at].backend.scan(from, to, limit);
                 self.done(at, Input::Scanned { token, records });
@@ -253,10 +281,80 @@ impl World {
         }
     }
 
+    /// What a log still holds from an index on.
+    fn fetch(&self, at: usize, from: Index, max_bytes: usize) -> Option<Vec<Entry>> {
+        let disk = &self.disks[at];
+        let mut bytes = 0;
+        let entries = disk.entries.iter().skip_while(|entry| entry.position.index < from);
+        let entries = entries.take_while(|entry| {
+            let size = match &entry.payload {
+                Payload::Empty => 0,
+                Payload::Command(bytes) | Payload::Membership(bytes) => bytes.len(),
+            };
+            let first = bytes == 0;
+            bytes += size.max(1);
+            first || bytes <= max_bytes
+        });
+        (from > disk.base.index).then(|| entries.cloned().collect())
+    }
+
+    /// A message as it arrives.
+    fn on_the_way(&mut self, mut message: Message) -> Message {
+        if let Said::Snapshot { data, .. } = &mut message.body {
+            self.pieces += 1;
+            if self.rng.below(100) < self.damage && !data.is_empty() {
+                let mut bytes = data.to_vec();
+                let place = usize::try_from(self.rng.below(bytes.len() as u64)).unwrap();
+                bytes[place] ^= 1;
+                *data = bytes.into();
+            }
+        }
+        message
+    }
+
+    /// What the state's thread does for snapshots.
+    fn snapshot(&mut self, at: usize, output: Output) {
+        let disk = &mut self.disks[at];
+        let input = match output {
+            Output::ViewOpen { view } => {
+                let pinned = disk.backend.view();
+                let meta = pinned.meta().unwrap();
+                let opened = Ok(ViewHead { applied: pinned.applied(), meta });
+                disk.views.insert(view, pinned);
+                Input::ViewOpened { view, opened }
+            }
+            Output::ViewRead { view, from, limit } => {
+                let Some(pinned) = disk.views.get(&view) else { return };
+                let records = pinned.scan(from, store::Revision::new(i64::MAX, 0), limit);
+                Input::ViewRead { view, from, records }
+            }
+            Output::ViewClose { view } => {
+                disk.views.remove(&view);
+                return;
+            }
+            Output::StageBegin => return disk.backend.stage_begin(),
+            Output::Stage(records) => {
+                disk.backend.stage(&records);
+                Input::Staged(Ok(()))
+            }
+            Output::StageAbort => return disk.backend.stage_abort(),
+            Output::Install { meta, applied } => {
+                disk.backend.install(&meta, applied);
+                self.installed += 1;
+                Input::Installed(Ok(()))
+            }
+            other => unreachable!("{other:?}"),
+        };
+        self.done(at, input);
+    }
+
     fn persist(&mut self, at: usize, write: Write) {
         let disk = &mut self.disks[at];
         if let Some(hard_state) = write.hard_state {
             disk.hard_state = hard_state;
+        }
+        if let Some(base) = write.reset {
+            (disk.base, disk.entries) = (base, Vec::new());
         }
         if let Some(first) = write.entries.first() {
             disk.entries.retain(|entry| entry.position.index < first.position.index);

@@ -59,12 +59,16 @@ pub struct HardState {
 
 /// One write to stable storage. The parts take effect in the order of the fields, and all of it is
 /// durable before [`Input::Persisted`] says so.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Write {
     /// Replaces the hard state.
     pub hard_state: Option<HardState>,
-    /// Contiguous entries. When the first has an index that the log already holds, that entry and
-    /// everything after it is cut off first: a conflict truncation (Raft §5.3).
+    /// The log begins anew after this position; everything before is given up, with all that
+    /// follows it. The state machine covers it durably: see [`Input::Installed`].
+    pub reset: Option<Position>,
+    /// Contiguous entries, after a reset those that follow its position. When the first has an
+    /// index that the log already holds, that entry and everything after it is cut off first: a
+    /// conflict truncation (Raft §5.3).
     pub entries: Vec<Entry>,
 }
 
@@ -132,6 +136,45 @@ pub enum Input {
     },
     /// The log was trimmed: the first index it still holds is the one after this.
     Trimmed(Index),
+    /// A piece of a snapshot for a peer that [`Output::SnapshotWanted`] named. It leaves while this
+    /// node leads and the peer still needs a snapshot; otherwise it is dropped.
+    SendChunk {
+        /// Whom it is for.
+        to: NodeId,
+        /// The last entry that the snapshot covers.
+        last: Position,
+        /// Which piece, from 0.
+        number: u64,
+        /// Its bytes, opaque here.
+        data: Bytes,
+        /// Whether it is the last piece.
+        done: bool,
+    },
+    /// The transfer to this peer was given up. It is probed again after the next heartbeat that it
+    /// answers; if it still needs a snapshot, [`Output::SnapshotWanted`] says so anew.
+    SnapshotFailed {
+        /// The peer.
+        peer: NodeId,
+    },
+    /// The answer to [`Output::Chunk`]. Dropped unless `to` still leads.
+    ChunkReply {
+        /// Who sent the piece.
+        to: NodeId,
+        /// The snapshot it belongs to.
+        last: Position,
+        /// The piece wanted next; `None` refuses the snapshot.
+        next: Option<u64>,
+    },
+    /// The state machine stands at `last`, durably, by a snapshot: what was handed out and not
+    /// applied before is void, and entries after `last` are handed out anew. Nothing happens when
+    /// the state machine had come as far by itself.
+    ///
+    /// The state comes first and the log follows: a node that finds its state installed at a
+    /// position which its log does not hold begins the log anew after it when it opens it.
+    Installed {
+        /// The last entry that the state covers.
+        last: Position,
+    },
 }
 
 /// What a core wants done.
@@ -184,6 +227,50 @@ pub enum Output {
         from: Index,
         /// The most bytes of entries to read, at least one entry.
         max_bytes: usize,
+    },
+    /// A peer needs entries that the log does not hold, or cannot read: send it the state, as
+    /// pieces given to [`Input::SendChunk`], or say [`Input::SnapshotFailed`]. Asked once until
+    /// that or [`Output::SnapshotEnded`] has ended the transfer. Unless the log is kept from the
+    /// snapshot on until then, another one will be wanted.
+    SnapshotWanted {
+        /// The peer.
+        peer: NodeId,
+        /// The entry that it needs: a snapshot which does not cover it does not help.
+        next: Index,
+    },
+    /// The peer needs no snapshot from this node any more: it has caught up, however, or this node
+    /// no longer leads. The transfer is void.
+    SnapshotEnded {
+        /// The peer.
+        peer: NodeId,
+    },
+    /// The leader of this term sent a piece of a snapshot that covers more than is committed here;
+    /// the term is durable. Answer [`Input::ChunkReply`]. When the state is whole, and ahead of all
+    /// that has been applied by then, let nothing be applied, install it and say
+    /// [`Input::Installed`].
+    ///
+    /// Pieces may be lost, repeated, out of order and of other snapshots; `last` and `number` do
+    /// not tell those apart, for two views of one state may be cut differently: the data must.
+    Chunk {
+        /// The leader.
+        from: NodeId,
+        /// The last entry that the snapshot covers.
+        last: Position,
+        /// Which piece, from 0.
+        number: u64,
+        /// Its bytes.
+        data: Bytes,
+        /// Whether it is the last piece.
+        done: bool,
+    },
+    /// A peer in want of a snapshot says how far it has got.
+    ChunkAcked {
+        /// The peer.
+        peer: NodeId,
+        /// The snapshot it speaks of.
+        last: Position,
+        /// The piece it wants next, 0 when it has to start again; `None` when it refuses.
+        next: Option<u64>,
     },
     /// Something a person would want in a log file.
     Event(Event),

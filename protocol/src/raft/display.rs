@@ -88,9 +88,9 @@ impl Display for Body {
             }
             Self::TransferLeadership { to } => write!(f, "TransferLeadership to={to}"),
             Self::TimeoutNow => f.write_str("TimeoutNow"),
-            Self::Snapshot { last, offset, data, done } => {
+            Self::Snapshot { last, number, data, done } => {
                 let end = if *done { " end" } else { "" };
-                write!(f, "Snapshot last={last} offset={offset} bytes={}{end}", data.len())
+                write!(f, "Snapshot last={last} number={number} bytes={}{end}", data.len())
             }
             Self::SnapshotReply { last, next: Some(next) } => {
                 write!(f, "SnapshotReply last={last} next={next}")

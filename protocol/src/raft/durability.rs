@@ -9,22 +9,22 @@ use crate::mutant::{Mutant, planted};
 impl Raft {
     /// Hands out what storage has not seen, as one write.
     pub(super) fn persist(&mut self) {
-        let entries = self.log.take_unwritten();
-        if entries.is_empty() && !self.writes.outdated(self.term, self.vote) {
+        let (reset, entries) = (self.log.take_reset(), self.log.take_unwritten());
+        let dirty = reset.is_some() || !entries.is_empty();
+        if !dirty && !self.writes.outdated(self.term, self.vote) {
             return;
         }
-        // The hard state takes effect before the entries: it must not commit what they replace.
+        // The hard state takes effect before the rest: it must not commit what that replaces.
         let commit = self.commit.min(self.writes.durable());
         let hard_state = HardState { term: self.term, vote: self.vote, commit };
         let hard_state = self.writes.replace(hard_state);
         let id = self.writes.issue(self.log.last().index);
-        self.outbox.push_back(Output::Persist { id, write: Write { hard_state, entries } });
+        self.outbox.push_back(Output::Persist { id, write: Write { hard_state, reset, entries } });
     }
 
     /// Lets `held` happen once all that it promises is durable.
     pub(super) fn when_durable(&mut self, held: Held) {
-        let dirty = self.log.written() < self.log.last().index
-            || self.writes.outdated(self.term, self.vote);
+        let dirty = self.log.is_dirty() || self.writes.outdated(self.term, self.vote);
         if let Some(ready) = self.writes.hold(dirty, held) {
             self.release(ready);
         }
@@ -34,6 +34,7 @@ impl Raft {
         match held {
             Held::Send(to, message) => self.outbox.push_back(Output::Send { to, message }),
             Held::OwnVote(term) => self.on_own_vote(term),
+            Held::Chunk(term, chunk) => self.pass_on(term, chunk),
         }
     }
 

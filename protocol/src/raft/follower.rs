@@ -25,8 +25,8 @@ pub(super) struct Follower {
     /// The log matches this term's leader's through here.
     pub(super) verified: Index,
     acked: Index,
-    /// An append has not been answered yet.
-    owes: bool,
+    /// An append, or what else the log grew by, has not been answered yet.
+    pub(super) owes: bool,
     /// More entries became durable since the last acknowledgement.
     pub(super) grew: bool,
     /// Commands to pass on, with the names to refuse them by.
@@ -74,7 +74,7 @@ impl Raft {
     }
 
     /// A word that only the leader of this term may say. Gives whether `from` is that leader.
-    fn hear(&mut self, from: NodeId) -> bool {
+    pub(super) fn hear(&mut self, from: NodeId) -> bool {
         if !self.voters.contains(from) {
             return false;
         }
@@ -185,7 +185,7 @@ impl Raft {
         }
     }
 
-    fn learn_commit(&mut self, commit: Index, trim: Index) {
+    pub(super) fn learn_commit(&mut self, commit: Index, trim: Index) {
         self.commit = self.commit.max(commit);
         self.trim = self.trim.max(trim.min(self.commit));
     }

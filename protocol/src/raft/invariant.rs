@@ -18,6 +18,11 @@ impl Raft {
         assert!(self.log.cached_from() <= self.applied.next(), "what is not applied is in memory");
         self.log.assert_invariants();
         self.writes.assert_invariants(self.log.written());
+        if self.log.is_anew() {
+            let base = self.log.base().index;
+            assert!(self.applied >= base, "the state covers what the log gives up");
+            assert!(self.writes.durable() < base, "what storage has not seen is not durable");
+        }
         match &self.state {
             State::Follower(follower) => {
                 assert!(follower.verified <= last, "only what is held is verified");

@@ -45,6 +45,11 @@ pub(super) struct Leader {
 }
 
 impl Leader {
+    /// Entries of this weight no longer wait for commit.
+    pub(super) const fn settle(&mut self, freed: usize) {
+        self.uncommitted_bytes = self.uncommitted_bytes.saturating_sub(freed);
+    }
+
     pub(super) fn timeout(&self) -> Option<Time> {
         let heartbeat = (!self.peers.is_empty()).then_some(self.heartbeat_at);
         let transfer = self.transfer.as_ref().map(|transfer| transfer.until);
@@ -164,7 +169,7 @@ impl Raft {
             return;
         }
         let freed: usize = self.log.range(self.commit.next(), reached).map(weight).sum();
-        leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(freed);
+        leader.settle(freed);
         self.commit = reached;
     }
 

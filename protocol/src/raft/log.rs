@@ -20,6 +20,7 @@ mod tests;
 /// - `runs` covers exactly `base.index + 1 ..= last.index`: starts ascend, terms ascend.
 /// - `cache` holds exactly `last.index - cache.len() + 1 ..= last.index`.
 /// - Entries above `written` have not been handed to storage; all of them are in `cache`.
+/// - While `anew`, storage has not been told that the log begins after `base`.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Log {
     base: Position,
@@ -28,6 +29,7 @@ pub(super) struct Log {
     cache: VecDeque<Entry>,
     cache_bytes: usize,
     written: Index,
+    anew: bool,
 }
 
 /// What an entry weighs: its payload, and its place for those that have none.
@@ -60,7 +62,8 @@ impl Log {
         };
         assert!(applied <= last.index, "the state is ahead of the log");
         let written = last.index;
-        let mut log = Self { base, last, runs, cache: VecDeque::new(), cache_bytes: 0, written };
+        let (cache, cache_bytes, anew) = (VecDeque::new(), 0, false);
+        let mut log = Self { base, last, runs, cache, cache_bytes, written, anew };
         for entry in entries {
             assert_eq!(log.term_at(entry.position.index), Some(entry.position.term));
             log.cache_bytes += weight(&entry);
@@ -83,6 +86,11 @@ impl Log {
     /// The last index handed to storage.
     pub(super) const fn written(&self) -> Index {
         self.written
+    }
+
+    /// Whether storage has to be told something.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.anew || self.written < self.last.index
     }
 
     /// The first index in memory; one beyond the end when there is none.
@@ -154,6 +162,25 @@ impl Log {
         self.written = self.written.min(last.index);
     }
 
+    /// Whether storage does not know yet that the log begins anew.
+    pub(super) const fn is_anew(&self) -> bool {
+        self.anew
+    }
+
+    /// Gives up everything: the log begins anew after `base`.
+    pub(super) fn reset(&mut self, base: Position) {
+        self.runs.clear();
+        self.cache.clear();
+        self.cache_bytes = 0;
+        (self.base, self.last, self.written) = (base, base, base.index);
+        self.anew = true;
+    }
+
+    /// Hands out the position after which the log begins anew, when storage has not seen it.
+    pub(super) fn take_reset(&mut self) -> Option<Position> {
+        core::mem::take(&mut self.anew).then_some(self.base)
+    }
+
     /// Hands out what storage has not seen.
     pub(super) fn take_unwritten(&mut self) -> Vec<Entry> {
         let from = self.written.next();
@@ -202,6 +229,7 @@ impl Log {
     /// Follows storage, which forgot everything through `through`.
     pub(super) fn trim(&mut self, through: Index) {
         let Some(base) = self.position(through.min(self.written)) else { return };
+        debug_assert!(!self.anew, "nothing that storage has not seen is trimmed");
         self.evict(base.index, 0);
         let keep = self.runs.partition_point(|&(start, _)| start <= base.index.next());
         self.runs.drain(..keep.saturating_sub(1));

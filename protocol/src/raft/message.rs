@@ -109,22 +109,22 @@ pub enum Body {
     },
     /// Campaign at once (thesis §3.10).
     TimeoutNow,
-    /// One piece of a snapshot. Drawn for the living cluster; dropped by this version.
+    /// One piece of a snapshot (Raft §7).
     Snapshot {
         /// The last entry the snapshot covers.
         last: Position,
-        /// Where this piece starts.
-        offset: u64,
+        /// Which piece, from 0.
+        number: u64,
         /// Its bytes.
         data: Bytes,
         /// Whether it is the last piece.
         done: bool,
     },
-    /// How far a snapshot has been received. Drawn for the living cluster.
+    /// How far a snapshot has been received.
     SnapshotReply {
         /// The snapshot.
         last: Position,
-        /// The next offset wanted; `None` when it is refused.
+        /// The piece wanted next; `None` when it is refused.
         next: Option<u64>,
     },
 }
@@ -148,6 +148,7 @@ impl Message {
         const LIMIT: u64 = 1 << 62;
         let base = match &self.body {
             Body::Append { base, .. } => base.index,
+            Body::Snapshot { last, .. } => last.index,
             Body::PreVote { .. }
             | Body::PreVoteReply { .. }
             | Body::Vote { .. }
@@ -161,7 +162,6 @@ impl Message {
             | Body::ReadIndexReply { .. }
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
-            | Body::Snapshot { .. }
             | Body::SnapshotReply { .. } => Index(0),
         };
         self.term.0 < LIMIT && base.0 < LIMIT

@@ -29,8 +29,9 @@
 //!
 //! - *Membership changes*: the members are those of the [`Config`]. Joint majorities are computed
 //!   (see [`crate::quorum`]); nothing uses them yet.
-//! - *Snapshots*: a peer that needs entries older than the log is stranded, and the leader says so.
-//!   Hence the trim bound: logs are kept as far as the slowest member needs them.
+//! - *The content of snapshots*: a core says who needs one and what follows from having it; what
+//!   is in the pieces, how they are checked and where they are kept is the driver's affair. So is
+//!   keeping the log from the snapshot on while it travels: a core that is told to trim trims.
 //! - *Byzantine nodes*: a malformed message is dropped and counted, a lying peer is believed.
 
 mod boundary;
@@ -48,6 +49,7 @@ mod progress;
 mod read;
 mod replication;
 mod round;
+mod snapshot;
 mod status;
 mod transfer;
 mod vote;
@@ -81,7 +83,8 @@ enum State {
 
 /// One node's part in the agreement.
 ///
-/// - `applied ≤ delivered ≤ commit ≤ log.last`, and nothing above `durable` is delivered.
+/// - `applied ≤ delivered ≤ commit ≤ log.last`, and nothing is delivered that is not durable, in
+///   the log or in the state.
 /// - The term never falls; within a term the vote, once given, never changes.
 /// - A leader's and a candidate's vote is its own.
 #[derive(Clone, Debug, Hash)]
@@ -175,6 +178,12 @@ impl Raft {
             Input::Unreachable(peer) => self.on_unreachable(peer),
             Input::Fetched { peer, from, entries } => self.on_fetched(peer, from, entries),
             Input::Trimmed(through) => self.on_trimmed(through),
+            Input::SendChunk { to, last, number, data, done } => {
+                self.on_send_chunk(to, last, Body::Snapshot { last, number, data, done });
+            }
+            Input::SnapshotFailed { peer } => self.on_snapshot_failed(peer),
+            Input::ChunkReply { to, last, next } => self.on_chunk_reply(to, last, next),
+            Input::Installed { last } => self.on_installed(last),
         }
         self.announce();
         self.unflushed = true;
@@ -271,7 +280,10 @@ impl Raft {
             Body::ReadIndexReply { reads, index } => self.on_read_index_reply(from, &reads, index),
             Body::TransferLeadership { to } => self.transfer_to(to),
             Body::TimeoutNow => self.on_timeout_now(from),
-            Body::Snapshot { .. } | Body::SnapshotReply { .. } => self.drop_message(),
+            Body::Snapshot { last, number, data, done } => {
+                self.on_snapshot(from, last, Output::Chunk { from, last, number, data, done });
+            }
+            Body::SnapshotReply { last, next } => self.on_snapshot_reply(from, last, next),
         }
     }
 

@@ -1,18 +1,20 @@
 //! What a leader knows of one peer, and what it sends it next.
 //!
 //! ```text
-//!            accepted                      trimmed away
-//!   Probe ─────────────▶ Replicate      ─────────────────▶ Stranded
-//!     ▲  ◀───────────────  │                                  │
-//!     │  rejected, link    │                                  │
-//!     │  broken            ▼          the log reaches it, or  │
-//!     └──────────────────────────── it caught up elsewhere ◀──┘
+//!            accepted                   no log holds what it needs
+//!   Probe ─────────────▶ Replicate      ────────────────────────▶ Snapshot
+//!     ▲  ◀───────────────    ▲                                    │    │
+//!     │  rejected, link      └──── it holds what the log builds on ◀   │
+//!     │  broken                                                        │
+//!     └───────────────────────────────── the transfer was given up ◀───┘
 //! ```
 //!
 //! *Probe* sends one append and waits: the place where the logs meet is not known. *Replicate*
-//! streams optimistically as far as the window (messages and bytes) is open. *Stranded* waits:
-//! the peer needs entries that the log no longer holds. This is the place of the paper's snapshot
-//! transfer, which is drawn in [`Body::Snapshot`] and left out.
+//! streams optimistically as far as the window (messages and bytes) is open. *Snapshot* streams
+//! nothing: the peer needs entries that the log no longer holds, and gets the state (Raft §7).
+//! Nothing but what the peer itself accepts ends that happily, so there is no report to lose (etcd
+//! #10308): with every heartbeat that it answers it is asked whether it holds the place where this
+//! log can go on, however it got there.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -33,8 +35,11 @@ pub(super) enum Mode {
     },
     /// A stream within the window.
     Replicate,
-    /// Nothing can be sent.
-    Stranded,
+    /// The state instead of entries.
+    Snapshot {
+        /// The last index that the snapshot on its way covers; `None` before its first piece.
+        through: Option<Index>,
+    },
 }
 
 /// What every append to every peer says.
@@ -50,6 +55,7 @@ pub(super) struct Frame<'a> {
 ///
 /// - `matched < next ≤ last + 1`.
 /// - Only in `Replicate` is anything in flight.
+/// - In `Snapshot`, `next` is what the peer lacks, as far as known, and cannot be sent.
 /// - `told` is the highest commit index that an append has carried.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Progress {
@@ -100,15 +106,21 @@ impl Progress {
         match self.mode {
             Mode::Probe { .. } => "probe",
             Mode::Replicate => "replicate",
-            Mode::Stranded => "snapshot",
+            Mode::Snapshot { .. } => "snapshot",
         }
+    }
+
+    /// Where the log can go on once the peer holds it: not before its start, and not before the
+    /// entry that could not be read.
+    fn landing(&self, log: &Log) -> Index {
+        log.base().index.max(self.next)
     }
 
     /// What to do for `peer` next; call until `None`.
     pub(super) fn step(&mut self, peer: NodeId, frame: &Frame<'_>) -> Option<Output> {
         let has_more = self.next <= frame.log.last().index;
         let wants = match self.mode {
-            Mode::Stranded => false,
+            Mode::Snapshot { .. } => return self.ask(peer, frame),
             Mode::Probe { paused } => !paused,
             Mode::Replicate => {
                 let known = frame.commit.min(self.next.previous());
@@ -137,6 +149,15 @@ impl Progress {
         Some(self.append(peer, frame, base, entries))
     }
 
+    /// Asks a peer that gets a snapshot whether the log can go on.
+    fn ask(&mut self, peer: NodeId, frame: &Frame<'_>) -> Option<Output> {
+        if !self.nudged {
+            return None;
+        }
+        let base = frame.log.position(self.landing(frame.log))?;
+        Some(self.append(peer, frame, base, (Vec::new(), 0)))
+    }
+
     /// Sends the entries that storage has read.
     pub(super) fn fetched(
         &mut self,
@@ -144,9 +165,14 @@ impl Progress {
         frame: &Frame<'_>,
         from: Index,
         entries: Option<Vec<Entry>>,
-    ) -> Option<Output> {
-        if !core::mem::take(&mut self.fetching) || from != self.next {
-            return None;
+    ) -> Vec<Output> {
+        let open = match self.mode {
+            Mode::Probe { paused } => !paused,
+            Mode::Replicate => !self.is_full(frame.config),
+            Mode::Snapshot { .. } => false,
+        };
+        if !core::mem::take(&mut self.fetching) || from != self.next || !open {
+            return Vec::new();
         }
         let known = |entries: &Vec<Entry>| {
             let mut index = from;
@@ -161,13 +187,8 @@ impl Progress {
         let (Some(base), Some(entries)) = (base, entries.filter(known)) else {
             return self.strand(peer, frame.log);
         };
-        let open = match self.mode {
-            Mode::Probe { paused } => !paused,
-            Mode::Replicate => !self.is_full(frame.config),
-            Mode::Stranded => false,
-        };
         let bytes = entries.iter().map(weight).sum();
-        open.then(|| self.append(peer, frame, base, (entries, bytes)))
+        Vec::from([self.append(peer, frame, base, (entries, bytes))])
     }
 
     fn append(
@@ -185,7 +206,7 @@ impl Progress {
                 self.in_flight.push_back((end, bytes));
                 self.in_flight_bytes += bytes;
             }
-            Mode::Replicate | Mode::Stranded => {}
+            Mode::Replicate | Mode::Snapshot { .. } => {}
         }
         self.nudged = false;
         self.told = self.told.max(frame.commit.min(end));
@@ -200,18 +221,42 @@ impl Progress {
         Some(Output::Fetch { peer, from: self.next, max_bytes: config.max_append_bytes })
     }
 
-    fn strand(&mut self, peer: NodeId, log: &Log) -> Option<Output> {
-        self.leave(Mode::Stranded);
+    /// Nothing here helps it but the state.
+    fn strand(&mut self, peer: NodeId, log: &Log) -> Vec<Output> {
+        self.leave(Mode::Snapshot { through: None });
+        let wanted = Output::SnapshotWanted { peer, next: self.next };
         if core::mem::replace(&mut self.reported, true) {
-            return None;
+            return Vec::from([wanted]);
         }
         let first = log.base().index.next();
-        Some(Output::Event(Event::Stranded { peer, next: self.next, first }))
+        Vec::from([Output::Event(Event::Stranded { peer, next: self.next, first }), wanted])
+    }
+
+    /// A piece of a snapshot may leave now: notes what the snapshot covers.
+    pub(super) fn sends_chunk(&mut self, last: Index) -> bool {
+        let needed = self.needs_snapshot();
+        if needed {
+            self.mode = Mode::Snapshot { through: Some(last) };
+        }
+        needed
+    }
+
+    pub(super) const fn needs_snapshot(&self) -> bool {
+        matches!(self.mode, Mode::Snapshot { .. })
+    }
+
+    /// The transfer was given up: one question after the next heartbeat tells whether it is still
+    /// needed.
+    pub(super) fn snapshot_failed(&mut self, log: &Log) {
+        if self.needs_snapshot() {
+            self.leave(Mode::Probe { paused: true });
+            self.next = self.next.max(log.base().index.next());
+        }
     }
 
     /// The peer's log matches durably through `matched`.
-    pub(super) fn accepted(&mut self, matched: Index, log: &Log) {
-        let news = matched > self.matched;
+    pub(super) fn accepted(&mut self, peer: NodeId, matched: Index, log: &Log) -> Vec<Output> {
+        let (news, landing) = (matched > self.matched, self.landing(log));
         if news {
             self.matched = matched;
             self.next = self.next.max(matched.next());
@@ -219,15 +264,26 @@ impl Progress {
                 self.in_flight_bytes -= self.in_flight.pop_front().map_or(0, |(_, bytes)| bytes);
             }
         }
-        let found = match self.mode {
+        let mode = self.mode;
+        let found = match mode {
             Mode::Probe { .. } => matched == self.matched,
-            Mode::Stranded => news && log.position(matched).is_some(),
+            Mode::Snapshot { .. } => matched >= landing,
             Mode::Replicate => false,
         };
         if found {
             self.leave(Mode::Replicate);
             self.next = self.matched.next();
             self.reported &= !news;
+        }
+        match mode {
+            Mode::Snapshot { .. } if found => Vec::from([Output::SnapshotEnded { peer }]),
+            // It has that snapshot, and the log has been trimmed beyond it meanwhile.
+            Mode::Snapshot { through: Some(through) } if news && matched >= through => {
+                let mut outputs = Vec::from([Output::SnapshotEnded { peer }]);
+                outputs.append(&mut self.strand(peer, log));
+                outputs
+            }
+            Mode::Snapshot { .. } | Mode::Probe { .. } | Mode::Replicate => Vec::new(),
         }
     }
 
@@ -237,7 +293,7 @@ impl Progress {
         peer: NodeId,
         rejection: &Rejection,
         log: &Log,
-    ) -> Option<Output> {
+    ) -> Vec<Output> {
         match self.mode {
             // Below `matched` it is either old or comes from a peer that restarted and cannot tell
             // any more what it holds; one question settles both.
@@ -256,23 +312,19 @@ impl Progress {
                 self.next = self.next.max(start.next());
                 self.mode = Mode::Probe { paused: false };
             }
-            Mode::Replicate | Mode::Probe { .. } | Mode::Stranded => {}
+            Mode::Replicate | Mode::Probe { .. } | Mode::Snapshot { .. } => {}
         }
-        None
+        Vec::new()
     }
 
     /// A periodic heartbeat was answered: whatever waited for a lost message goes on.
-    pub(super) fn resume(&mut self, log: &Log) {
+    pub(super) fn resume(&mut self) {
         match self.mode {
             Mode::Probe { .. } => self.mode = Mode::Probe { paused: false },
             Mode::Replicate => {
                 self.nudged = self.next > self.matched.next() && self.matched == self.mark;
             }
-            Mode::Stranded => {
-                // It may have been helped from elsewhere; until it says so, nothing is sent along.
-                self.leave(Mode::Probe { paused: false });
-                self.next = self.next.max(log.base().index.next());
-            }
+            Mode::Snapshot { .. } => self.nudged = true,
         }
         self.mark = self.matched;
     }

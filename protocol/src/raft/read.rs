@@ -274,6 +274,7 @@ impl Raft {
             State::Leader(leader) => {
                 let readers = leader.reads.take_all();
                 self.answer(readers, None);
+                self.end_snapshots();
             }
             State::Follower(follower) => {
                 let follower = core::mem::take(follower);

@@ -24,7 +24,7 @@ impl Raft {
         }
     }
 
-    fn progress(&mut self, peer: NodeId) -> Option<&mut Progress> {
+    pub(super) fn progress(&mut self, peer: NodeId) -> Option<&mut Progress> {
         match &mut self.state {
             State::Leader(leader) => leader.peers.get_mut(&peer),
             State::Follower(_) | State::Candidate(_) => None,
@@ -37,7 +37,7 @@ impl Raft {
         if matched > self.log.last().index {
             return self.drop_message();
         }
-        progress.accepted(matched, &self.log);
+        self.outbox.extend(progress.accepted(from, matched, &self.log));
         self.advance_commit();
         self.hand_over();
     }

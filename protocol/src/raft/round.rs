@@ -87,7 +87,7 @@ impl Raft {
         let late = planted(Mutant::F3) && round < leader.rounds.last();
         if !late && progress.awaited.is_some_and(|awaited| round >= awaited) {
             progress.awaited = None;
-            progress.resume(&self.log);
+            progress.resume();
         }
         progress.round = progress.round.max(round);
         progress.confirmed = progress.confirmed.max(leader.rounds.sent_at(round));

@@ -15,7 +15,9 @@ impl Raft {
             Body::PreVote { .. } | Body::PreVoteReply { granted: true } => return true,
             // Thesis §4.2.3: while a leader is heard, candidates are not, unless it sent them.
             Body::Vote { transfer: false, .. } if self.is_sticky() => return false,
-            Body::Append { .. } | Body::Heartbeat { .. } if self.voters.contains(from) => {
+            Body::Append { .. } | Body::Heartbeat { .. } | Body::Snapshot { .. }
+                if self.voters.contains(from) =>
+            {
                 self.become_follower(term, Some(from));
             }
             Body::Append { .. }
@@ -52,6 +54,9 @@ impl Raft {
                 self.send(from, Body::AppendRejected(Rejection { base, conflict: None, last }));
             }
             &Body::Heartbeat { round, .. } => self.send(from, Body::HeartbeatReply { round }),
+            &Body::Snapshot { last, .. } => {
+                self.send(from, Body::SnapshotReply { last, next: None });
+            }
             Body::PreVoteReply { .. }
             | Body::VoteReply { .. }
             | Body::AppendAccepted { .. }
@@ -62,7 +67,6 @@ impl Raft {
             | Body::ReadIndexReply { .. }
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
-            | Body::Snapshot { .. }
             | Body::SnapshotReply { .. } => {}
         }
     }

@@ -12,7 +12,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::boundary::{HardState, WriteId};
+use super::boundary::{HardState, Output, WriteId};
 use super::message::Message;
 use crate::mutant::{Mutant, planted};
 use crate::{Index, NodeId, Term};
@@ -27,6 +27,8 @@ pub(super) enum Held {
     Send(NodeId, Message),
     /// The own vote in this term counts.
     OwnVote(Term),
+    /// A piece of a snapshot, which came in this term, may be passed on.
+    Chunk(Term, Output),
 }
 
 /// The pipeline to storage.
@@ -112,6 +114,12 @@ impl Writes {
         for (_, through) in &mut self.in_flight {
             *through = (*through).min(last);
         }
+    }
+
+    /// The log begins anew: until storage has done so, what was agreed of it through `agreed` is
+    /// all that counts.
+    pub(super) fn reset(&mut self, agreed: Index) {
+        self.truncated(agreed);
     }
 
     /// Everything up to `id` is durable. Gives `false` for a write that was never issued.

@@ -19,17 +19,20 @@
 //! | RI11 | a follower commits only what matches its leader | Raft figure 2 |
 //! | RI12 | a command enters the log in the term it was proposed in, or never | `Input::Propose` |
 //! | RI13 | a read index covers all that was committed when the read arrived | thesis §6.4 |
+//! | RI14 | a snapshot is what was committed and takes nobody back; the log follows it | Raft §7 |
 //! | RI16 | after healing: a leader, agreement, and nothing waits for ever | — |
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod forge;
 mod oracle;
+mod transfer;
 mod world;
 
 use world::World;
 
 /// Runs seeds from `first`; `SEED` picks one, `SEEDS` sets how many.
-fn sweep(first: u64, count: u64, run: impl Fn(u64)) {
+fn sweep(first: u64, count: u64, mut run: impl FnMut(u64)) {
     let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     if let Some(seed) = number("SEED") {
         return run(seed);
@@ -53,6 +56,26 @@ fn s1_01_safety_under_faults_and_progress_after_them() {
 }
 
 #[test]
+fn s1_18_whoever_is_stranded_gets_the_state() {
+    let (mut sent, mut installed, mut mended) = (0, 0, 0);
+    sweep(1, 2000, |seed| {
+        let mut world = World::new(seed);
+        world.strand = true;
+        world.weather.fault_percent += 3;
+        world.run_with_faults(900);
+        world.heal_and_converge();
+        sent += world.snapshots_sent;
+        installed += world.snapshots_installed;
+        mended += world.logs_mended;
+    });
+    println!(
+        "{sent} snapshots sent, {installed} installed, {mended} crashes before the log followed"
+    );
+    assert!(sent >= installed && installed >= mended);
+    assert!(installed > 0, "nobody was stranded");
+}
+
+#[test]
 fn a_run_is_a_function_of_its_seed() {
     for seed in 1..20 {
         let trace = |seed| {
@@ -69,6 +92,7 @@ fn garbage_from_peers_changes_nothing_and_never_panics() {
     sweep(1, 300, |seed| {
         let mut world = World::new(seed);
         world.forge = true;
+        world.strand = seed % 2 == 0;
         world.run_with_faults(600);
         world.heal_and_converge();
     });

@@ -104,6 +104,25 @@ impl Oracle {
         }
     }
 
+    /// RI14: an installed state is what was committed, as far as it goes, and takes nobody back.
+    pub(crate) fn installs(&self, node: NodeId, applied: &[Entry], state: &[Entry]) {
+        self.agrees(node, state);
+        let (before, after) = (applied.len(), state.len());
+        assert!(after > before, "RI14: {node} goes back from {before} to {after}");
+    }
+
+    /// RI5: all that a state machine has applied.
+    pub(crate) fn agrees(&self, node: NodeId, state: &[Entry]) {
+        let committed = self.committed.get(..state.len());
+        assert_eq!(committed, Some(state), "RI5: the state of {node} is another");
+    }
+
+    /// RI14: a log that leads to the state is kept, and with it what was acknowledged of it.
+    pub(crate) fn resets(&mut self, node: &Image<'_>, base: Position) {
+        assert!(holds(&self.committed, base), "RI14: {} begins after {base}", node.id);
+        assert!(!holds(node.view, base), "RI14: {} gives up a log that leads on", node.id);
+    }
+
     fn leads(&self, node: &Image<'_>, term: Term) -> bool {
         node.raft.term() == term && node.raft.role() == Role::Leader
     }
@@ -123,6 +142,10 @@ impl Oracle {
             Output::Persist { .. }
             | Output::ProposalRefused { .. }
             | Output::Fetch { .. }
+            | Output::SnapshotWanted { .. }
+            | Output::SnapshotEnded { .. }
+            | Output::Chunk { .. }
+            | Output::ChunkAcked { .. }
             | Output::Event(_) => {}
         }
     }

@@ -5,62 +5,75 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::raft::{
-    Body, Config, Entry, HardState, Input, Message, Output, Raft, ReadId, ReadMode, Rejection,
-    Restored, Role, Tag, Write, WriteId,
+    Config, Entry, HardState, Input, Message, Output, Raft, ReadId, ReadMode, Restored, Role, Tag,
+    Write, WriteId,
 };
 use protocol::{Index, NodeId, Position, Rng, Term, Time};
 
 use crate::oracle::{Image, Oracle};
+use crate::transfer::Snapshots;
 
 const MS: Duration = Duration::from_millis(1);
 
 /// What a world is like; drawn from the seed.
-struct Weather {
-    lose_percent: u64,
-    duplicate_percent: u64,
-    delay_ms: u64,
-    sync_ms: u64,
-    fault_percent: u64,
-    linger_percent: u64,
+pub(crate) struct Weather {
+    pub(crate) lose_percent: u64,
+    pub(crate) duplicate_percent: u64,
+    pub(crate) delay_ms: u64,
+    pub(crate) sync_ms: u64,
+    pub(crate) fault_percent: u64,
+    pub(crate) linger_percent: u64,
 }
 
-struct Node {
-    id: NodeId,
-    raft: Raft,
-    up: bool,
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    pub(crate) raft: Raft,
+    pub(crate) up: bool,
     /// Counts starts, so that what belongs to an earlier one is recognised.
-    life: u64,
-    view: Vec<Entry>,
-    durable: Vec<Entry>,
-    hard_state: HardState,
-    pending: VecDeque<(WriteId, Write)>,
-    /// Handed to the state machine in this life; what of it survives a crash; the log's base.
-    applied: Index,
-    flushed: Index,
-    base: Index,
-    paused_until: Time,
+    pub(crate) life: u64,
+    pub(crate) view: Vec<Entry>,
+    pub(crate) durable: Vec<Entry>,
+    pub(crate) hard_state: HardState,
+    pub(crate) pending: VecDeque<(WriteId, Write)>,
+    /// All that was applied, in memory and as it survives a crash.
+    pub(crate) state: Vec<Entry>,
+    pub(crate) disk: Vec<Entry>,
+    /// Handed out while another state is being installed.
+    pub(crate) queue: Vec<Entry>,
+    pub(crate) base: Index,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) paused_until: Time,
 }
 
-enum Happening {
+pub(crate) enum Happening {
     Deliver { from: usize, to: usize, message: Message },
     Sync { node: usize, life: u64 },
     Answer { node: usize, life: u64, input: Input },
+    Remind { node: usize, life: u64, peer: NodeId, name: u64 },
+    Switch { node: usize, life: u64 },
+    Switched { node: usize, life: u64 },
 }
 
 pub(crate) struct World {
-    rng: Rng,
+    pub(crate) rng: Rng,
     now: Time,
-    sequence: u64,
+    pub(crate) sequence: u64,
     agenda: BTreeMap<(Time, u64), Happening>,
-    nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     configs: Vec<Config>,
-    oracle: Oracle,
-    weather: Weather,
+    pub(crate) oracle: Oracle,
+    pub(crate) weather: Weather,
     /// Links that lose everything, by (from, to).
     cut: Vec<(usize, usize)>,
     commands: u64,
     /// Peers also send nonsense.
     pub(crate) forge: bool,
+    /// Logs are also trimmed beyond what the slowest member needs.
+    pub(crate) strand: bool,
+    pub(crate) snapshots_sent: u64,
+    pub(crate) snapshots_installed: u64,
+    /// Crashes after which the log had to follow the state.
+    pub(crate) logs_mended: u64,
 }
 
 fn configs(rng: &mut Rng) -> Vec<Config> {
@@ -114,16 +127,33 @@ impl World {
             durable: Vec::new(),
             hard_state: HardState::default(),
             pending: VecDeque::new(),
-            applied: Index(0),
-            flushed: Index(0),
+            state: Vec::new(),
+            disk: Vec::new(),
+            queue: Vec::new(),
             base: Index(0),
+            snapshots: Snapshots::default(),
             paused_until: Time(0),
         });
         let nodes = nodes.collect();
         let oracle = Oracle::new(configs[0].voters.iter().copied().collect());
         let (agenda, cut) = (BTreeMap::new(), Vec::new());
-        let (now, sequence, commands, forge) = (Time(0), 0, 0, false);
-        Self { rng, now, sequence, agenda, nodes, configs, oracle, weather, cut, commands, forge }
+        Self {
+            rng,
+            now: Time(0),
+            sequence: 0,
+            agenda,
+            nodes,
+            configs,
+            oracle,
+            weather,
+            cut,
+            commands: 0,
+            forge: false,
+            strand: false,
+            snapshots_sent: 0,
+            snapshots_installed: 0,
+            logs_mended: 0,
+        }
     }
 
     pub(crate) fn fingerprint(&self) -> String {
@@ -131,15 +161,15 @@ impl World {
         format!("{:?} {}", self.now, nodes.collect::<Vec<_>>().join("\n"))
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.rng.below(100) < percent
     }
 
-    fn pick(&mut self, bound: usize) -> usize {
+    pub(crate) fn pick(&mut self, bound: usize) -> usize {
         usize::try_from(self.rng.below(u64::try_from(bound).unwrap())).unwrap()
     }
 
-    fn plan(&mut self, after_ms: u64, happening: Happening) {
+    pub(crate) fn plan(&mut self, after_ms: u64, happening: Happening) {
         self.sequence += 1;
         let micros = after_ms * 1000 + self.rng.below(1000);
         let at = self.now + Duration::from_micros(micros);
@@ -185,7 +215,11 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         let n = match happening {
             Happening::Deliver { to, .. } => to,
-            Happening::Sync { node, .. } | Happening::Answer { node, .. } => node,
+            Happening::Sync { node, .. }
+            | Happening::Answer { node, .. }
+            | Happening::Remind { node, .. }
+            | Happening::Switch { node, .. }
+            | Happening::Switched { node, .. } => node,
         };
         if self.nodes[n].paused_until > self.now {
             // What arrives during a pause waits in buffers.
@@ -204,7 +238,16 @@ impl World {
             Happening::Answer { node, life, input } if self.is_alive(node, life) => {
                 self.input(node, input);
             }
-            Happening::Sync { .. } | Happening::Answer { .. } => {}
+            Happening::Remind { node, life, peer, name } if self.is_alive(node, life) => {
+                self.remind(node, peer, name);
+            }
+            Happening::Switch { node, life } if self.is_alive(node, life) => self.switch(node),
+            Happening::Switched { node, life } if self.is_alive(node, life) => self.switched(node),
+            Happening::Sync { .. }
+            | Happening::Answer { .. }
+            | Happening::Remind { .. }
+            | Happening::Switch { .. }
+            | Happening::Switched { .. } => {}
         }
     }
 
@@ -226,7 +269,7 @@ impl World {
         }
     }
 
-    fn input(&mut self, n: usize, input: Input) {
+    pub(crate) fn input(&mut self, n: usize, input: Input) {
         self.nodes[n].raft.handle(self.now, input);
         // A busy driver takes in more before it drains.
         if self.weather.linger_percent == 0 || !self.chance(self.weather.linger_percent) {
@@ -255,6 +298,11 @@ impl World {
         match output {
             Output::Send { to, message } => self.transmit(n, to, message),
             Output::Persist { id, write } => {
+                if let Some(base) = write.reset {
+                    let (node, _) = images(&self.nodes, n);
+                    self.oracle.resets(&node, base);
+                    self.nodes[n].view = Node::begins_anew(&self.nodes[n].state, base);
+                }
                 let (node, _) = images(&self.nodes, n);
                 self.oracle.persists(&node, &write.entries);
                 splice(&mut self.nodes[n].view, &write.entries);
@@ -264,8 +312,12 @@ impl World {
             }
             Output::Commit(entries) => {
                 let last = entries.last().unwrap().position.index;
-                assert_eq!(entries[0].position.index, self.nodes[n].applied.next());
-                self.nodes[n].applied = last;
+                let node = &mut self.nodes[n];
+                assert_eq!(entries[0].position.index, node.handed_out().next());
+                if node.snapshots.installing.is_some() {
+                    return node.queue.extend(entries);
+                }
+                node.state.extend(entries);
                 let input = Input::Applied(last);
                 let after = self.rng.below(5);
                 self.plan(after, Happening::Answer { node: n, life, input });
@@ -287,13 +339,19 @@ impl World {
             | Output::ReadRefused { .. }
             | Output::ProposalRefused { .. }
             | Output::Event(_) => {}
+            other => self.snapshot_output(n, other),
         }
     }
 
     fn trim(&mut self, n: usize) {
+        let beyond = self.strand && self.chance(70);
         let node = &mut self.nodes[n];
-        node.flushed = node.applied;
-        let through = node.raft.trim_bound().min(node.raft.status().applied);
+        if node.snapshots.installing.is_some() {
+            return;
+        }
+        node.disk.clone_from(&node.state);
+        let applied = node.raft.status().applied;
+        let through = if beyond { applied } else { node.raft.trim_bound().min(applied) };
         if through > node.base {
             node.base = through;
             node.raft.handle(self.now, Input::Trimmed(through));
@@ -315,42 +373,6 @@ impl World {
             let delay = self.rng.below(self.weather.delay_ms) * slow;
             self.plan(delay, Happening::Deliver { from: n, to, message });
         }
-    }
-
-    /// Nonsense that a correct node must see through: it breaks a law by itself.
-    fn forged(&mut self, message: Message) -> Message {
-        let huge = u64::MAX - self.rng.below(3);
-        let Message { term, body } = message;
-        let gap = |entries: &[Entry]| {
-            let mut entries = entries.to_vec();
-            if let Some(last) = entries.last_mut() {
-                last.position.index.0 = last.position.index.0.wrapping_add(1);
-            }
-            entries
-        };
-        let body = match (self.rng.below(4), body) {
-            (0, Body::Append { entries, commit, trim, .. }) => {
-                let base = Position::new(Term(1), Index(huge));
-                Body::Append { base, entries, commit, trim }
-            }
-            (1, Body::Append { base, entries, commit, trim }) => {
-                let base = Position::new(Term(base.term.0 + term.0 + 1), base.index);
-                Body::Append { base, entries, commit, trim }
-            }
-            (_, Body::Append { base, entries, commit, trim }) if !entries.is_empty() => {
-                Body::Append { base, entries: gap(&entries), commit, trim }
-            }
-            (_, Body::AppendAccepted { .. }) => Body::AppendAccepted { matched: Index(huge) },
-            (_, Body::HeartbeatReply { .. }) => Body::HeartbeatReply { round: huge },
-            (_, Body::AppendRejected(_)) => Body::AppendRejected(Rejection {
-                base: Index(huge),
-                conflict: Some(Position::new(Term(huge), Index(0))),
-                last: Position::new(Term(huge), Index(huge)),
-            }),
-            (0, body) => return Message { term: Term(huge), body },
-            (_, body) => body,
-        };
-        Message { term, body }
     }
 
     fn request(&mut self) {
@@ -417,7 +439,7 @@ impl World {
         }
     }
 
-    fn crash(&mut self, n: usize) {
+    pub(crate) fn crash(&mut self, n: usize) {
         let survives = self.pick(self.nodes[n].pending.len() + 1);
         let torn = self.chance(30);
         let node = &mut self.nodes[n];
@@ -430,6 +452,9 @@ impl World {
         if let Some((_, mut write)) = node.pending.pop_front().filter(|_| torn) {
             let keep = write.entries.len() / 2;
             write.entries.truncate(keep);
+            if keep == 0 {
+                write.reset = None;
+            }
             node.reach_disk(write);
         }
         node.pending.clear();
@@ -441,8 +466,8 @@ impl World {
         node.up = true;
         node.life += 1;
         node.paused_until = Time(0);
+        self.logs_mended += u64::from(node.mend());
         node.view = node.durable.clone();
-        node.applied = node.flushed;
         node.raft = Raft::new(self.configs[n].clone(), node.restored(), seed);
         let id = node.id;
         self.oracle.restarted(id);
@@ -476,9 +501,9 @@ impl World {
                 marker = Some((term, self.nodes[n].raft.last().index));
                 continue;
             };
-            let done = self.nodes.iter().all(|node| node.applied >= target);
+            let done = self.nodes.iter().all(|node| node.handed_out() >= target);
             if done && self.oracle.waiting_reads() == 0 {
-                return;
+                return self.nodes.iter().for_each(|node| self.oracle.agrees(node.id, &node.state));
             }
         }
         let status: Vec<_> = self.nodes.iter().map(|node| node.raft.status()).collect();
@@ -496,7 +521,16 @@ impl Node {
         if let Some(hard_state) = write.hard_state {
             self.hard_state = hard_state;
         }
+        if let Some(base) = write.reset {
+            self.durable = Self::begins_anew(&self.disk, base);
+            self.base = base.index;
+        }
         splice(&mut self.durable, &write.entries);
+    }
+
+    /// The last index handed to the state machine in this life.
+    fn handed_out(&self) -> Index {
+        Index(u64::try_from(self.state.len() + self.queue.len()).unwrap())
     }
 
     fn restored(&self) -> Restored {
@@ -511,12 +545,13 @@ impl Node {
                 terms.push((entry.position.index, entry.position.term));
             }
         }
+        let applied = Index(u64::try_from(self.disk.len()).unwrap());
         Restored {
             hard_state: self.hard_state,
             base: position(self.base),
             terms,
-            entries: above(self.flushed).cloned().collect(),
-            applied: self.flushed,
+            entries: above(applied).cloned().collect(),
+            applied,
             doubt: None,
         }
     }

@@ -15,8 +15,12 @@
 //! keep / replay    remember / repeat what is under way
 //! cut N…           nothing in or out         heal            all links work
 //! slow N           syncs only when told      sync N [COUNT]  its writes reach the disk
+//! rot N INDEX      entries through INDEX cannot be fetched any more
 //! crash N          loses what is not synced and applied     start N  continues from its disk
 //! propose N WORD…  read N ID  transfer N TO  unreachable N PEER  trim N INDEX
+//! chunk N TO I@T NUMBER [end]      N sends a piece of its snapshot of I@T
+//! chunkreply N TO I@T NUMBER|no    N answers one
+//! failed N PEER    N gives the transfer up      installed N I@T    its state stands there
 //! together N CMD / CMD …                      several inputs before the outputs are drained
 //! recv A>B tT BODY…                           a message as if A had sent it
 //! status [N…]      log [N…]

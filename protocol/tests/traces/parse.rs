@@ -83,6 +83,14 @@ pub(crate) fn message(words: &[&str]) -> Message {
             Body::TransferLeadership { to: NodeId(option(rest, "to").map_or(0, number)) }
         }
         "TimeoutNow" => Body::TimeoutNow,
+        "Snapshot" => {
+            let number = option(rest, "number").map_or(0, number);
+            let (data, done) = (Bytes::from_static(b"state"), rest.contains(&"end"));
+            Body::Snapshot { last: last(), number, data, done }
+        }
+        "SnapshotReply" => {
+            Body::SnapshotReply { last: last(), next: option(rest, "next").map(number) }
+        }
         other => panic!("{other} is no message"),
     };
     Message { term, body }

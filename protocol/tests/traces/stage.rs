@@ -10,7 +10,7 @@ use protocol::raft::{
 };
 use protocol::{Index, NodeId, Position, Term, Time};
 
-use crate::parse::{link, message, number, option};
+use crate::parse::{link, message, number, option, position};
 
 struct Actor {
     raft: Raft,
@@ -18,7 +18,13 @@ struct Actor {
     hard_state: HardState,
     base: Index,
     applied: Index,
+    /// Where a snapshot put the state, durably.
+    installed: Position,
+    /// Where the log began anew.
+    anew: Index,
     doubt: Option<Index>,
+    /// Entries through here cannot be fetched.
+    rotten: Index,
     pending: VecDeque<(WriteId, Write)>,
     fetches: VecDeque<(NodeId, Index)>,
     slow: bool,
@@ -88,11 +94,12 @@ impl Stage {
         let id = NodeId(number(words[1]));
         match words[0] {
             "slow" => self.actor(id).slow = true,
+            "rot" => self.actor(id).rotten = Index(number(words[2])),
             "sync" => self.sync(id, words.get(2).map_or(u64::MAX, |word| number(word))),
             "crash" => {
                 let actor = self.actor(id);
                 actor.up = false;
-                actor.applied = actor.base;
+                actor.applied = actor.base.max(actor.installed.index);
                 actor.pending.clear();
             }
             "start" => self.start(id),
@@ -143,6 +150,25 @@ impl Stage {
                 let through = Index(number(rest[0]));
                 self.actor(NodeId(number(words[1]))).base = through;
                 vec![Input::Trimmed(through)]
+            }
+            "chunk" => {
+                let (to, last) = (NodeId(number(rest[0])), position(rest[1]));
+                let (number, done) = (number(rest[2]), rest.contains(&"end"));
+                let data = Bytes::from_static(b"state");
+                vec![Input::SendChunk { to, last, number, data, done }]
+            }
+            "chunkreply" => {
+                let (to, last) = (NodeId(number(rest[0])), position(rest[1]));
+                vec![Input::ChunkReply { to, last, next: rest[2].parse().ok() }]
+            }
+            "failed" => vec![Input::SnapshotFailed { peer: NodeId(number(rest[0])) }],
+            "installed" => {
+                let last = position(rest[0]);
+                let actor = self.actor(NodeId(number(words[1])));
+                if actor.applied < last.index {
+                    (actor.applied, actor.installed) = (last.index, last);
+                }
+                vec![Input::Installed { last }]
             }
             other => panic!("{other} is no command"),
         }
@@ -212,7 +238,10 @@ impl Stage {
             hard_state,
             base,
             applied: index("applied").unwrap_or(base),
+            installed: Position::ORIGIN,
+            anew: Index(0),
             doubt: index("doubt"),
+            rotten: Index(0),
             pending: VecDeque::new(),
             fetches: VecDeque::new(),
             slow: false,
@@ -228,6 +257,7 @@ impl Stage {
         self.lives += 1;
         let seed = self.lives;
         let actor = self.actor(id);
+        actor.mend();
         actor.raft = Raft::new(config, actor.restored(), seed);
         actor.up = true;
         actor.dropped = 0;
@@ -263,8 +293,9 @@ impl Stage {
                         hard_state.vote.map_or(String::new(), |vote| format!(" vote={vote}"));
                     format!(" t{}{vote} commit={}", hard_state.term, hard_state.commit)
                 });
+                let reset = write.reset.map_or(String::new(), |base| format!(" anew after {base}"));
                 let entries = list(&write.entries);
-                self.show(false, format!("{id} writes{hard_state} {entries}"));
+                self.show(false, format!("{id} writes{hard_state}{reset} {entries}"));
                 self.actor(id).pending.push_back((write_id, write));
             }
             Output::Commit(entries) => {
@@ -287,6 +318,20 @@ impl Stage {
             Output::Fetch { peer, from, .. } => {
                 self.show(false, format!("{id} fetches from {from} for {peer}"));
                 self.actor(id).fetches.push_back((peer, from));
+            }
+            Output::SnapshotWanted { peer, next } => {
+                self.show(true, format!("{id} wants a snapshot for {peer} with {next}"));
+            }
+            Output::SnapshotEnded { peer } => {
+                self.show(true, format!("{id} ends the snapshot for {peer}"));
+            }
+            Output::Chunk { from, last, number, done, .. } => {
+                let end = if done { " end" } else { "" };
+                self.show(true, format!("{id} stages {last} number={number}{end} of {from}"));
+            }
+            Output::ChunkAcked { peer, last, next } => {
+                let next = next.map_or("none".to_owned(), |next| next.to_string());
+                self.show(true, format!("{id} hears that {peer} wants {next} of {last}"));
             }
             Output::Event(Event::Role { role, term, leader }) => {
                 let leader = leader.map_or(String::new(), |leader| format!(" of {leader}"));
@@ -346,7 +391,7 @@ impl Stage {
         for id in self.actors.keys().copied().collect::<Vec<_>>() {
             let actor = self.actor(id);
             let Some((peer, from)) = actor.fetches.pop_front() else { continue };
-            let held = from > actor.base;
+            let held = from > actor.base && from > actor.rotten;
             let entries = actor.log.iter().filter(|entry| entry.position.index >= from);
             let entries = held.then(|| entries.take(2).cloned().collect());
             self.input(id, Input::Fetched { peer, from, entries });
@@ -424,7 +469,14 @@ impl Stage {
 
     fn logs(&mut self, words: &[&str]) {
         for id in self.chosen(words) {
-            let line = format!("{id}: {}", terms(&self.actor(id).log));
+            let actor = self.actor(id);
+            let reset = if actor.anew == Index(0) {
+                String::new()
+            } else {
+                format!("(after {}) ", actor.anew)
+            };
+            let held: usize = actor.anew.0.try_into().unwrap();
+            let line = format!("{id}: {reset}{}", terms(&actor.log[held..]));
             self.show(true, line);
         }
     }
@@ -435,9 +487,29 @@ impl Actor {
         if let Some(hard_state) = write.hard_state {
             self.hard_state = hard_state;
         }
+        if let Some(base) = write.reset {
+            self.begin_anew(base);
+        }
         if let Some(first) = write.entries.first() {
             self.log.truncate(usize::try_from(first.position.index.0).unwrap() - 1);
             self.log.extend(write.entries);
+        }
+    }
+
+    /// The log begins anew; what is before counts for nothing but its places.
+    fn begin_anew(&mut self, base: Position) {
+        let place = |index| Position::new(base.term, Index(index));
+        let place = |index| Entry { position: place(index), payload: Payload::Empty };
+        self.log = (1..=base.index.0).map(place).collect();
+        (self.base, self.anew) = (base.index, base.index);
+    }
+
+    /// The state was installed and the log has not followed.
+    fn mend(&mut self) {
+        let installed = self.installed;
+        let held = self.log.iter().any(|entry| entry.position == installed);
+        if self.applied == installed.index && installed.index > self.base && !held {
+            self.begin_anew(installed);
         }
     }
 

@@ -226,6 +226,16 @@ impl Driver {
             Output::Flush(flush) => self.state.flush(flush),
             Output::Discard(dead) => self.state.discard(dead),
             Output::Scan { token, from, to, limit } => self.state.scan(token, from, to, limit),
+            Output::ViewOpen { view } => self.state.view_open(view),
+            Output::ViewRead { view, from, limit } => self.state.view_read(view, from, limit),
+            Output::ViewClose { view } => self.state.view_close(view),
+            Output::StageBegin => self.state.stage_begin(),
+            Output::Stage(records) => self.state.stage(records),
+            Output::StageAbort => self.state.stage_abort(),
+            Output::Install { meta, applied } => self.state.install(meta, applied),
+            Output::SnapshotRefused { from, why } => {
+                tracing::warn!(%from, %why, "the state of another member was not installed");
+            }
             Output::Watch { stream, response } => {
                 if let Some(sender) = self.waiting.streams.get(&stream) {
                     // The connection may have gone; its close is on the way.

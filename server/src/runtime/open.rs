@@ -125,8 +125,12 @@ pub(crate) fn open(config: &Config, client_url: String) -> Result<Opened, StartE
             );
         }
     }
+    let adopted = log.adopt(store.applied().index, store.installed());
+    if adopted.map_err(|error| StartError::Log(error.to_string()))? {
+        tracing::info!("the log begins anew after {}, as the state does", store.applied());
+    }
     let restored = log
-        .restored(&recovered, store.applied().index)
+        .restored(store.applied().index)
         .map_err(|error| StartError::Log(format!("it does not continue the state: {error}")))?;
     let random = || {
         use std::hash::{BuildHasher, Hasher};
@@ -297,6 +301,9 @@ fn node_config(config: &Config, id: NodeId, incarnation: u64, client_url: String
         flush_bytes: 16 << 20,
         flush_interval: std::time::Duration::from_secs(1),
         max_unflushed_bytes: 512 << 20,
+        log_keep_bytes: config.log_keep_bytes,
+        trim_stride: 1_000,
+        snapshot_piece_bytes: 256 << 10,
         max_pending: 20_000,
         max_unapplied: 5_000,
     }

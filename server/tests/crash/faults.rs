@@ -172,7 +172,7 @@ fn a_failed_sync_of_the_log_ends_all_acknowledging_for_good() {
             let again = replica.ask(vec![Request::Write(put("lost", &number.to_string()))]);
             assert!(matches!(again, Err(Ended::Log(LogError::Poisoned { .. }))), "{again:?}");
         }
-        let nothing = Write { hard_state: None, entries: Vec::new() };
+        let nothing = Write::default();
         assert!(matches!(replica.log.append(&nothing), Err(LogError::Poisoned { .. })));
         assert!(matches!(replica.log.sync(), Err(LogError::Poisoned { .. })));
         assert_eq!(machine.disks().log.operations(), operations);

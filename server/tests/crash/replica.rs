@@ -141,7 +141,7 @@ impl<D: Disk, F: Files> Replica<D, F> {
         let mut state = DiskBackend::open(files, owner, STATE).map_err(Refusal::State)?;
         let store = restore(&mut state)?;
         let (log, recovered) = Log::open(log, log_options()).map_err(Refusal::Log)?;
-        let restored = log.restored(&recovered, store.applied().index).map_err(Refusal::Gap)?;
+        let restored = log.restored(store.applied().index).map_err(Refusal::Gap)?;
         let node = Node::new(config(run), restored, store, run);
         Ok(Self {
             node,
@@ -332,6 +332,14 @@ impl<D: Disk, F: Files> Replica<D, F> {
             Output::Send { .. }
             | Output::Fetch { .. }
             | Output::Scan { .. }
+            | Output::ViewOpen { .. }
+            | Output::ViewRead { .. }
+            | Output::ViewClose { .. }
+            | Output::StageBegin
+            | Output::Stage(_)
+            | Output::StageAbort
+            | Output::Install { .. }
+            | Output::SnapshotRefused { .. }
             | Output::Watch { .. }
             | Output::WatchOverrun(_) => panic!("a lone replica without watchers: {output:?}"),
         }
@@ -390,6 +398,9 @@ fn config(run: u64) -> Config {
         flush_bytes: 2 << 10,
         flush_interval: Duration::from_secs(1),
         max_unflushed_bytes: 1 << 20,
+        log_keep_bytes: u64::MAX,
+        trim_stride: 1_000,
+        snapshot_piece_bytes: 1 << 16,
         max_pending: 10_000,
         max_unapplied: 5_000,
     }

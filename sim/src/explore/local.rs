@@ -231,6 +231,10 @@ impl Local {
                     self.raft.handle(Time(0), Input::Applied(last.position.index));
                 }
                 Output::Fetch { .. } => unreachable!("invariant: the cache holds every entry"),
+                Output::SnapshotWanted { .. }
+                | Output::SnapshotEnded { .. }
+                | Output::Chunk { .. }
+                | Output::ChunkAcked { .. } => unreachable!("invariant: no log is trimmed"),
                 Output::ReadReady { .. }
                 | Output::ReadRefused { .. }
                 | Output::ProposalRefused { .. }

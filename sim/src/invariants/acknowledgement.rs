@@ -29,12 +29,14 @@ impl Acknowledgement {
 
     /// A write is handed over. Judged before the ghost takes it.
     pub(super) fn handed(&self, ghosts: &Ghosts, at: Place, write: &Write) -> Verdict {
-        let Some(first) = write.entries.first() else { return Ok(()) };
+        let reset = write.reset.map(|base| base.index.next());
+        let first = write.entries.first().map(|entry| entry.position.index);
+        let Some(first) = reset.or(first) else { return Ok(()) };
         let (term, acked) = self.acked[at];
         let now = write.hard_state.map_or(ghosts.nodes[at].hard.term, |hard| hard.term);
-        if term == now && first.position.index <= acked {
+        if term == now && first <= acked {
             let what = format!("node {at} has accepted through {acked} in term {term}");
-            return broken(LAW, format!("{what}, and cuts from {} on", first.position));
+            return broken(LAW, format!("{what}, and cuts from {first} on"));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use protocol::raft::Payload;
 use protocol::{Index, Position, Term, Time};
 use store::Command;
 
+use super::shadow::{Shadow, Slot};
 use crate::history;
 
 /// An entry that some node has known to be committed.
@@ -89,6 +90,13 @@ impl CommittedLog {
     /// How many revisions the log through `index` can have made.
     pub(crate) fn growth(&self, index: Index) -> u64 {
         self.entry(index).map_or(0, |entry| entry.growth)
+    }
+
+    /// The log up to and including `index`; shorter when less is known to be committed.
+    pub(crate) fn through(&self, index: Index) -> Shadow {
+        let count = usize::try_from(index.0).unwrap_or(usize::MAX).min(self.entries.len());
+        let slot = |entry: &CommittedEntry| Slot { term: entry.position.term, chain: entry.chain };
+        self.entries[..count].iter().map(slot).collect()
     }
 
     pub(crate) fn push(&mut self, entry: CommittedEntry, term: Term) {

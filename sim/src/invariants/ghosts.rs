@@ -23,6 +23,8 @@ pub const LOSSES: [&str; 2] = ["wiped disk", "old backup"];
 struct Pending {
     id: WriteId,
     hard_state: Option<HardState>,
+    /// The log begins anew after this position, before the entries.
+    reset: Option<Position>,
     first: Index,
     count: usize,
 }
@@ -55,6 +57,12 @@ pub struct Ghost {
     pub faulty: bool,
     /// An operator may have taken away even its term and its vote.
     pub replaced: bool,
+    /// What its state on disk stands for.
+    pub state: Index,
+    /// The last state that it installed, in all its lives.
+    pub installed: Option<Position>,
+    /// The state that is being put in the place of its own.
+    pub installing: Option<Position>,
     /// A declared loss may have taken confirmed entries up to here.
     pub lost: Index,
     pending: VecDeque<Pending>,
@@ -91,20 +99,13 @@ impl Ghost {
         self.pending.iter().filter_map(|write| write.hard_state)
     }
 
-    /// Applies the confirmed writes to what is durable.
-    pub(crate) fn confirm(&mut self, id: WriteId) {
-        while let Some(write) = self.pending.front().copied().filter(|write| write.id <= id) {
-            self.pending.pop_front();
-            if let Some(hard_state) = write.hard_state {
-                self.hard_durable = hard_state;
-            }
-            if write.count > 0 {
-                self.durable.cut(write.first);
-            }
-            for slot in self.pending_slots.drain(..write.count) {
-                self.durable.push(slot);
-            }
-        }
+    /// Whether its log may begin after this position, which is not in what was confirmed: a write
+    /// under way says so, or the state was installed there and the log could not follow.
+    pub(crate) fn may_begin_after(&self, base: Position, applied: Index) -> bool {
+        let held = self.durable.position(base.index) == Some(base);
+        let adopted = applied == base.index
+            && (self.installed == Some(base) || self.installing == Some(base));
+        self.pending.iter().any(|write| write.reset == Some(base)) || adopted && !held
     }
 }
 
@@ -191,7 +192,11 @@ impl Ghosts {
         }
         let first = write.entries.first().map_or(Index(0), |entry| entry.position.index);
         let count = write.entries.len();
-        ghost.pending.push_back(Pending { id, hard_state: write.hard_state, first, count });
+        let (hard_state, reset) = (write.hard_state, write.reset);
+        ghost.pending.push_back(Pending { id, hard_state, reset, first, count });
+        if let Some(base) = reset {
+            ghost.log = self.committed.through(base.index);
+        }
         if count > 0 {
             ghost.log.cut(first);
         }
@@ -208,6 +213,39 @@ impl Ghosts {
         Ok(())
     }
 
+    /// Applies the confirmed writes to what is durable.
+    pub(crate) fn confirm(&mut self, at: Place, id: WriteId) {
+        let Self { nodes, committed, .. } = self;
+        let ghost = &mut nodes[at];
+        while let Some(write) = ghost.pending.front().copied().filter(|write| write.id <= id) {
+            ghost.pending.pop_front();
+            if let Some(hard_state) = write.hard_state {
+                ghost.hard_durable = hard_state;
+            }
+            if let Some(base) = write.reset {
+                ghost.durable = committed.through(base.index);
+                ghost.base = base;
+            }
+            if write.count > 0 {
+                ghost.durable.cut(write.first);
+            }
+            for slot in ghost.pending_slots.drain(..write.count) {
+                ghost.durable.push(slot);
+            }
+        }
+    }
+
+    /// A node's state is durable at another position than before.
+    pub(crate) fn flushed(&mut self, at: Place, applied: Index) {
+        self.nodes[at].state = applied;
+    }
+
+    /// Another state took the place of a node's own, durably.
+    pub(crate) fn installed(&mut self, at: Place, last: Position) {
+        let ghost = &mut self.nodes[at];
+        (ghost.state, ghost.installed, ghost.installing) = (last.index, Some(last), None);
+    }
+
     /// The log that a disk gave back, as far as anybody knows its entries.
     pub(crate) fn recall(&self, at: Place, restored: &Restored) -> Result<Shadow, Strange> {
         let ghost = &self.nodes[at];
@@ -215,6 +253,9 @@ impl Ghosts {
         let mut log = ghost.log.clone();
         if log.position(base) != Some(restored.base) {
             log = ghost.durable.clone();
+        }
+        if ghost.may_begin_after(restored.base, restored.applied) {
+            log = self.committed.through(base);
         }
         if log.position(base) != Some(restored.base) {
             return Err(Strange(restored.base));
@@ -258,6 +299,8 @@ impl Ghosts {
         ghost.base = restored.base;
         ghost.view = None;
         ghost.applied = restored.applied;
+        ghost.state = restored.applied;
+        ghost.installing = None;
         ghost.pending.clear();
         ghost.pending_slots.clear();
     }

@@ -14,7 +14,7 @@ pub(super) const LAW: &str = "RI3 log matching";
 /// the end of the log. Hands the write to the ghost.
 pub(super) fn handed(ghosts: &mut Ghosts, at: Place, id: WriteId, write: &Write) -> Verdict {
     if let Some(first) = write.entries.first() {
-        let last = ghosts.nodes[at].log.last();
+        let last = write.reset.unwrap_or_else(|| ghosts.nodes[at].log.last());
         if first.position.index > last.index.next() || first.position.index.0 == 0 {
             let first = first.position;
             return broken(LAW, format!("node {at} writes {first} into a log that ends at {last}"));

@@ -19,9 +19,10 @@
 //! | `own_term_commit` | RI10: leaders count entries of their own term | Raft §5.4.2, figure 8 |
 //! | `verified_commit` | RI11: followers commit what matches the leader | Raft §5.3, figure 2 |
 //! | `reads` | RI13: an answer about the present is not older than the question | thesis §6.4 |
+//! | `snapshots` | RI14: logs begin anew behind a durable state, which never goes back | Raft §7 |
 //! | `order` | applied ≤ commit ≤ last; only what is durable is applied | Raft figure 2 |
 //! | `recovery` | what was confirmed comes back, and nothing foreign | Raft figure 2; FAST'18 |
-//! | `trim` | only what every member holds is trimmed | Raft §7 |
+//! | `trim` | only what the state, or all members, hold is trimmed | Raft §7 |
 //! | `revisions` | MI1: revisions are made by entries, the same everywhere | etcd |
 //! | `compaction` | MI4: the compact revision grows, the same everywhere | etcd |
 //! | `state_hash` | MI6: same entries, same state | Raft §2 |
@@ -33,7 +34,7 @@
 //! # What is left out
 //!
 //! - *Liveness* and the growth of terms: the world itself judges them, for it knows what is healed.
-//! - *Membership* (RI12) and *snapshots* (RI14): there are none yet. Every node votes.
+//! - *Membership* (RI12): it does not change yet. Every node votes.
 //! - What a state machine *answers*: the judges of client histories.
 
 mod acknowledgement;
@@ -52,6 +53,7 @@ mod reads;
 mod recovery;
 mod revisions;
 mod shadow;
+mod snapshots;
 mod state_hash;
 mod state_machine_safety;
 mod states;
@@ -89,7 +91,7 @@ macro_rules! laws {
 laws! {
     election_safety leader_append_only log_matching leader_completeness state_machine_safety
     vote_durability monotony acknowledgement quorum_commit own_term_commit
-    verified_commit reads order recovery trim revisions compaction state_hash
+    verified_commit reads snapshots order recovery trim revisions compaction state_hash
 }
 
 /// What the laws need to know of the world.
@@ -99,6 +101,8 @@ pub struct Config {
     pub nodes: usize,
     /// The most leases that one tick revokes (`store::Limits::expiries_per_tick`).
     pub expiries_per_tick: usize,
+    /// Logs are kept until every member has them.
+    pub keeps_log: bool,
 }
 
 impl Config {
@@ -106,7 +110,7 @@ impl Config {
     #[must_use]
     pub fn new(nodes: usize) -> Self {
         let expiries_per_tick = store::Limits::default().expiries_per_tick;
-        Self { nodes, expiries_per_tick }
+        Self { nodes, expiries_per_tick, keeps_log: true }
     }
 }
 
@@ -114,6 +118,7 @@ impl Config {
 #[derive(Clone, Debug)]
 pub struct Invariants {
     ghosts: Ghosts,
+    keeps_log: bool,
     states: States,
     election_safety: ElectionSafety,
     vote_durability: VoteDurability,
@@ -130,6 +135,7 @@ impl Invariants {
         let nodes = config.nodes;
         Self {
             ghosts: Ghosts::new(nodes, config.expiries_per_tick as u64),
+            keeps_log: config.keeps_log,
             states: States::default(),
             election_safety: ElectionSafety::new(nodes),
             vote_durability: VoteDurability::new(nodes),
@@ -180,15 +186,30 @@ impl Invariants {
             Seen::Handed { at, id, write } => self.handed(at, id, write),
             Seen::Durable { at, id } => {
                 let Self { ghosts, vote_durability, .. } = self;
-                let ghost = &mut ghosts.nodes[at];
-                ghost.confirm(id);
-                vote_durability.durable(at, ghost.hard_durable)
+                ghosts.confirm(at, id);
+                vote_durability.durable(at, ghosts.nodes[at].hard_durable)
             }
             Seen::Sent { from, to, message, .. } => self.sent(from, to, message),
             Seen::Turn { at, view } => self.turn(now, at, view),
             Seen::Trimmed { at, base } => {
-                trim::trimmed(&self.ghosts, at, base)?;
+                trim::trimmed(&self.ghosts, at, base, self.keeps_log)?;
                 self.ghosts.nodes[at].base = base;
+                Ok(())
+            }
+            Seen::Flushed { at, applied } => {
+                self.ghosts.flushed(at, applied.index);
+                Ok(())
+            }
+            Seen::Installing { at, last } => {
+                snapshots::installing(&self.ghosts, at, last)?;
+                self.ghosts.nodes[at].installing = Some(last);
+                Ok(())
+            }
+            Seen::Installed { at, last } => {
+                snapshots::installed(&self.ghosts, at, last)?;
+                self.ghosts.installed(at, last);
+                self.own_term_commit.installed(at, last.index);
+                self.verified_commit.installed(at, last.index);
                 Ok(())
             }
             Seen::Delivered { to, message, .. } => {
@@ -221,6 +242,7 @@ impl Invariants {
     fn handed(&mut self, at: Place, id: WriteId, write: &Write) -> Verdict {
         monotony::handed(&self.ghosts, at, write)?;
         VoteDurability::handed(&self.ghosts, at, write)?;
+        snapshots::handed(&self.ghosts, at, write)?;
         leader_append_only::handed(&self.ghosts, at, write)?;
         self.acknowledgement.handed(&self.ghosts, at, write)?;
         state_machine_safety::handed(&self.ghosts, at, write)?;

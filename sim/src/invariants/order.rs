@@ -8,7 +8,8 @@ use crate::seen::{Place, View};
 pub(super) const LAW: &str = "order of indexes";
 
 /// After a turn everything has been handed over: the log in memory is the log that the disk got.
-/// A state ahead of the durable log could not be explained after a crash.
+/// A state ahead of the durable log could not be explained after a crash, unless it was installed
+/// as a whole and says so.
 pub(super) fn turn(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
     let ghost = &ghosts.nodes[at];
     let (applied, commit, last) = (view.applied.index, view.commit, view.last);
@@ -21,7 +22,7 @@ pub(super) fn turn(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
         return broken(LAW, format!("node {at} holds {last}, and handed {handed} to its disk"));
     }
     let durable = ghost.durable.last_index();
-    if applied > durable {
+    if applied > durable.max(ghost.state) {
         return broken(LAW, format!("node {at} has applied {applied}, durable there is {durable}"));
     }
     if view.term != ghost.hard.term {

@@ -26,6 +26,11 @@ impl OwnTermCommit {
         self.known[at] = ghosts.nodes[at].hard.commit;
     }
 
+    /// A state was installed: what it covers was committed by others.
+    pub(super) fn installed(&mut self, at: Place, index: Index) {
+        self.known[at] = self.known[at].max(index);
+    }
+
     /// A follower's commit index is its leader's affair. That of a leader grows only by counting,
     /// and counting takes a disk, so never in the turn in which it is elected.
     pub(super) fn turn(&mut self, ghosts: &Ghosts, at: Place, view: &View) -> Verdict {

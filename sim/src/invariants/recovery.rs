@@ -16,6 +16,8 @@ pub(super) const LAW: &str = "recovery";
 /// - The log is the confirmed one, with any part of the writes after it that is whole from the
 ///   front. Confirmed entries are missing only where storage is in doubt about them or about what
 ///   was replacing them, or after a declared fault that may take them.
+/// - It begins anew only where a write under way says so, or where a state was installed that is
+///   not in the confirmed log; then nothing of before is left of it.
 /// - Term and vote are the confirmed ones, or those of a write after it, or the term of the last
 ///   entry of such a write without a vote; the commit index is at most the last handed over.
 pub(super) fn started(
@@ -29,7 +31,9 @@ pub(super) fn started(
     })?;
     let ghost = &ghosts.nodes[at];
     if !ghost.damaged {
-        entries(ghost, at, restored, &log)?;
+        let begun = ghost.may_begin_after(restored.base, restored.applied);
+        let anew = begun.then(|| ghosts.committed.through(restored.base.index));
+        entries(ghost, at, restored, &log, anew.as_ref().unwrap_or(&ghost.durable))?;
     }
     hard_state(ghost, at, restored, log.last())?;
     ghosts.started(at, life, restored, log);
@@ -45,10 +49,17 @@ pub(super) fn refused(ghosts: &Ghosts, at: Place, why: &str) -> Verdict {
     broken(LAW, format!("node {at} has a sound disk and was refused: {why}"))
 }
 
-fn entries(ghost: &Ghost, at: Place, restored: &Restored, log: &Shadow) -> Verdict {
-    let durable = ghost.durable.last();
+/// `confirmed` is the log that must come back.
+fn entries(
+    ghost: &Ghost,
+    at: Place,
+    restored: &Restored,
+    log: &Shadow,
+    confirmed: &Shadow,
+) -> Verdict {
+    let durable = confirmed.last();
     let last = log.last();
-    let common = ghost.durable.common(log);
+    let common = confirmed.common(log);
     if common < last.index {
         let next =
             Position::new(log.slot(common.next()).map_or(last.term, |s| s.term), common.next());
@@ -99,6 +110,9 @@ fn hard_state(ghost: &Ghost, at: Place, restored: &Restored, last: Position) -> 
         return broken(LAW, what);
     }
     let most = ghost.pending_hard_states().map(|it| it.commit).fold(durable.commit, Index::max);
+    // A log that is made to begin after the state knows that state to be committed.
+    let begun = ghost.may_begin_after(restored.base, restored.applied);
+    let most = if begun { most.max(restored.base.index) } else { most };
     // It lags by design (`raft::HardState::commit`), and it never runs ahead.
     if found.commit > most {
         let what = format!("node {at} found commit {}, beyond {most}", found.commit);

@@ -45,6 +45,12 @@ pub struct Shadow {
     slots: Vec<Slot>,
 }
 
+impl FromIterator<Slot> for Shadow {
+    fn from_iter<T: IntoIterator<Item = Slot>>(slots: T) -> Self {
+        Self { slots: slots.into_iter().collect() }
+    }
+}
+
 impl Shadow {
     /// The end of the log.
     #[must_use]

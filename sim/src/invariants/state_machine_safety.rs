@@ -1,6 +1,7 @@
 //! RI5, state machine safety: one entry at every applied index, everywhere and for ever
 //! (Raft §5.4.3, figure 3).
 
+use protocol::Position;
 use protocol::raft::Write;
 
 use super::ghosts::Ghosts;
@@ -12,12 +13,14 @@ pub(super) const LAW: &str = "RI5 state machine safety";
 /// A node that holds a committed entry never replaces it, not even by itself: it may be one of the
 /// few that made it committed. Judged before the ghost takes the write.
 pub(super) fn handed(ghosts: &Ghosts, at: Place, write: &Write) -> Verdict {
-    let Some(first) = write.entries.first().map(|entry| entry.position) else { return Ok(()) };
+    let reset = write.reset.map(|base| Position { index: base.index.next(), ..base });
+    let first = reset.or(write.entries.first().map(|entry| entry.position));
+    let Some(first) = first else { return Ok(()) };
     let Some(held) = ghosts.nodes[at].log.slot(first.index) else { return Ok(()) };
     match ghosts.committed.entry(first.index) {
         Some(entry) if entry.chain == held.chain => {
             let what = format!("node {at} holds {}, which is committed", entry.position);
-            broken(LAW, format!("{what}, and writes {first} in its place"))
+            broken(LAW, format!("{what}, and gives it up for {first}"))
         }
         Some(_) | None => Ok(()),
     }

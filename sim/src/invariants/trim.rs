@@ -1,5 +1,5 @@
-//! Trimming: a log gives up only what nobody needs from it any more (Raft §7, without snapshots:
-//! no member may be left behind).
+//! Trimming: a log gives up only what the state holds instead (Raft §7), and where it is kept for
+//! those who lag, only what no member needs from it any more.
 
 use protocol::Position;
 
@@ -9,9 +9,9 @@ use crate::seen::{Place, View};
 
 pub(super) const LAW: &str = "trimming";
 
-/// What is given up is durable here, and durable on every member, except on those that lost it in
-/// a declared fault.
-pub(super) fn trimmed(ghosts: &Ghosts, at: Place, base: Position) -> Verdict {
+/// What is given up is durable here, in the log and in the state; and, in a world that `keeps` its
+/// logs, durable on every member, except on those that lost it in a declared fault.
+pub(super) fn trimmed(ghosts: &Ghosts, at: Place, base: Position, keeps: bool) -> Verdict {
     let ghost = &ghosts.nodes[at];
     let Position { index, .. } = base;
     if index < ghost.base.index {
@@ -20,7 +20,11 @@ pub(super) fn trimmed(ghosts: &Ghosts, at: Place, base: Position) -> Verdict {
     let Some(slot) = ghost.durable.slot(index).filter(|slot| slot.term == base.term) else {
         return broken(LAW, format!("node {at} trims to {base}, which is not durable there"));
     };
-    for (place, other) in ghosts.nodes.iter().enumerate() {
+    if index > ghost.state {
+        let state = ghost.state;
+        return broken(LAW, format!("node {at} trims to {base}, its state on disk is of {state}"));
+    }
+    for (place, other) in ghosts.nodes.iter().enumerate().filter(|_| keeps) {
         if !other.durable.holds(index, slot.chain) && other.lost < index {
             let last = other.durable.last();
             let what = format!("node {at} trims to {base}; node {place} holds a log to {last}");

@@ -24,7 +24,7 @@ struct Known {
 }
 
 /// Follows each node's messages: an append whose base fits verifies the log through its end; a
-/// commit index counts as far as the log is verified.
+/// commit index counts as far as the log is verified. What a snapshot covers is committed.
 #[derive(Clone, Debug)]
 pub(super) struct VerifiedCommit {
     known: Vec<Known>,
@@ -60,6 +60,18 @@ impl VerifiedCommit {
                     known.commit = known.commit.max(commit.min(known.verified));
                 }
             }
+            Body::Snapshot { last, .. } => {
+                if !known.hears(message.term) {
+                    return;
+                }
+                if known.fits(&ghosts.nodes[at], last) {
+                    known.commit = known.commit.max(last.index);
+                }
+                // What is committed here is in the log of every leader from now on.
+                if last.index <= known.commit {
+                    known.verified = known.verified.max(known.commit);
+                }
+            }
             Body::PreVote { .. }
             | Body::PreVoteReply { .. }
             | Body::Vote { .. }
@@ -72,9 +84,15 @@ impl VerifiedCommit {
             | Body::ReadIndexReply { .. }
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
-            | Body::Snapshot { .. }
             | Body::SnapshotReply { .. } => {}
         }
+    }
+
+    /// A state was installed: it covers committed entries only.
+    pub(super) fn installed(&mut self, at: Place, index: Index) {
+        let known = &mut self.known[at];
+        known.commit = known.commit.max(index);
+        known.verified = known.verified.max(known.commit);
     }
 
     pub(super) fn turn(&mut self, ghosts: &Ghosts, at: Place, view: &View) -> Verdict {

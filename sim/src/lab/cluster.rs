@@ -353,6 +353,11 @@ impl Cluster {
             Output::ReadReady { .. }
             | Output::ReadRefused { .. }
             | Output::ProposalRefused { .. }
+            // Nobody is far behind here.
+            | Output::SnapshotWanted { .. }
+            | Output::SnapshotEnded { .. }
+            | Output::Chunk { .. }
+            | Output::ChunkAcked { .. }
             | Output::Event(_) => {}
         }
     }

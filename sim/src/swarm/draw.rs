@@ -44,6 +44,9 @@ impl Options {
         if options.may_be_long() && rng.percent(LONG) {
             options.lengthen(&mut rng);
         }
+        // Last, so that what is drawn before stays what it was.
+        options.stores.log_keep_bytes = rng.one_of(&[0, 2_000, 20_000, u64::MAX]);
+        options.stores.snapshot_piece_bytes = rng.one_of(&[200, 2_000, 64_000]);
         options
     }
 
@@ -82,6 +85,7 @@ impl Options {
         };
         Self {
             disks: Disks { tables: rng.percent(25), ..stage.disks },
+            stores: Stores { log_keep_bytes: 20_000, ..stage.stores },
             consensus,
             storm,
             crowd: crowd::Options::busy(),
@@ -166,6 +170,8 @@ fn stores(rng: &mut Rng, consensus: &Consensus, disks: &Disks) -> Stores {
         flush_bytes: rng.one_of(&[300, 2_000, 16_000]),
         flush_interval: ms(rng.one_of(&[50, 300, 1_000, 5_000])),
         max_pending: rng.one_of(&[4, 100, 20_000]),
+        log_keep_bytes: u64::MAX,
+        snapshot_piece_bytes: 64_000,
     }
 }
 

@@ -80,6 +80,11 @@ pub struct Stores {
     pub flush_interval: Duration,
     /// Requests that may wait for consensus.
     pub max_pending: usize,
+    /// The log is kept for those who lag up to about so many bytes of commands; `u64::MAX`: it is
+    /// kept until every member has it.
+    pub log_keep_bytes: u64,
+    /// About the size of the pieces in which the state is sent.
+    pub snapshot_piece_bytes: usize,
 }
 
 /// Everything that makes a world, beside its seed.
@@ -139,6 +144,8 @@ impl Options {
                 flush_bytes: 16 << 10,
                 flush_interval: Duration::from_secs(1),
                 max_pending: 20_000,
+                log_keep_bytes: u64::MAX,
+                snapshot_piece_bytes: 64 << 10,
             },
             weather: Weather::fair(Duration::from_millis(1)),
             crowd: crowd::Options::quiet(),

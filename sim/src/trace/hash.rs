@@ -104,6 +104,18 @@ impl Mix {
                 self.pair(stream, response.cost() as u64);
             }
             Seen::Note(text) => self.text(17, 0, text),
+            Seen::Flushed { at, applied } => {
+                self.head(18, at, 0, 0);
+                self.position(applied);
+            }
+            Seen::Installing { at, last } => {
+                self.head(19, at, 0, 0);
+                self.position(last);
+            }
+            Seen::Installed { at, last } => {
+                self.head(20, at, 0, 0);
+                self.position(last);
+            }
         }
     }
 
@@ -116,6 +128,10 @@ impl Mix {
         if let Some(hard) = write.hard_state {
             self.pair(hard.term.0, hard.commit.0);
             self.word(hard.vote.map_or(0, |vote| vote.0));
+        }
+        if let Some(reset) = write.reset {
+            self.word(u64::MAX);
+            self.position(reset);
         }
         self.word(write.entries.len() as u64);
         for entry in &write.entries {
@@ -215,9 +231,9 @@ impl Mix {
             }
             Body::TransferLeadership { to } => self.pair(13, to.0),
             Body::TimeoutNow => self.word(14),
-            Body::Snapshot { last, offset, data, done } => {
+            Body::Snapshot { last, number, data, done } => {
                 self.tagged(15 + u64::from(*done) * 64, *last);
-                self.pair(*offset, data.len() as u64);
+                self.pair(*number, data.len() as u64);
             }
             Body::SnapshotReply { last, next } => {
                 self.tagged(16, *last);

@@ -156,6 +156,10 @@ pub enum What {
     Durable { at: Place, id: u64 },
     /// A node dropped the log through this entry.
     Trimmed { at: Place, base: Spot },
+    /// A node wants another state in the place of its own.
+    Installing { at: Place, last: Spot },
+    /// It is there, durably.
+    Installed { at: Place, last: Spot },
     /// A message left.
     Sent {
         from: Place,

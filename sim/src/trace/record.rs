@@ -51,7 +51,16 @@ pub struct NodeRecord {
     #[serde(skip)]
     disk: Vec<Boxed>,
     #[serde(skip)]
-    pending: Vec<(WriteId, Vec<Boxed>)>,
+    pending: Vec<PendingBoxes>,
+}
+
+/// A write on its way to the disk.
+#[derive(Clone, Debug)]
+struct PendingBoxes {
+    id: WriteId,
+    /// The log begins anew.
+    anew: bool,
+    entries: Vec<Boxed>,
 }
 
 /// An entry of a log.
@@ -121,19 +130,26 @@ impl NodeRecord {
     /// Takes a write; gives the entries that it cuts off.
     fn write(&mut self, id: WriteId, write: &Write) -> Option<(u64, u64)> {
         let entries: Vec<_> = write.entries.iter().map(boxed).collect();
+        let anew = write.reset.is_some();
+        if anew {
+            self.log.clear();
+        }
         let end = self.log.last().map_or(0, |last| last.index);
         let cut =
             entries.first().filter(|first| first.index <= end).map(|first| (first.index, end));
         append(&mut self.log, &entries);
-        if !entries.is_empty() {
-            self.pending.push((id, entries));
+        if anew || !entries.is_empty() {
+            self.pending.push(PendingBoxes { id, anew, entries });
         }
         cut
     }
 
     fn durable(&mut self, id: WriteId) {
-        let done = self.pending.partition_point(|(pending, _)| *pending <= id);
-        for (_, entries) in self.pending.drain(..done) {
+        let done = self.pending.partition_point(|pending| pending.id <= id);
+        for PendingBoxes { anew, entries, .. } in self.pending.drain(..done) {
+            if anew {
+                self.disk.clear();
+            }
             append(&mut self.disk, &entries);
         }
     }
@@ -235,6 +251,15 @@ impl Record {
                 let what = What::Trimmed { at, base: base.into() };
                 self.quiet(now, what, format!("{} trims its log through {base}", name(at)));
             }
+            Seen::Flushed { .. } => {}
+            Seen::Installing { at, last } => {
+                let what = What::Installing { at, last: last.into() };
+                self.loud(now, what, format!("{} has the state at {last} whole", name(at)));
+            }
+            Seen::Installed { at, last } => {
+                let what = What::Installed { at, last: last.into() };
+                self.loud(now, what, format!("{} installs the state at {last}", name(at)));
+            }
             Seen::Sent { from, to, number, message, fate } => {
                 self.sent(now, (from, to), number, message, fate);
             }
@@ -304,11 +329,15 @@ impl Record {
             let whom = vote.map_or_else(|| "nobody".to_owned(), name);
             text += &format!(" writes term {} vote {whom}", hard.term);
         }
+        if let Some(reset) = write.reset {
+            text += &format!(" begins its log anew after {reset}");
+        }
         if !entries.is_empty() {
             text += &format!(" appends {}", words::spots(&entries));
         }
         let line = What::Wrote { at, id: id.0, vote, entries, cut };
-        if cut.is_some() { self.loud(now, line, text) } else { self.quiet(now, line, text) }
+        let notable = cut.is_some() || write.reset.is_some();
+        if notable { self.loud(now, line, text) } else { self.quiet(now, line, text) }
     }
 
     fn sent(

@@ -272,7 +272,8 @@ const fn code_of(what: &What) -> &'static str {
         What::Became { standing: Standing::Candidate | Standing::PreCandidate, .. } => {
             colour::AMBER
         }
-        What::Became { .. } => colour::BLUE,
+        What::Installed { .. } => colour::GREEN,
+        What::Became { .. } | What::Installing { .. } => colour::BLUE,
         What::Asked { .. } => colour::VIOLET,
         What::Wrote { cut: Some(_), .. } => colour::RED,
         What::Arrived { kind: Kind::Heartbeat | Kind::HeartbeatReply, .. } => colour::FAINT,

@@ -10,6 +10,8 @@ use store::MemoryBackend;
 
 /// The state of a running node.
 pub(crate) type State = storage::state::State<FaultyFiles>;
+/// One flush of it, pinned.
+pub(crate) type View = storage::state::View<FaultyFiles>;
 
 /// Blocks, tables and steps so small that a few records make several of each.
 const STATE: StateOptions =

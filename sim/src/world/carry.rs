@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use node::codec::{FRAME_HEADER, FrameHeader, decode_message, encode_message, frame, unframe};
 use node::{Input, Output};
-use protocol::raft::{Message, WriteId};
+use protocol::raft::{Body, Message, WriteId};
 use protocol::{Index, NodeId};
 
-use super::machine::Chore;
+use super::machine::{Chore, Done, Durable, READER, WRITER};
 use super::{Event, Status, World, eyes};
 use crate::draw::Draw;
 use crate::marks::Mark;
@@ -25,7 +25,8 @@ impl World {
             self.carry_out(at, output);
         }
         self.begin_sync(at);
-        self.begin_chore(at);
+        self.begin_chore(at, WRITER);
+        self.begin_chore(at, READER);
         let machine = &mut self.machines[at];
         let Status::Up(running) = &mut machine.status else { return };
         running.timer = running.node.poll_timeout().map(|local| machine.clock.when(local));
@@ -70,6 +71,32 @@ impl World {
                 self.eyes.marks.hit(Mark::WatchCaughtUpFromState);
                 self.chore(at, Chore::Scan { token, from, to, limit });
             }
+            Output::ViewOpen { view } => self.chore(at, Chore::ViewOpen(view)),
+            Output::ViewRead { view, from, limit } => {
+                self.chore(at, Chore::Part { view, from, limit });
+            }
+            Output::ViewClose { view } => self.chore(at, Chore::ViewClose(view)),
+            Output::StageBegin => {
+                if std::mem::take(&mut self.machines[at].staged) {
+                    self.eyes.marks.hit(Mark::SnapshotRestarted);
+                }
+                self.chore(at, Chore::StageBegin);
+            }
+            Output::Stage(records) => {
+                self.machines[at].staged = true;
+                self.chore(at, Chore::Stage(records));
+            }
+            Output::StageAbort => self.chore(at, Chore::StageAbort),
+            Output::Install { meta, applied } => {
+                self.eyes.see(self.now, &Seen::Installing { at, last: applied });
+                self.chore(at, Chore::Install { meta, applied });
+            }
+            Output::SnapshotRefused { from, why } => {
+                self.note(&format!(
+                    "{} refuses the state of {from}: {why}",
+                    crate::trace::name(at)
+                ));
+            }
             Output::Watch { stream, response } => {
                 let seen = Seen::Watched { at, stream: stream.0, response: &response };
                 self.eyes.see(self.now, &seen);
@@ -82,10 +109,15 @@ impl World {
         }
     }
 
-    fn send(&mut self, at: Place, to: NodeId, message: Message) {
+    fn send(&mut self, at: Place, to: NodeId, mut message: Message) {
         let Some(to) = place(to).filter(|to| *to < self.machines.len()) else { return };
-        let (fate, flipped) = self.network.send(self.now, at, to, &message);
+        let (fate, mut flipped) = self.network.send(self.now, at, to, &message);
         let number = self.network.sent;
+        if flipped && let Body::Snapshot { data, .. } = &mut message.body {
+            // Before the frame: what comes from a disk has a checksum of its own, end to end.
+            flipped = false;
+            *data = self.spoil(data);
+        }
         if flipped && !matches!(fate, Fate::Cut | Fate::Lost) {
             self.corrupt(at, to, number, &message);
             return;
@@ -103,6 +135,15 @@ impl World {
             }
             Fate::Lost | Fate::Cut => {}
         }
+    }
+
+    /// A bit flips in the memory of whoever sends this piece.
+    fn spoil(&mut self, data: &Bytes) -> Bytes {
+        let mut spoiled = data.to_vec();
+        let bit = self.network.draw(spoiled.len() as u64 * 8);
+        spoiled[usize::try_from(bit / 8).unwrap_or(0)] ^= 1 << (bit % 8);
+        self.eyes.marks.hit(Mark::PieceDamaged);
+        spoiled.into()
     }
 
     /// A bit flips on the wire: production's frame must be refused, and the link breaks.
@@ -216,30 +257,32 @@ impl World {
 
     fn chore(&mut self, at: Place, chore: Chore) {
         if let Some(running) = self.machines[at].running() {
-            running.chores.push_back(chore);
+            running.queue(chore);
         }
     }
 
-    /// Lets the state's thread take up its next chore.
-    fn begin_chore(&mut self, at: Place) {
-        let (now, latency) = (self.now, self.disks.between(&self.options.disks.sync));
+    /// Lets one of the state's threads take up its next chore.
+    fn begin_chore(&mut self, at: Place, thread: usize) {
         let machine = &mut self.machines[at];
         let life = machine.life;
         let Some(running) = machine.running() else { return };
-        if running.busy {
+        let own = &mut running.threads[thread];
+        if own.busy {
             return;
         }
-        let after = match running.chores.front() {
-            Some(Chore::Flush(_)) => latency,
-            Some(Chore::Discard(_) | Chore::Load(_) | Chore::Scan { .. }) => latency / 8,
-            None if running.restless => BREATH,
+        let share = match own.chores.front() {
+            Some(Chore::Flush(_) | Chore::Install { .. }) => Some(1),
+            Some(_) => Some(8),
+            None if running.restless && thread == WRITER => None,
             None => return,
         };
-        running.busy = true;
-        self.queue.push(now + after, Event::Chore { at, life });
+        own.busy = true;
+        let disks = &mut self.disks;
+        let after = share.map_or(BREATH, |share| disks.between(&self.options.disks.sync) / share);
+        self.queue.push(self.now + after, Event::Chore { at, life, thread });
     }
 
-    pub(super) fn chore_done(&mut self, at: Place, life: u64) {
+    pub(super) fn chore_done(&mut self, at: Place, life: u64, thread: usize) {
         let machine = &mut self.machines[at];
         if machine.life != life {
             return;
@@ -248,24 +291,34 @@ impl World {
             Status::Up(running) => running,
             // A stopped process does nothing until it goes on.
             Status::Paused(_) => {
-                return self.queue.push(self.now + BREATH, Event::Chore { at, life });
+                return self.queue.push(self.now + BREATH, Event::Chore { at, life, thread });
             }
             Status::Down => return,
         };
-        running.busy = false;
-        let input = match running.chores.pop_front() {
+        running.threads[thread].busy = false;
+        let Done { input, durable } = match running.threads[thread].chores.pop_front() {
             Some(chore) => running.chore(chore),
             None => {
                 running.rest();
-                None
+                Done::default()
             }
         };
+        match durable {
+            Some(Durable::Flushed(applied)) => {
+                self.eyes.see(self.now, &Seen::Flushed { at, applied });
+            }
+            Some(Durable::Installed(last)) => {
+                machine.staged = false;
+                self.eyes.see(self.now, &Seen::Installed { at, last });
+            }
+            None => {}
+        }
         match input {
             Some(input) => {
                 self.feed(at, input);
                 self.drain(at);
             }
-            None => self.begin_chore(at),
+            None => self.begin_chore(at, thread),
         }
     }
 

@@ -32,6 +32,7 @@ impl Eyes {
         let config = Config {
             nodes: options.nodes,
             expiries_per_tick: options.stores.limits.expiries_per_tick,
+            keeps_log: options.stores.log_keep_bytes == u64::MAX,
         };
         Self {
             trace: Trace::new(options.nodes, options.record),

@@ -1,22 +1,23 @@
 //! One machine: its disks, its clock and, while it runs, the production node on them.
 //!
 //! It does what the server's driver does with a log of its own thread: writes queue up while a sync
-//! is under way, the next sync takes them all; the state's jobs are done one after the other. How
-//! long each takes is the world's affair.
+//! is under way, the next sync takes them all; one thread writes the state, another one reads it,
+//! each its jobs one after the other. How long each takes is the world's affair.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use node::{Config, Input, Node};
+use bytes::Bytes;
+use node::{Config, Input, Node, ViewHead, ViewId};
 use protocol::raft::{Restored, Write, WriteId};
 use protocol::{ClusterId, Index, Position, Rng, Time};
 use storage::Identity;
 use storage::disk::{FaultPlan, FaultyDisk};
 use storage::log::{Damage, Log, LogError, LogOptions};
 use storage::state::FaultyFiles;
-use store::{Backend, BackendError, BackendRead, Flush, Revision, Store};
+use store::{Backend, BackendError, BackendRead, Flush, Record, Revision, Store};
 
-use super::backend::{Medium, ROOM, State};
+use super::backend::{Medium, ROOM, State, View};
 use super::clock::Clock;
 use super::disk::SharedDisk;
 use crate::seen::{Place, id};
@@ -46,6 +47,8 @@ pub(crate) struct Machine {
     pub(crate) life: u64,
     /// Its disk holds what must not be served: it cannot start any more.
     pub(crate) lost: bool,
+    /// Part of a state has been staged and is not installed.
+    pub(crate) staged: bool,
 }
 
 /// A job of the state's thread.
@@ -54,6 +57,71 @@ pub(crate) enum Chore {
     Discard(Vec<Revision>),
     Load(Vec<Revision>),
     Scan { token: u64, from: Revision, to: Revision, limit: usize },
+    ViewOpen(ViewId),
+    ViewClose(ViewId),
+    Pin(ViewId, View),
+    Part { view: ViewId, from: Revision, limit: usize },
+    Unpin(ViewId),
+    StageBegin,
+    Stage(Vec<(Revision, Record)>),
+    StageAbort,
+    Install { meta: Vec<(Bytes, Bytes)>, applied: Position },
+}
+
+impl Chore {
+    /// Which of the state's threads does it: the one that writes, or the one that reads.
+    fn reads(&self) -> bool {
+        match self {
+            Self::Load(_)
+            | Self::Scan { .. }
+            | Self::Pin(..)
+            | Self::Part { .. }
+            | Self::Unpin(_) => true,
+            Self::Flush(_)
+            | Self::Discard(_)
+            | Self::ViewOpen(_)
+            | Self::ViewClose(_)
+            | Self::StageBegin
+            | Self::Stage(_)
+            | Self::StageAbort
+            | Self::Install { .. } => false,
+        }
+    }
+}
+
+/// One of the state's threads: it does its chores one after the other.
+#[derive(Default)]
+pub(crate) struct Thread {
+    pub(crate) chores: VecDeque<Chore>,
+    /// A chore is under way.
+    pub(crate) busy: bool,
+}
+
+/// The thread that writes the state, and gives space back when it has nothing else to do.
+pub(crate) const WRITER: usize = 0;
+/// The thread that reads it.
+pub(crate) const READER: usize = 1;
+
+/// What came of a chore.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// What the node is told.
+    pub(crate) input: Option<Input>,
+    /// What the state on disk stands for from now on.
+    pub(crate) durable: Option<Durable>,
+}
+
+/// How the state on disk came to stand where it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Durable {
+    Flushed(Position),
+    Installed(Position),
+}
+
+impl From<Input> for Done {
+    fn from(input: Input) -> Self {
+        Self { input: Some(input), durable: None }
+    }
 }
 
 /// A node that runs.
@@ -67,9 +135,10 @@ pub(crate) struct Running {
     pub(crate) syncing: Option<WriteId>,
     /// The number of the latest sync in this life.
     pub(crate) syncs: u64,
-    pub(crate) chores: VecDeque<Chore>,
-    /// A chore is under way.
-    pub(crate) busy: bool,
+    /// [`WRITER`] and [`READER`].
+    pub(crate) threads: [Thread; 2],
+    /// What is pinned, for whom.
+    pub(crate) views: BTreeMap<ViewId, View>,
     /// What came in while it was paused.
     pub(crate) inbox: VecDeque<Input>,
     pub(crate) restless: bool,
@@ -140,6 +209,8 @@ pub(crate) struct Found {
     pub(crate) damage: Vec<Damage>,
     /// There was a doubt, and it was dismissed.
     pub(crate) dismissed: bool,
+    /// The state was installed and the log did not know.
+    pub(crate) adopted: bool,
 }
 
 impl Machine {
@@ -159,6 +230,7 @@ impl Machine {
             status: Status::Down,
             life: 0,
             lost: false,
+            staged: false,
         }
     }
 
@@ -182,7 +254,10 @@ impl Machine {
         if dismissed {
             log.dismiss_doubt().map_err(|error| Refusal::passing(&error))?;
         }
-        let restored = log.restored(&recovered, store.applied().index)?;
+        let applied = store.applied().index;
+        let adopted = log.adopt(applied, store.installed());
+        let adopted = adopted.map_err(|error| Refusal::passing(&error))?;
+        let restored = log.restored(applied)?;
         self.life += 1;
         // A monotonic clock begins anew with every boot.
         self.clock = Clock::new(now, Time(1 + rng.below(1 << 40)), self.clock.rate());
@@ -194,14 +269,14 @@ impl Machine {
             queued: Vec::new(),
             syncing: None,
             syncs: 0,
-            chores: VecDeque::new(),
-            busy: false,
+            threads: Default::default(),
+            views: BTreeMap::new(),
             inbox: VecDeque::new(),
             restless: true,
             digested: Index(0),
             timer: None,
         }));
-        Ok(Found { restored, damage: recovered.damage, dismissed })
+        Ok(Found { restored, damage: recovered.damage, dismissed, adopted })
     }
 
     /// From now on its disks do what they should.
@@ -240,26 +315,79 @@ impl Running {
         Ok(self.syncs)
     }
 
-    /// Does a chore; gives what the node is to be told, and the position of a finished flush.
-    pub(crate) fn chore(&mut self, chore: Chore) -> Option<Input> {
+    /// Gives a chore to the thread that does it.
+    pub(crate) fn queue(&mut self, chore: Chore) {
+        let thread = if chore.reads() { READER } else { WRITER };
+        self.threads[thread].chores.push_back(chore);
+    }
+
+    /// Does a chore, as the server's threads of the state do.
+    pub(crate) fn chore(&mut self, chore: Chore) -> Done {
         match chore {
             Chore::Flush(flush) => {
                 let result = self.backend.flush(&flush).map(|()| flush.applied);
                 self.restless = result.is_ok();
-                Some(Input::Flushed(result))
+                let durable = result.as_ref().ok().copied().map(Durable::Flushed);
+                Done { input: Some(Input::Flushed(result)), durable }
             }
             Chore::Discard(dead) => {
                 self.restless = self.backend.discard(&dead).is_ok();
-                None
+                Done::default()
             }
             Chore::Load(revisions) => {
                 let load = |revision| Ok((revision, self.backend.get(revision)?));
-                Some(Input::Loaded(revisions.into_iter().map(load).collect()))
+                Input::Loaded(revisions.into_iter().map(load).collect()).into()
             }
             Chore::Scan { token, from, to, limit } => {
-                Some(Input::Scanned { token, records: self.backend.scan(from, to, limit) })
+                Input::Scanned { token, records: self.backend.scan(from, to, limit) }.into()
+            }
+            Chore::ViewOpen(view) => {
+                let pinned = self.backend.view();
+                let opened = pinned.meta().map(|meta| ViewHead { applied: pinned.applied(), meta });
+                // In this order: nobody reads a view that is not there yet.
+                self.queue(Chore::Pin(view, pinned));
+                Input::ViewOpened { view, opened }.into()
+            }
+            Chore::ViewClose(view) => {
+                self.queue(Chore::Unpin(view));
+                Done::default()
+            }
+            Chore::Pin(view, pinned) => {
+                self.views.insert(view, pinned);
+                Done::default()
+            }
+            Chore::Part { view, from, limit } => {
+                // It was closed meanwhile: nobody waits for the answer.
+                let Some(pinned) = self.views.get(&view) else { return Done::default() };
+                let records = pinned.scan(from, Revision::new(i64::MAX, 0), limit);
+                Input::ViewRead { view, from, records }.into()
+            }
+            Chore::Unpin(view) => {
+                self.views.remove(&view);
+                self.restless = true;
+                Done::default()
+            }
+            Chore::StageBegin | Chore::Stage(_) | Chore::StageAbort | Chore::Install { .. } => {
+                self.restless = true;
+                self.replace(chore)
             }
         }
+    }
+
+    /// One step of putting another state in the place of this one.
+    fn replace(&mut self, chore: Chore) -> Done {
+        match chore {
+            // A failure is the next piece's, which has somebody to tell.
+            Chore::StageBegin => drop(self.backend.stage_begin()),
+            Chore::Stage(records) => return Input::Staged(self.backend.stage(&records)).into(),
+            Chore::Install { meta, applied } => {
+                let result = self.backend.install(&meta, applied);
+                let durable = result.is_ok().then_some(Durable::Installed(applied));
+                return Done { input: Some(Input::Installed(result)), durable };
+            }
+            _ => self.backend.stage_abort(),
+        }
+        Done::default()
     }
 
     /// One bounded step of giving space back.

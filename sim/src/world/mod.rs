@@ -76,10 +76,11 @@ enum Event {
         life: u64,
         number: u64,
     },
-    /// The first chore of the state's thread is done.
+    /// The first chore of one of the state's threads is done.
     Chore {
         at: Place,
         life: u64,
+        thread: usize,
     },
     Fetched {
         at: Place,
@@ -217,7 +218,7 @@ impl World {
                 self.drain(at);
             }
             Event::Synced { at, life, number } => self.synced(at, life, number),
-            Event::Chore { at, life } => self.chore_done(at, life),
+            Event::Chore { at, life, thread } => self.chore_done(at, life, thread),
             Event::Fetched { at, life, peer, from, max_bytes } => {
                 self.fetched(at, life, peer, from, max_bytes);
             }

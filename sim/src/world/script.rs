@@ -115,6 +115,9 @@ impl World {
                 if found.dismissed {
                     self.eyes.marks.hit(Mark::DoubtDismissed);
                 }
+                if found.adopted {
+                    self.eyes.marks.hit(Mark::LogAdopted);
+                }
                 let seen = Seen::Started { at, life, restored: &found.restored };
                 self.eyes.see(self.now, &seen);
                 self.feed(at, Input::Timeout);
@@ -328,6 +331,10 @@ impl World {
             max_unflushed_bytes: 1 << 20,
             max_pending: stores.max_pending,
             max_unapplied: 5_000,
+            log_keep_bytes: stores.log_keep_bytes,
+            // Of a log that is kept short, a trim may free less.
+            trim_stride: (stores.log_keep_bytes / 100).clamp(10, 1_000),
+            snapshot_piece_bytes: stores.snapshot_piece_bytes,
         }
     }
 
@@ -365,7 +372,7 @@ impl PresetLog {
             commit: Index(self.commit),
         };
         let entries = self.terms.iter().zip(1..).map(entry).collect();
-        Write { hard_state: Some(hard_state), entries }
+        Write { hard_state: Some(hard_state), entries, ..Write::default() }
     }
 }
 

@@ -200,8 +200,11 @@ impl Cluster {
         }
         let through = trim.min(machine.disk.flushed);
         if through.0 >= machine.disk.base.index.0 + 20 {
+            let flushed = machine.disk.flushed;
             machine.disk.trim(through);
             let base = machine.disk.base;
+            let applied = Position { index: flushed, ..base };
+            self.see(&Seen::Flushed { at, applied });
             self.see(&Seen::Trimmed { at, base });
             self.handle(at, Input::Trimmed(base.index));
             return self.drain(at);
@@ -253,7 +256,12 @@ impl Cluster {
                 let entries = whole.then_some(entries);
                 self.handle(at, Input::Fetched { peer, from, entries });
             }
-            Output::ProposalRefused { .. } | Output::Event(_) => {}
+            Output::ProposalRefused { .. }
+            | Output::SnapshotWanted { .. }
+            | Output::SnapshotEnded { .. }
+            | Output::Chunk { .. }
+            | Output::ChunkAcked { .. }
+            | Output::Event(_) => {}
         }
     }
 

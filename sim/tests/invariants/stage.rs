@@ -56,8 +56,14 @@ pub(crate) fn found(hard_state: HardState, entries: &[Entry]) -> Restored {
 impl Stage {
     /// Nodes that have started on empty disks.
     pub(crate) fn new(nodes: usize) -> Self {
+        Self::of(&Config::new(nodes))
+    }
+
+    /// Nodes of a world like this that have started on empty disks.
+    fn of(config: &Config) -> Self {
+        let nodes = config.nodes;
         let mut stage = Self {
-            laws: Invariants::new(&Config::new(nodes)),
+            laws: Invariants::new(config),
             lives: vec![0; nodes],
             writes: vec![0; nodes],
             time: 0,
@@ -68,7 +74,16 @@ impl Stage {
 
     /// Three nodes; node 0 leads in term 1 and has brought 1@1, a no-op, to all disks.
     pub(crate) fn led() -> Self {
-        let mut stage = Self::new(3);
+        Self::new(3).lead()
+    }
+
+    /// The same, in a world whose logs are trimmed whoever lags.
+    pub(crate) fn led_and_trimmed() -> Self {
+        Self::of(&Config { keeps_log: false, ..Config::new(3) }).lead()
+    }
+
+    fn lead(self) -> Self {
+        let mut stage = self;
         stage.write(0, hard(1, Some(0), 0), &[]).unwrap();
         for at in [1, 2] {
             stage.write(at, hard(1, Some(0), 0), &[]).unwrap();
@@ -106,8 +121,28 @@ impl Stage {
     /// Hands a write over.
     pub(crate) fn hand(&mut self, at: Place, hard: HardState, entries: &[Entry]) -> Told {
         self.writes[at] += 1;
-        let write = Write { hard_state: Some(hard), entries: entries.to_vec() };
+        let write = Write { hard_state: Some(hard), entries: entries.to_vec(), ..Write::default() };
         self.see(&Seen::Handed { at, id: WriteId(self.writes[at]), write: &write })
+    }
+
+    /// Hands over that the log begins anew after `base`.
+    pub(crate) fn reset(&mut self, at: Place, hard: HardState, base: At) -> Told {
+        self.writes[at] += 1;
+        let (hard_state, reset) = (Some(hard), Some(position(base)));
+        let write = Write { hard_state, reset, ..Write::default() };
+        self.see(&Seen::Handed { at, id: WriteId(self.writes[at]), write: &write })
+    }
+
+    /// The state on disk stands for this.
+    pub(crate) fn flush(&mut self, at: Place, applied: At) {
+        self.see(&Seen::Flushed { at, applied: position(applied) }).unwrap();
+    }
+
+    /// The state of another is wanted, and then is, in the place of its own.
+    pub(crate) fn install(&mut self, at: Place, last: At) -> Told {
+        let last = position(last);
+        self.see(&Seen::Installing { at, last })?;
+        self.see(&Seen::Installed { at, last })
     }
 
     /// Everything that was handed over is durable.

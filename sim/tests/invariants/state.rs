@@ -174,6 +174,7 @@ fn trimming_only_what_all_hold() {
     view.revision = 2;
     stage.look(0, &view).unwrap();
     let trim = |stage: &mut Stage, at| stage.see(&Seen::Trimmed { at: 0, base: position(at) });
+    stage.flush(0, (2, 1));
     breaks(law, trim(&mut stage.clone(), (2, 1)));
     breaks(law, trim(&mut stage.clone(), (1, 2)));
     trim(&mut stage.clone(), (1, 1)).unwrap();
@@ -183,8 +184,29 @@ fn trimming_only_what_all_hold() {
     stage.look(0, &view).unwrap();
     // Held by all and applied nowhere: a restart could not rebuild the state.
     let mut early = Stage::led();
+    early.flush(0, (1, 1));
     trim(&mut early, (1, 1)).unwrap();
     breaks(law, early.turn(0, Role::Leader, 1, 1, 0));
+}
+
+#[test]
+fn trimming_only_what_the_state_holds() {
+    let law = "trimming";
+    let trim = |stage: &mut Stage, at| stage.see(&Seen::Trimmed { at: 0, base: position(at) });
+    let told = |mut stage: Stage, flushed| {
+        for at in 0..2 {
+            stage.write(at, hard(1, Some(0), 0), &[put((2, 1), "a")]).unwrap();
+        }
+        let mut view = stage.view(0, Role::Leader, 1, 2, 2);
+        view.revision = 2;
+        stage.look(0, &view).unwrap();
+        stage.flush(0, flushed);
+        trim(&mut stage, (2, 1))
+    };
+    // Node 2 lags: where logs are trimmed all the same, it will get the state.
+    breaks(law, told(Stage::led(), (2, 1)));
+    breaks(law, told(Stage::led_and_trimmed(), (1, 1)));
+    told(Stage::led_and_trimmed(), (2, 1)).unwrap();
 }
 
 fn ask(stage: &mut Stage, at: usize, id: u64, request: &Request) {

@@ -14,17 +14,31 @@ use super::record::{self, record_bytes};
 use super::{Active, Failure, Log, LogError, during, name};
 use crate::disk::{Disk, SECTOR};
 
+/// What a new segment is to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// The next one, or the first.
+    Next,
+    /// The log begins anew with it: a reset.
+    Anew,
+}
+
 impl<D: Disk> Log<D> {
-    /// Queues a write. Nothing reaches the disk before [`Log::sync`]. A write that is refused as
-    /// misplaced or too large leaves everything as it was.
+    /// Queues a write. Nothing reaches the disk before [`Log::sync`]. A reset drops the entries
+    /// that wait, and what comes later follows its position. A write that is refused as misplaced
+    /// or too large leaves everything as it was.
     pub fn append(&mut self, write: &Write) -> Result<(), LogError> {
         self.check()?;
-        self.check_entries(&write.entries)?;
+        self.check_entries(write)?;
         if let Some(hard_state) = write.hard_state {
             let old = self.hard_state;
             self.slot_stale |= (old.term, old.vote) != (hard_state.term, hard_state.vote);
             self.commit_stale |= old.commit != hard_state.commit;
             self.hard_state = hard_state;
+        }
+        if write.reset.is_some() {
+            self.resetting = write.reset;
+            self.pending.clear();
         }
         if let (Some(first), Some(queued)) = (write.entries.first(), self.pending.first()) {
             let kept = first.position.index.0.saturating_sub(queued.position.index.0);
@@ -68,16 +82,20 @@ impl<D: Disk> Log<D> {
         self.sync()
     }
 
-    /// The last entry that is queued or durable.
-    fn tail(&self) -> Position {
-        self.pending.last().map_or(self.chart.last(), |entry| entry.position)
+    /// The base and the last entry, with what is queued.
+    fn queued(&self) -> (Position, Position) {
+        let base = self.resetting.unwrap_or(self.base());
+        let last = self.resetting.unwrap_or(self.chart.last());
+        (base, self.pending.last().map_or(last, |entry| entry.position))
     }
 
-    fn check_entries(&self, entries: &[Entry]) -> Result<(), LogError> {
+    fn check_entries(&self, write: &Write) -> Result<(), LogError> {
+        let entries = &write.entries;
         let Some(first) = entries.first() else { return Ok(()) };
-        let misplaced = |found| LogError::Misplaced { found, base: self.base(), last: self.tail() };
+        let (base, last) = write.reset.map_or_else(|| self.queued(), |reset| (reset, reset));
+        let misplaced = |found| LogError::Misplaced { found, base, last };
         let index = first.position.index;
-        if index <= self.base().index || index > self.tail().index.next() {
+        if index <= base.index || index > last.index.next() {
             return Err(misplaced(first.position));
         }
         let most = self.longest_payload();
@@ -102,6 +120,10 @@ impl<D: Disk> Log<D> {
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
+        if let Some(last) = self.resetting {
+            self.renew(last)?;
+            self.resetting = None;
+        }
         let mut pending = std::mem::take(&mut self.pending);
         let mut rest = pending.as_slice();
         loop {
@@ -229,13 +251,9 @@ impl<D: Disk> Log<D> {
         let number = self.active.number + 1;
         let fresh = self.fresh(number);
         let old = std::mem::replace(&mut self.active, fresh);
-        self.begin(old.end)?;
+        self.begin(old.end, Beginning::Next)?;
         self.older.insert(old.number, old.bytes);
-        self.seal(old)?;
-        // The new segment began with the hard state as it is now.
-        self.slot_stale = false;
-        self.commit_stale = false;
-        Ok(())
+        self.seal(old)
     }
 
     /// Marks the segment before the active one, whose head is durable, as followed by another.
@@ -247,7 +265,7 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    fn fresh(&self, number: u64) -> Active {
+    pub(super) fn fresh(&self, number: u64) -> Active {
         Active {
             number,
             name: name::segment(number),
@@ -257,7 +275,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// Turns a spare into the active segment and makes its head durable.
-    pub(super) fn begin(&mut self, previous_end: u64) -> Result<(), Failure> {
+    pub(super) fn begin(&mut self, previous_end: u64, how: Beginning) -> Result<(), Failure> {
         if self.spares.is_empty() {
             self.create_spare()?;
         }
@@ -272,13 +290,18 @@ impl<D: Disk> Log<D> {
             previous_end,
             sequence: self.sequence,
             last: self.chart.last(),
+            reset: how == Beginning::Anew,
         };
         let sector = header.encode();
         for page in [0, u64::from(self.options.page_bytes)] {
             self.disk.write(&file, page, &sector).map_err(during("writing a header"))?;
         }
         self.write_slots(false)?;
-        self.disk.sync(&file).map_err(during("beginning a segment"))
+        self.disk.sync(&file).map_err(during("beginning a segment"))?;
+        // It began with the hard state as it is now.
+        self.slot_stale = false;
+        self.commit_stale = false;
+        Ok(())
     }
 
     /// A name that no spare has: one made in advance may still carry the number of a segment that

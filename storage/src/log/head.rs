@@ -19,8 +19,13 @@ use super::bytes::{Checksum, put_u32, put_u64, u32_at, u64_at};
 use crate::Identity;
 use crate::disk::SECTOR;
 
-/// The version of the format that this code writes, and the only one it reads.
-pub const LOG_FORMAT_VERSION: u32 = 1;
+/// The newest version of the format that this code writes and reads; it reads the earlier ones too.
+///
+/// A header has the earliest version that can say what it says: 2 where the log was reset, else 1.
+/// So a program that knows nothing of resets opens a log that has none, and refuses any other.
+pub const LOG_FORMAT_VERSION: u32 = 2;
+
+const FIRST_VERSION: u32 = 1;
 
 const HEADER_MAGIC: &[u8; 8] = b"CNCLVLOG";
 const HEADER_BYTES: usize = 96;
@@ -30,6 +35,9 @@ const SLOT_BYTES: usize = 136;
 const HAS_VOTE: u32 = 1;
 const HAS_DOUBT: u32 = 2;
 const SEALED: u32 = 4;
+
+/// A flag of a header.
+const RESET: u32 = 1;
 
 /// What stands at the beginning of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +55,8 @@ pub(crate) struct Header {
     pub(crate) sequence: u64,
     /// The last entry of the log when this segment began.
     pub(crate) last: Position,
+    /// The log begins anew with this segment, after `last`: the segments before it are void.
+    pub(crate) reset: bool,
 }
 
 /// Where the log stood when a process opened it. Batches that come later in the sequence and were
@@ -100,10 +110,15 @@ impl<T: Copy> Seen<T> {
 pub(crate) struct UnknownVersion(pub(crate) u32);
 
 impl Header {
+    /// The version of the format that it is written in.
+    pub(crate) const fn version(&self) -> u32 {
+        if self.reset { LOG_FORMAT_VERSION } else { FIRST_VERSION }
+    }
+
     pub(crate) fn encode(&self) -> [u8; SECTOR] {
         let mut out = [0; SECTOR];
         out[8..16].copy_from_slice(HEADER_MAGIC);
-        put_u32(&mut out, 4, LOG_FORMAT_VERSION);
+        put_u32(&mut out, 4, self.version());
         put_u64(&mut out, 16, self.owner.cluster.0);
         put_u64(&mut out, 24, self.owner.node.0);
         put_u64(&mut out, 32, self.segment);
@@ -113,6 +128,7 @@ impl Header {
         put_u64(&mut out, 64, self.last.index.0);
         put_u64(&mut out, 72, self.last.term.0);
         put_u32(&mut out, 80, self.page_bytes);
+        put_u32(&mut out, 84, flag(self.reset, RESET));
         let sum = crc32c::crc32c(&out[4..HEADER_BYTES]);
         put_u32(&mut out, 0, sum);
         out
@@ -130,7 +146,7 @@ impl Header {
             return Ok(Seen::Bad);
         }
         let version = u32_at(sector, 4);
-        if version != LOG_FORMAT_VERSION {
+        if !(FIRST_VERSION..=LOG_FORMAT_VERSION).contains(&version) {
             return Err(UnknownVersion(version));
         }
         let header = Self {
@@ -144,6 +160,7 @@ impl Header {
             previous_end: u64_at(sector, 48),
             sequence: u64_at(sector, 56),
             last: position_at(sector, 64),
+            reset: version > FIRST_VERSION && u32_at(sector, 84) & RESET != 0,
         };
         Ok(if header.segment == segment { Seen::Valid(header) } else { Seen::Blank })
     }

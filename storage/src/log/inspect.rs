@@ -19,7 +19,7 @@ use crate::disk::{Disk, SECTOR};
 pub struct Inspection {
     /// Whose log it is.
     pub identity: Identity,
-    /// The version of its format.
+    /// The version of its format: the newest that one of its segments needs.
     pub version: u32,
     /// The length of each of the two pages of a segment's head, in bytes.
     pub page_bytes: u32,
@@ -39,6 +39,8 @@ pub struct Inspection {
     pub damage: Vec<Damage>,
     /// The segments that have begun, the oldest first.
     pub segments: Vec<SegmentReport>,
+    /// Files of segments that a reset gave up, and that the next start removes.
+    pub void: Vec<String>,
     /// Files that hold nothing and wait to be used.
     pub spares: Vec<String>,
 }
@@ -54,6 +56,8 @@ pub struct SegmentReport {
     pub bytes: u64,
     /// The last entry of the log when it began.
     pub begins_after: Position,
+    /// Whether the log began anew with it.
+    pub reset: bool,
     /// The last write before it.
     pub sequence: u64,
     /// The writes in it that the log still needs.
@@ -94,7 +98,7 @@ pub struct EntryReport {
 /// part of the answer; errors are what no reading can go on from.
 pub fn inspect<D: Disk>(disk: &D) -> Result<Option<Inspection>, OpenError> {
     let Some(header) = first_header(disk)? else { return Ok(None) };
-    let identity = header.owner;
+    let (identity, version) = (header.owner, header.version());
     let page_bytes = usize::try_from(header.page_bytes).unwrap_or(usize::MAX);
     let found = survey(disk, identity, page_bytes)?;
     let mut segments = Vec::with_capacity(found.segments.len());
@@ -103,7 +107,7 @@ pub fn inspect<D: Disk>(disk: &D) -> Result<Option<Inspection>, OpenError> {
     }
     Ok(Some(Inspection {
         identity,
-        version: LOG_FORMAT_VERSION,
+        version: found.segments.iter().map(|s| s.header.version()).max().unwrap_or(version),
         page_bytes: header.page_bytes,
         hard_state: found.hard_state,
         generation: found.generation,
@@ -113,6 +117,7 @@ pub fn inspect<D: Disk>(disk: &D) -> Result<Option<Inspection>, OpenError> {
         doubt: found.doubt,
         damage: found.damage,
         segments,
+        void: found.void.iter().map(|(number, _)| name::segment(*number)).collect(),
         spares: found.spares.into_iter().map(|(file, _)| file).collect(),
     }))
 }
@@ -140,7 +145,7 @@ fn report<D: Disk>(
     survey: &Survey,
     segment: &Segment,
 ) -> Result<SegmentReport, OpenError> {
-    let Header { segment: number, last, sequence, .. } = segment.header;
+    let Header { segment: number, last, sequence, reset, .. } = segment.header;
     let file = name::segment(number);
     let contents = read_file(disk, &file, segment.bytes)?;
     let mut writes = Vec::new();
@@ -173,7 +178,7 @@ fn report<D: Disk>(
         });
     }
     let bytes = segment.bytes;
-    Ok(SegmentReport { number, file, bytes, begins_after: last, sequence, writes })
+    Ok(SegmentReport { number, file, bytes, begins_after: last, reset, sequence, writes })
 }
 
 fn entry_report(

@@ -29,6 +29,8 @@
 //! - A conflict truncation is the batch that replaces the entries, so it is durable exactly when
 //!   they are. Batches replay in the order of their sequence; what an earlier process left after
 //!   the place where a later one resumed is void. Nothing that was cut comes back.
+//! - A reset is the segment that begins the log anew, so it happens with that segment's head or not
+//!   at all. The segments before it are void from then on, whatever is in them.
 //! - After the first failed write or sync every call fails. A failed sync is never tried again.
 //! - What an earlier process wrote and may not have got confirmed is written anew and synced before
 //!   anything is built upon it: what reads show after a failed sync may be in no other place than
@@ -59,6 +61,7 @@ mod options;
 mod read;
 mod record;
 mod replay;
+mod reset;
 mod survey;
 mod trim;
 
@@ -117,7 +120,8 @@ struct Poison {
 /// A log on a disk of its own. Single-threaded: one owner appends, syncs and reads.
 ///
 /// - `pending` is contiguous and is not in the chart; everything in the chart is durable.
-/// - The chart's last entry, or what `pending` replaces, directly precedes `pending`.
+/// - The chart's last entry, or what `pending` replaces, directly precedes `pending`; where a reset
+///   is queued, its position does.
 #[derive(Clone, Debug)]
 pub struct Log<D: Disk> {
     disk: D,
@@ -140,6 +144,8 @@ pub struct Log<D: Disk> {
     /// Only the commit index does.
     commit_stale: bool,
     pending: Vec<Entry>,
+    /// The log is to begin anew after this, and `pending` follows it.
+    resetting: Option<Position>,
     burst: Vec<u8>,
     poison: Option<Poison>,
 }

@@ -4,6 +4,7 @@
 use protocol::mutant::{Mutant, planted};
 use protocol::raft::HardState;
 
+use super::append::Beginning;
 use super::head::{self, Resumption, Seen};
 use super::survey::{Survey, io_error, survey};
 use super::{Active, Failure, Log, LogOptions, OpenError, Recovered, during, name};
@@ -32,7 +33,14 @@ impl<D: Disk> Log<D> {
         let begun = log
             .tidy(&survey)
             .and_then(|()| log.mend(&survey))
-            .and_then(|()| if survey.slot.is_some() { log.resume(&survey) } else { log.begin(0) });
+            .and_then(|()| {
+                if survey.slot.is_some() {
+                    log.resume(&survey)
+                } else {
+                    log.begin(0, Beginning::Next)
+                }
+            })
+            .and_then(|()| log.clear_void(&survey));
         match begun {
             Ok(()) => Ok((log, recovered)),
             Err(Failure { operation, cause }) => Err(io_error(operation)(cause)),
@@ -75,6 +83,7 @@ impl<D: Disk> Log<D> {
             slot_stale: false,
             commit_stale: false,
             pending: Vec::new(),
+            resetting: None,
             burst: Vec::new(),
             poison: None,
             options,

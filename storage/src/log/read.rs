@@ -11,7 +11,7 @@ use protocol::{Index, Position};
 use super::batch::{self, Identifiers};
 use super::chart::Extent;
 use super::record::{RECORD_HEADER_BYTES, Record};
-use super::{Log, Poison, ReadError, Recovered, name};
+use super::{Log, Poison, ReadError, name};
 use crate::disk::Disk;
 
 impl<D: Disk> Log<D> {
@@ -42,20 +42,21 @@ impl<D: Disk> Log<D> {
     }
 
     /// What the consensus core starts from, given the last index that the state machine has
-    /// applied. Applied entries that were trimmed are no error: the state has their effect. A state
-    /// that is ahead of the log is one: what proves the lost entries is not in the log.
-    pub fn restored(&self, recovered: &Recovered, applied: Index) -> Result<Restored, ReadError> {
+    /// applied. To be called right after opening, or after [`Log::adopt`]. Applied entries that
+    /// were trimmed are no error: the state has their effect. A state that is ahead of the log is
+    /// one: what proves the lost entries is not in the log.
+    pub fn restored(&self, applied: Index) -> Result<Restored, ReadError> {
         let last = self.last();
         if applied < self.base().index || applied > last.index {
             return Err(ReadError::Absent { index: applied, base: self.base(), last });
         }
         Ok(Restored {
-            hard_state: recovered.hard_state,
-            base: recovered.base,
-            terms: recovered.terms.clone(),
+            hard_state: self.hard_state(),
+            base: self.base(),
+            terms: self.chart.terms().to_vec(),
             entries: self.read(applied.next(), usize::MAX)?,
             applied,
-            doubt: recovered.doubt,
+            doubt: self.doubt(),
         })
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Survey {
     pub(crate) checksum: Checksum,
     /// Ascending and contiguous, unless damage says otherwise.
     pub(crate) segments: Vec<Segment>,
+    /// Segments before the one with which the log begins anew: their numbers and lengths.
+    pub(crate) void: Vec<(u64, u64)>,
     /// Files that hold nothing: their names and lengths.
     pub(crate) spares: Vec<(String, u64)>,
     /// The hard state as the last segment has it; `None` in a log that has not begun.
@@ -81,6 +83,7 @@ pub(crate) fn survey<D: Disk>(
     let mut survey = Survey {
         checksum,
         segments: Vec::new(),
+        void: Vec::new(),
         spares,
         slot: None,
         generation: 0,
@@ -92,7 +95,8 @@ pub(crate) fn survey<D: Disk>(
         doubt: None,
         damage: Vec::new(),
     };
-    survey.sort(disk, candidates, page_bytes)?;
+    let live = survey.set_void_apart(candidates);
+    survey.sort(disk, live, page_bytes)?;
     survey.check(page_bytes)?;
     survey.replay(disk, page_bytes)?;
     Ok(survey)
@@ -122,7 +126,27 @@ fn owned_by(wanted: Identity, header: Option<Header>) -> Result<(), OpenError> {
     }
 }
 
+impl Candidate {
+    /// Whether the log begins anew with this segment. The last one must have begun for that.
+    fn resets(&self, is_last: bool) -> bool {
+        let begun = !is_last || self.head.slot().is_some();
+        begun && self.head.header().is_some_and(|header| header.reset)
+    }
+}
+
 impl Survey {
+    /// Gives the segments from the last reset on. Those before it are void, whatever is in them
+    /// and whichever are missing.
+    fn set_void_apart(&mut self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+        let last = candidates.len().saturating_sub(1);
+        let mut places = candidates.iter().enumerate();
+        let reset = places.rfind(|(place, candidate)| candidate.resets(*place == last));
+        let Some(first) = reset.map(|(place, _)| place) else { return candidates };
+        let live = candidates.split_off(first);
+        self.void = candidates.into_iter().map(|void| (void.number, void.bytes)).collect();
+        live
+    }
+
     /// Tells the segments that have begun from the files that a crash left unbegun. Only the last
     /// can be such a file, only when the one before it does not say that another follows, and only
     /// when nothing stands after its head.

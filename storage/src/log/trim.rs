@@ -18,14 +18,16 @@ impl<D: Disk> Log<D> {
             if base.index > through {
                 break;
             }
-            self.give_up(number, bytes).map_err(|failure| self.poison(failure))?;
+            let gone = self.give_up(number, bytes).and_then(|()| self.settle_names());
+            gone.map_err(|failure| self.poison(failure))?;
             self.older.remove(&number);
             self.chart.trim(base);
         }
         Ok(self.base())
     }
 
-    fn give_up(&mut self, number: u64, bytes: u64) -> Result<(), Failure> {
+    /// Keeps the file of a segment as a spare, or removes it. Durable with the next sync.
+    pub(super) fn give_up(&mut self, number: u64, bytes: u64) -> Result<(), Failure> {
         let file = name::segment(number);
         if bytes == self.options.segment_bytes && self.spares.len() < self.options.spares {
             let spare = self.free_spare_name(number);
@@ -34,6 +36,11 @@ impl<D: Disk> Log<D> {
         } else {
             self.disk.remove(&file).map_err(during("removing a trimmed segment"))?;
         }
+        Ok(())
+    }
+
+    /// Makes durable that files were renamed or removed.
+    pub(super) fn settle_names(&mut self) -> Result<(), Failure> {
         self.disk.sync(&self.active.name).map_err(during("trimming the log"))
     }
 }

@@ -14,6 +14,7 @@ use super::job::Job;
 use super::manifest::{self, Contents, Edit, Manifest};
 use super::options::StateOptions;
 use super::reader::DiskReader;
+use super::staging::Staging;
 use super::table::{self, Table, TableWriter};
 use super::version::{Shared, Version};
 use crate::Identity;
@@ -41,6 +42,8 @@ pub struct DiskBackend<F> {
     pub(super) cramped: bool,
     /// The tables whose copies found no space since then, so that each has its turn.
     pub(super) starved: BTreeSet<u64>,
+    /// Another state, that may take this one's place.
+    pub(super) staging: Option<Staging<F>>,
     next_table: u64,
     poison: Option<BackendError>,
 }
@@ -76,6 +79,7 @@ impl<F: Files> DiskBackend<F> {
             barred: BTreeSet::new(),
             cramped: false,
             starved: BTreeSet::new(),
+            staging: None,
             next_table,
             poison: None,
         };
@@ -196,7 +200,8 @@ impl<F: Files> DiskBackend<F> {
         let dead: u64 = version.tables.iter().map(|table| self.dead_bytes(table)).sum();
         let obsolete: u64 = self.obsolete.iter().map(|table| table.bytes).sum();
         let job = self.job.as_ref().map_or(0, Job::written);
-        let total = tables + obsolete + job + self.manifest.bytes();
+        let staged = self.staging.as_ref().map_or(0, Staging::bytes);
+        let total = tables + obsolete + job + staged + self.manifest.bytes();
         self.shared.size.set(Size { total, in_use: tables.saturating_sub(dead) });
     }
 

@@ -5,6 +5,7 @@
 //!             table-…2   ├── named by ── manifest-…-a  manifest-…-b
 //!             table-…1 ──┘                (the same twice)
 //!   maintain: table-…1 + table-…2 ──► table-…4, without what is dead and may go
+//!   install: all of them ──► table-…5 table-…6, staged from elsewhere
 //! ```
 //!
 //! What it is: the replicated log is the durability, and this is where records go once memory lets
@@ -22,6 +23,9 @@
 //! - **No resurrection.** A dead tombstone goes after the older puts that died before it or along
 //!   with it, so that no restart finds a put without the tombstone that ended it (`garbage.rs`).
 //! - **No waiting.** Readers never wait for the owner's I/O.
+//! - **A view.** One flush can be pinned and read at leisure while the state goes on (`view.rs`).
+//! - **A switch.** A state from elsewhere takes the place of this one in one step, or not at all
+//!   (`staging.rs`).
 //! - **A full disk is survived.** A flush that finds no space has changed nothing and may be tried
 //!   again; reads go on; a table that is wholly dead can be removed without any free space, unless
 //!   an older table holds up a tombstone in it: then that needs a copy.
@@ -53,9 +57,11 @@ mod owner;
 mod plan;
 mod reader;
 mod salt;
+mod staging;
 mod table;
 mod verify;
 mod version;
+mod view;
 
 pub use backend::DiskBackend;
 pub use error::OpenError;
@@ -67,3 +73,4 @@ pub use options::StateOptions;
 pub use owner::{Reader, State};
 pub use reader::DiskReader;
 pub use verify::Verified;
+pub use view::{DiskView, View};

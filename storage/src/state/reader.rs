@@ -39,10 +39,7 @@ impl<F: Files> DiskReader<F> {
 
 impl<F: Files> BackendRead for DiskReader<F> {
     fn get(&self, revision: Revision) -> Result<Option<Record>, BackendError> {
-        match self.shared.version().table_of(revision) {
-            Some(table) => table.get(&*self.shared.files, revision),
-            None => Ok(None),
-        }
+        self.shared.version().get(&*self.shared.files, revision)
     }
 
     fn scan(
@@ -55,8 +52,7 @@ impl<F: Files> BackendRead for DiskReader<F> {
     }
 
     fn meta(&self) -> Result<Vec<(Bytes, Bytes)>, BackendError> {
-        let contents = self.shared.contents.read();
-        Ok(contents.meta.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+        Ok(self.shared.contents.read().all_meta())
     }
 
     fn applied(&self) -> Position {

@@ -37,6 +37,14 @@ impl Version {
         self.tables.get(place).filter(|table| table.first <= revision)
     }
 
+    pub(super) fn get<F: Files>(
+        &self,
+        files: &F,
+        revision: Revision,
+    ) -> Result<Option<Record>, BackendError> {
+        self.table_of(revision).map_or(Ok(None), |table| table.get(files, revision))
+    }
+
     pub(super) fn scan<F: Files>(
         &self,
         files: &F,

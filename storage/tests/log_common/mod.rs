@@ -48,11 +48,12 @@ pub fn entry(index: u64, term: u64, bytes: usize) -> Entry {
 }
 
 pub fn entries(range: std::ops::RangeInclusive<u64>, term: u64, bytes: usize) -> Write {
-    Write { hard_state: None, entries: range.map(|index| entry(index, term, bytes)).collect() }
+    let entries = range.map(|index| entry(index, term, bytes)).collect();
+    Write { entries, ..Write::default() }
 }
 
 pub fn vote(term: u64, node: u64, commit: u64) -> Write {
-    Write { hard_state: Some(hard(term, node, commit)), entries: Vec::new() }
+    Write { hard_state: Some(hard(term, node, commit)), ..Write::default() }
 }
 
 pub fn hard(term: u64, node: u64, commit: u64) -> HardState {
@@ -69,11 +70,18 @@ pub fn all<D: Disk>(log: &Log<D>) -> Vec<Entry> {
     log.read(log.base().index.next(), usize::MAX).unwrap()
 }
 
+/// The log begins anew after this position.
+pub fn reset(to: Position, hard_state: HardState) -> Write {
+    Write { hard_state: Some(hard_state), reset: Some(to), ..Write::default() }
+}
+
 /// What the log must hold: the obvious twin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Twin {
     pub hard_state: HardState,
-    /// All entries from index 1 on, trimmed or not.
+    /// Where the log last began anew.
+    pub origin: Position,
+    /// All entries after it, trimmed or not.
     pub entries: Vec<Entry>,
 }
 
@@ -82,19 +90,59 @@ impl Twin {
         if let Some(hard_state) = write.hard_state {
             self.hard_state = hard_state;
         }
+        if let Some(reset) = write.reset {
+            self.origin = reset;
+            self.entries.clear();
+        }
         if let Some(first) = write.entries.first() {
-            self.entries.truncate(usize::try_from(first.position.index.0).unwrap() - 1);
+            self.entries.truncate(self.place(first.position.index));
             self.entries.extend_from_slice(&write.entries);
         }
     }
 
     pub fn last(&self) -> Position {
-        self.entries.last().map_or(Position::ORIGIN, |entry| entry.position)
+        self.entries.last().map_or(self.origin, |entry| entry.position)
     }
 
+    /// The entries after a base that lies not before the last reset.
     pub fn after(&self, base: Position) -> &[Entry] {
-        &self.entries[usize::try_from(base.index.0).unwrap()..]
+        &self.entries[self.place(base.index.next())..]
     }
+
+    fn after_if(&self, base: Position) -> Option<&[Entry]> {
+        let holds = (self.origin.index..=self.last().index).contains(&base.index);
+        holds.then(|| self.after(base))
+    }
+
+    fn place(&self, index: Index) -> usize {
+        usize::try_from(index.0 - self.origin.index.0).unwrap() - 1
+    }
+}
+
+/// What a fault left of a log, as far as it is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Exactly what was acknowledged.
+    Acknowledged,
+    /// What was on its way, or a beginning of it, and nothing acknowledged lost that it keeps.
+    More,
+}
+
+/// Compares what a process found with what was acknowledged and what was on its way.
+pub fn kept(held: &[Entry], base: Position, durable: &Twin, queued: &Twin) -> Kept {
+    let old = durable.after_if(base);
+    if old == Some(held) {
+        return Kept::Acknowledged;
+    }
+    let new = queued.after_if(base).expect("a base that nobody asked for");
+    assert!(new.starts_with(held), "entries that were never written");
+    if queued.origin == durable.origin {
+        let common = old.unwrap_or_default().iter().zip(new).take_while(|(a, b)| a == b).count();
+        assert!(held.len() >= common, "acknowledged entries are lost");
+    } else {
+        assert_eq!(base, queued.origin, "trimmed before it was there");
+    }
+    Kept::More
 }
 
 /// One step of a script.
@@ -107,7 +155,7 @@ pub enum Step {
 }
 
 /// A script of `length` steps that a follower could have lived through: it votes, appends, is
-/// overruled by later leaders, trims and restarts.
+/// overruled by later leaders, trims, gets a state in the place of its log, and restarts.
 pub fn script(seed: u64, length: usize) -> Vec<Step> {
     let mut rng = Rng::new(seed);
     let (mut twin, mut durable) = (Twin::default(), Twin::default());
@@ -116,8 +164,18 @@ pub fn script(seed: u64, length: usize) -> Vec<Step> {
     while steps.len() < length {
         let last = twin.last().index.0;
         let commit = twin.hard_state.commit.0;
-        let step = match rng.below(20) {
+        let step = match rng.below(21) {
             0 => Step::Reopen,
+            20 => {
+                // Beyond the end, in the midst of what was never committed, or at the end.
+                let to = at((commit + rng.below(9)).max(commit + 1), term + 1);
+                term += 1 + rng.below(2);
+                let write = reset(to, hard(term, rng.below(4), to.index.0));
+                let next = to.index.0 + 1;
+                let after = entries(next..=next + rng.below(2), term, 60).entries;
+                let entries = if rng.below(2) == 0 { after } else { Vec::new() };
+                Step::Append(Write { entries, ..write })
+            }
             1 => Step::Trim(Index(commit.saturating_sub(rng.below(4)))),
             2..=7 => Step::Sync,
             8 | 9 => {

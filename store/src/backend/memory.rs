@@ -1,7 +1,9 @@
 //! A backend in memory, with the contract of the one on disk: what was flushed is there, whole,
-//! and what was not is not. A clone of it is what a crash at that moment leaves.
+//! and what was not is not. A view of it is what a crash at that moment leaves, and what a snapshot
+//! of it holds.
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -14,10 +16,13 @@ use crate::{Record, Revision};
 /// A backend in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryBackend {
-    records: BTreeMap<Revision, Record>,
-    meta: BTreeMap<Bytes, Bytes>,
+    /// Shared with views and clones until one of them changes.
+    records: Arc<BTreeMap<Revision, Record>>,
+    meta: Arc<BTreeMap<Bytes, Bytes>>,
     applied: Position,
     bytes: u64,
+    /// Another state, that may take this one's place.
+    staged: Option<BTreeMap<Revision, Record>>,
 }
 
 impl MemoryBackend {
@@ -25,6 +30,48 @@ impl MemoryBackend {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The last flush, as it stays whatever happens to the backend.
+    #[must_use]
+    pub fn view(&self) -> Self {
+        let (records, meta) = (Arc::clone(&self.records), Arc::clone(&self.meta));
+        Self { records, meta, applied: self.applied, bytes: self.bytes, staged: None }
+    }
+
+    /// Begins to stage another state. What was staged before is given up.
+    pub fn stage_begin(&mut self) {
+        self.staged = Some(BTreeMap::new());
+    }
+
+    /// Adds records, ascending from call to call. The state that stands is not touched by it.
+    ///
+    /// # Panics
+    /// When nothing was begun, or a revision does not ascend: a fault of the caller.
+    pub fn stage(&mut self, records: &[(Revision, Record)]) {
+        let staged = self.staged.as_mut().expect("invariant: a staging was begun");
+        for (revision, record) in records {
+            let last = staged.last_key_value().map(|(last, _)| *last);
+            assert!(last < Some(*revision), "{revision} staged out of order");
+            staged.insert(*revision, record.clone());
+        }
+    }
+
+    /// Puts what was staged in the place of the state that stands, with this metadata, all of it,
+    /// and this applied position.
+    ///
+    /// # Panics
+    /// When nothing was begun.
+    pub fn install(&mut self, meta: &[(Bytes, Bytes)], applied: Position) {
+        let records = self.staged.take().expect("invariant: a staging was begun");
+        let bytes = records.values().map(|record| cost(record) as u64).sum();
+        let (records, meta) = (Arc::new(records), Arc::new(meta.iter().cloned().collect()));
+        *self = Self { records, meta, applied, bytes, staged: None };
+    }
+
+    /// Gives up what was staged, if anything was.
+    pub fn stage_abort(&mut self) {
+        self.staged = None;
     }
 }
 
@@ -61,16 +108,19 @@ impl BackendRead for MemoryBackend {
 
 impl Backend for MemoryBackend {
     fn flush(&mut self, flush: &Flush) -> Result<(), BackendError> {
+        // A copy of all of it when a view is held: only when there is something to change.
         for (revision, record) in &flush.records {
-            let last = self.records.last_key_value().map(|(last, _)| *last);
+            let records = Arc::make_mut(&mut self.records);
+            let last = records.last_key_value().map(|(last, _)| *last);
             assert!(last.is_none_or(|last| last < *revision), "revisions ascend over flushes");
             self.bytes += cost(record) as u64;
-            self.records.insert(*revision, record.clone());
+            records.insert(*revision, record.clone());
         }
         for (name, value) in &flush.meta {
+            let meta = Arc::make_mut(&mut self.meta);
             match value {
-                Some(value) => self.meta.insert(name.clone(), value.clone()),
-                None => self.meta.remove(name),
+                Some(value) => meta.insert(name.clone(), value.clone()),
+                None => meta.remove(name),
             };
         }
         self.applied = flush.applied;
@@ -79,7 +129,8 @@ impl Backend for MemoryBackend {
 
     fn discard(&mut self, dead: &[Revision]) -> Result<(), BackendError> {
         for revision in dead {
-            if let Some(record) = self.records.remove(revision) {
+            let records = Arc::make_mut(&mut self.records);
+            if let Some(record) = records.remove(revision) {
                 self.bytes -= cost(&record) as u64;
             }
         }

@@ -16,6 +16,7 @@ enum Step {
     TakeUnwritten,
     Evict { through: u64, max_bytes: usize },
     Trim(u64),
+    Reset { beyond: u64, term: u64 },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -27,6 +28,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..40u64, 0..200usize)
             .prop_map(|(through, max_bytes)| Step::Evict { through, max_bytes }),
         1 => (0..40u64).prop_map(Step::Trim),
+        1 => (1..20u64, 1..5u64).prop_map(|(beyond, term)| Step::Reset { beyond, term }),
     ]
 }
 
@@ -52,7 +54,8 @@ impl Twin {
     }
 
     fn from(&self, index: u64) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(move |entry| entry.position.index.0 >= index)
+        let kept = index.max(self.base + 1);
+        self.entries.iter().skip(usize::try_from(kept - 1).unwrap())
     }
 }
 
@@ -85,6 +88,17 @@ fn take(log: &mut Log, twin: &mut Twin, step: Step) {
             if through.min(twin.written) > twin.base {
                 twin.base = through.min(twin.written);
             }
+        }
+        Step::Reset { beyond, term } => {
+            let base = Position::new(Term(term), Index(twin.base + beyond));
+            log.reset(base);
+            assert!(log.is_dirty(), "storage has to be told");
+            assert_eq!((log.take_reset(), log.take_reset()), (Some(base), None));
+            // What is before the base is of no account: the twin needs its places only.
+            let entry = Entry { position: base, payload: Payload::Empty };
+            twin.base = base.index.0;
+            twin.written = twin.base;
+            twin.entries = alloc::vec![entry; usize::try_from(twin.base).unwrap()];
         }
     }
 }

@@ -36,5 +36,7 @@ pub(crate) fn status_of_one() -> NodeStatus {
         leader_changes: 1,
         proposals_applied: 6,
         proposals_failed: 0,
+        snapshots_sent: 0,
+        snapshots_installed: 0,
     }
 }

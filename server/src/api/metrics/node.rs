@@ -30,6 +30,8 @@ pub(super) struct NodeMetrics {
     watchers: Gauge,
     leases: Gauge,
     unflushed: Gauge,
+    snapshots_sent: Counter,
+    snapshots_installed: Counter,
 }
 
 /// Gauges are signed; what is larger than that is shown as the largest.
@@ -92,6 +94,14 @@ impl NodeMetrics {
             watchers,
             leases,
             unflushed,
+            snapshots_sent: counter(
+                "conclave_snapshots_sent",
+                "States sent whole to members that lagged behind the log",
+            ),
+            snapshots_installed: counter(
+                "conclave_snapshots_installed",
+                "States received whole and installed",
+            ),
         }
     }
 
@@ -116,5 +126,7 @@ impl NodeMetrics {
         set(&self.watchers, status.watchers);
         set(&self.leases, status.leases);
         set(&self.unflushed, status.unflushed_bytes);
+        raise(&self.snapshots_sent, status.snapshots_sent);
+        raise(&self.snapshots_installed, status.snapshots_installed);
     }
 }

@@ -1,13 +1,16 @@
 //! The state's workers: one thread writes the backend and gives space back, one reads it.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::mpsc::{self as std_mpsc, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use node::Input;
+use bytes::Bytes;
+use node::{Input, ViewHead, ViewId};
 use prometheus_client::metrics::histogram::Histogram;
-use storage::state::{Reader, State};
+use protocol::Position;
+use storage::state::{Reader, State, View};
 use store::{Backend, BackendError, BackendRead, Flush, Record, Revision};
 use tokio::sync::mpsc;
 
@@ -20,12 +23,21 @@ const BREATH: Duration = Duration::from_millis(2);
 enum Write {
     Flush(Flush),
     Discard(Vec<Revision>),
+    StageBegin,
+    Stage(Vec<(Revision, Record)>),
+    StageAbort,
+    Install { meta: Vec<(Bytes, Bytes)>, applied: Position },
+    View(ViewId),
+    ViewClose(ViewId),
 }
 
 #[derive(Debug)]
 enum Read {
     Load(Vec<Revision>),
     Scan { token: u64, from: Revision, to: Revision, limit: usize },
+    Pin { view: ViewId, pinned: View },
+    Part { view: ViewId, from: Revision, limit: usize },
+    Unpin(ViewId),
 }
 
 /// The backend's two threads.
@@ -47,10 +59,11 @@ impl StateWorkers {
         let (writes, write_queue) = std_mpsc::channel();
         let (reads, read_queue) = std_mpsc::channel();
         let writer_done = done.clone();
+        let views = reads.clone();
         let writer = std::thread::Builder::new().name("state".into());
         let writer = writer.spawn(move || {
             let _sentinel = Sentinel { thread: "state", done: writer_done.clone() };
-            write(state, &write_queue, &writer_done, &commits);
+            Writer { state, done: writer_done, views, commits }.run(&write_queue);
         })?;
         let loader = std::thread::Builder::new().name("state-read".into());
         let loader = loader.spawn(move || {
@@ -73,6 +86,42 @@ impl StateWorkers {
     /// Reads records.
     pub(crate) fn load(&self, revisions: Vec<Revision>) {
         send(self.reads.as_ref(), Read::Load(revisions));
+    }
+
+    /// Begins to stage another state.
+    pub(crate) fn stage_begin(&self) {
+        send(self.writes.as_ref(), Write::StageBegin);
+    }
+
+    /// Stages records of another state.
+    pub(crate) fn stage(&self, records: Vec<(Revision, Record)>) {
+        send(self.writes.as_ref(), Write::Stage(records));
+    }
+
+    /// Forgets what was staged.
+    pub(crate) fn stage_abort(&self) {
+        send(self.writes.as_ref(), Write::StageAbort);
+    }
+
+    /// Puts what was staged in the place of the state.
+    pub(crate) fn install(&self, meta: Vec<(Bytes, Bytes)>, applied: Position) {
+        send(self.writes.as_ref(), Write::Install { meta, applied });
+    }
+
+    /// Pins the last flush.
+    pub(crate) fn view_open(&self, view: ViewId) {
+        send(self.writes.as_ref(), Write::View(view));
+    }
+
+    /// Reads what was pinned.
+    pub(crate) fn view_read(&self, view: ViewId, from: Revision, limit: usize) {
+        send(self.reads.as_ref(), Read::Part { view, from, limit });
+    }
+
+    /// Lets go of what was pinned.
+    pub(crate) fn view_close(&self, view: ViewId) {
+        // Through the thread that pins, or the view could be closed before it is open.
+        send(self.writes.as_ref(), Write::ViewClose(view));
     }
 
     /// Scans records.
@@ -99,36 +148,74 @@ impl Drop for StateWorkers {
     }
 }
 
-fn write(
-    mut state: State,
-    queue: &std_mpsc::Receiver<Write>,
-    done: &mpsc::UnboundedSender<Done>,
-    commits: &Histogram,
-) {
-    // A backend that has just been opened may have been stopped in the middle of its chores.
-    let mut chores = true;
-    loop {
-        let job = if chores {
-            queue.recv_timeout(BREATH)
-        } else {
-            queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        };
+/// The thread that owns the state.
+struct Writer {
+    state: State,
+    done: mpsc::UnboundedSender<Done>,
+    /// Where views are read.
+    views: std_mpsc::Sender<Read>,
+    commits: Histogram,
+}
+
+impl Writer {
+    fn run(mut self, queue: &std_mpsc::Receiver<Write>) {
+        // A backend that has just been opened may have been stopped in the middle of its chores.
+        let mut chores = true;
+        loop {
+            let job = if chores {
+                queue.recv_timeout(BREATH)
+            } else {
+                queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            chores = match job {
+                Ok(job) => self.carry_out(job),
+                Err(RecvTimeoutError::Timeout) => report(self.state.maintain()),
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+        }
+    }
+
+    /// Does a job. True when there may be space to give back.
+    fn carry_out(&mut self, job: Write) -> bool {
         match job {
-            Ok(Write::Flush(flush)) => {
+            Write::Flush(flush) => {
                 let applied = flush.applied;
                 let begun = Instant::now();
-                let result = state.flush(&flush).map(|()| applied);
-                commits.observe(begun.elapsed().as_secs_f64());
+                let result = self.state.flush(&flush).map(|()| applied);
+                self.commits.observe(begun.elapsed().as_secs_f64());
                 if let Err(error) = &result {
                     tracing::error!(%error, "cannot flush the state");
                 }
-                chores = result.is_ok();
-                let _ = done.send(Done::Input(Input::Flushed(result)));
+                let chores = result.is_ok();
+                self.tell(Input::Flushed(result));
+                return chores;
             }
-            Ok(Write::Discard(dead)) => chores = report(state.discard(&dead).map(|()| true)),
-            Err(RecvTimeoutError::Timeout) => chores = report(state.maintain()),
-            Err(RecvTimeoutError::Disconnected) => return,
+            Write::Discard(dead) => return report(self.state.discard(&dead).map(|()| true)),
+            // A failure is the next piece's, which has somebody to tell.
+            Write::StageBegin => drop(self.state.stage_begin()),
+            Write::Stage(records) => {
+                let result = self.state.stage(&records);
+                self.tell(Input::Staged(result));
+            }
+            Write::StageAbort => self.state.stage_abort(),
+            Write::Install { meta, applied } => {
+                let result = self.state.install(&meta, applied);
+                self.tell(Input::Installed(result));
+            }
+            Write::View(view) => {
+                let pinned = self.state.view();
+                let opened = pinned.meta().map(|meta| ViewHead { applied: pinned.applied(), meta });
+                // In this order: nobody reads a view that is not there yet.
+                let _ = self.views.send(Read::Pin { view, pinned });
+                self.tell(Input::ViewOpened { view, opened });
+            }
+            Write::ViewClose(view) => drop(self.views.send(Read::Unpin(view))),
         }
+        true
+    }
+
+    fn tell(&self, input: Input) {
+        let _ = self.done.send(Done::Input(input));
     }
 }
 
@@ -141,11 +228,26 @@ fn report(result: Result<bool, BackendError>) -> bool {
 }
 
 fn read(reader: &Reader, queue: &std_mpsc::Receiver<Read>, done: &mpsc::UnboundedSender<Done>) {
+    let mut views: HashMap<ViewId, View> = HashMap::new();
     while let Ok(job) = queue.recv() {
         let input = match job {
             Read::Load(revisions) => Input::Loaded(load(reader, revisions)),
             Read::Scan { token, from, to, limit } => {
                 Input::Scanned { token, records: reader.scan(from, to, limit) }
+            }
+            Read::Pin { view, pinned } => {
+                views.insert(view, pinned);
+                continue;
+            }
+            Read::Part { view, from, limit } => {
+                // It was closed meanwhile: nobody waits for the answer.
+                let Some(pinned) = views.get(&view) else { continue };
+                let records = pinned.scan(from, Revision::new(i64::MAX, 0), limit);
+                Input::ViewRead { view, from, records }
+            }
+            Read::Unpin(view) => {
+                views.remove(&view);
+                continue;
             }
         };
         let _ = done.send(Done::Input(input));

@@ -157,7 +157,7 @@ fn promises_are_on_disk() {
 }
 
 fn write(hard_state: Option<HardState>, entries: &[Entry]) -> Write {
-    Write { hard_state, entries: entries.to_vec() }
+    Write { hard_state, entries: entries.to_vec(), ..Write::default() }
 }
 
 #[test]

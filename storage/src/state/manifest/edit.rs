@@ -54,6 +54,11 @@ pub(in super::super) struct Contents {
 }
 
 impl Contents {
+    /// All metadata, by ascending name.
+    pub(in super::super) fn all_meta(&self) -> Vec<(Bytes, Bytes)> {
+        self.meta.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// What stands after this edit.
     pub(in super::super) fn apply(&mut self, edit: Edit) {
         if edit.whole {

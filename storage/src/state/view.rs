@@ -1,0 +1,126 @@
+//! One flush of a state, pinned: what is streamed to another member, or into a backup.
+//!
+//! A view sees what stood when it was taken, whatever is flushed, discarded, maintained or
+//! installed later: its tables are immutable, and their files stay until the last view of them is
+//! gone. Taking one copies the metadata and no record.
+//!
+//! What it costs: the space of tables that were rewritten meanwhile, which counts in
+//! [`Size::total`] of the state. A process that ends takes its views with it; the next start
+//! removes what they held.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::Position;
+use store::{BackendError, BackendRead, MemoryBackend, Record, Revision, Size};
+
+use super::backend::DiskBackend;
+use super::files::{Files, RealFiles};
+use super::manifest::Contents;
+use super::owner::State;
+use super::version::Version;
+
+/// One flush of a state, for any thread. Clones are cheap.
+#[derive(Clone, Debug)]
+pub enum View<F = RealFiles> {
+    /// Of one in memory.
+    Memory(Arc<MemoryBackend>),
+    /// Of one on disk.
+    Disk(Arc<DiskView<F>>),
+}
+
+/// One flush of a state on disk. Every record that it gives was verified just then.
+#[derive(Debug)]
+pub struct DiskView<F> {
+    files: Arc<F>,
+    version: Arc<Version>,
+    contents: Contents,
+    size: Size,
+}
+
+impl<F: Files> DiskBackend<F> {
+    /// The last flush, pinned.
+    #[must_use]
+    pub fn view(&self) -> DiskView<F> {
+        DiskView {
+            files: Arc::clone(&self.shared.files),
+            version: self.shared.version(),
+            contents: self.shared.contents.read().clone(),
+            size: self.shared.size.read(),
+        }
+    }
+}
+
+impl<F: Files> State<F> {
+    /// The last flush, pinned.
+    #[must_use]
+    pub fn view(&self) -> View<F> {
+        match self {
+            Self::Memory(memory) => View::Memory(Arc::new(memory.read().view())),
+            Self::Disk(disk) => View::Disk(Arc::new(disk.view())),
+        }
+    }
+}
+
+impl<F: Files> BackendRead for DiskView<F> {
+    fn get(&self, revision: Revision) -> Result<Option<Record>, BackendError> {
+        self.version.get(&*self.files, revision)
+    }
+
+    fn scan(
+        &self,
+        from: Revision,
+        to: Revision,
+        limit: usize,
+    ) -> Result<Vec<(Revision, Record)>, BackendError> {
+        self.version.scan(&*self.files, from, to, limit)
+    }
+
+    fn meta(&self) -> Result<Vec<(Bytes, Bytes)>, BackendError> {
+        Ok(self.contents.all_meta())
+    }
+
+    fn applied(&self) -> Position {
+        self.contents.applied
+    }
+
+    fn size(&self) -> Size {
+        self.size
+    }
+}
+
+impl<F: Files> View<F> {
+    fn read(&self) -> &dyn BackendRead {
+        match self {
+            Self::Memory(memory) => &**memory,
+            Self::Disk(disk) => &**disk,
+        }
+    }
+}
+
+impl<F: Files> BackendRead for View<F> {
+    fn get(&self, revision: Revision) -> Result<Option<Record>, BackendError> {
+        self.read().get(revision)
+    }
+
+    fn scan(
+        &self,
+        from: Revision,
+        to: Revision,
+        limit: usize,
+    ) -> Result<Vec<(Revision, Record)>, BackendError> {
+        self.read().scan(from, to, limit)
+    }
+
+    fn meta(&self) -> Result<Vec<(Bytes, Bytes)>, BackendError> {
+        self.read().meta()
+    }
+
+    fn applied(&self) -> Position {
+        self.read().applied()
+    }
+
+    fn size(&self) -> Size {
+        self.read().size()
+    }
+}
