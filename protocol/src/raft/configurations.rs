@@ -8,7 +8,7 @@ use alloc::collections::VecDeque;
 
 use super::boundary::{Entry, Payload};
 use super::membership::Membership;
-use crate::Index;
+use crate::{Index, NodeId};
 
 /// The newest configuration that is committed, and those after it.
 ///
@@ -37,6 +37,11 @@ impl Configurations {
 
     fn newest(&self) -> &(Index, Membership) {
         self.known.back().expect("invariant: there is always a configuration")
+    }
+
+    /// Whether this node votes, or has done so as far as is known to be committed.
+    pub(super) fn voted(&self, id: NodeId) -> bool {
+        self.known.iter().any(|(_, membership)| membership.votes(id))
     }
 
     /// An entry was appended. True when it is a configuration: it is in force now.
