@@ -20,6 +20,8 @@ struct Actor {
     applied: Index,
     /// Where a snapshot put the state, durably.
     installed: Position,
+    /// The members that came with it.
+    brought: Option<Membership>,
     /// Where the log began anew.
     anew: Index,
     doubt: Option<Index>,
@@ -176,12 +178,12 @@ impl Stage {
             "failed" => vec![Input::SnapshotFailed { peer: NodeId(number(rest[0])) }],
             "installed" => {
                 let last = position(rest[0]);
+                let membership = (rest.len() > 1).then(|| members(&rest[1..]));
                 let actor = self.actor(NodeId(number(words[1])));
                 if actor.applied < last.index {
                     (actor.applied, actor.installed) = (last.index, last);
+                    actor.brought.clone_from(&membership);
                 }
-                let membership = Some(rest.len() > 1).filter(|told| *told);
-                let membership = membership.map(|_| members(&rest[1..]));
                 vec![Input::Installed { last, membership }]
             }
             other => panic!("{other} is no command"),
@@ -253,6 +255,7 @@ impl Stage {
             base,
             applied: index("applied").unwrap_or(base),
             installed: Position::ORIGIN,
+            brought: None,
             anew: Index(0),
             doubt: index("doubt"),
             rotten: Index(0),
@@ -550,11 +553,11 @@ impl Actor {
     /// The members as of what has been applied.
     fn membership(&self) -> Option<Membership> {
         let applied = self.log.iter().filter(|entry| entry.position.index <= self.applied);
-        let last = applied.filter_map(|entry| match &entry.payload {
+        let told = applied.filter_map(|entry| match &entry.payload {
             Payload::Membership(bytes) => Some(Membership::decode(bytes).unwrap()),
             Payload::Empty | Payload::Command(_) => None,
         });
-        last.last()
+        told.last().or_else(|| self.brought.clone())
     }
 
     fn restored(&self) -> Restored {
