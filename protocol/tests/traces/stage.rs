@@ -53,11 +53,12 @@ pub(crate) struct Stage {
     shown: Vec<String>,
 }
 
-/// `1,2,3 [learners=4,5]`.
+/// `1,2,3 [learners=4,5] [outgoing=1,2]`.
 fn members(words: &[&str]) -> Membership {
     let list = |word: &str| word.split(',').map(|id| NodeId(number(id))).collect();
     let learners = option(words, "learners").map(list).unwrap_or_default();
-    Membership { learners, ..Membership::of(list(words[0])) }
+    let outgoing = option(words, "outgoing").map(list).unwrap_or_default();
+    Membership { learners, outgoing, ..Membership::of(list(words[0])) }
 }
 
 fn ids(words: &[&str]) -> Vec<NodeId> {
