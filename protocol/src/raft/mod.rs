@@ -53,6 +53,7 @@ mod read;
 mod replication;
 mod round;
 mod snapshot;
+mod stall;
 mod status;
 mod transfer;
 mod vote;
@@ -213,7 +214,9 @@ impl Raft {
                 follower.timeout().into_iter().chain([self.election_at]).min()
             }
             State::Candidate(_) => Some(self.election_at),
-            State::Leader(leader) => leader.timeout(),
+            State::Leader(leader) => {
+                leader.timeout().into_iter().chain(self.stall_at(leader)).min()
+            }
         }
     }
 
