@@ -123,8 +123,7 @@ impl World {
     /// doubt about was never acknowledged.
     fn dismiss_doubts(&mut self, core: &[Place]) {
         for &at in core {
-            let doubt = self.node(at).is_some_and(|node| node.raft().status().doubt.is_some());
-            if doubt && !self.storm.is_damaged(at) {
+            if self.is_in_doubt(at) && !self.storm.is_damaged(at) {
                 self.crash(at);
                 self.start_dismissing(at);
             }

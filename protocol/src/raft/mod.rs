@@ -44,6 +44,7 @@ mod forward;
 mod invariant;
 mod leader;
 mod log;
+mod mend;
 mod message;
 mod progress;
 mod read;
@@ -59,6 +60,7 @@ pub use boundary::{
     Entry, Event, HardState, Input, Output, Payload, ReadId, Refusal, Restored, Tag, Write, WriteId,
 };
 pub use config::{Config, ReadMode};
+pub use mend::Mend;
 pub use message::{Body, Message, Parcel, Rejection};
 pub use status::{Peer, Role, Status};
 
@@ -253,7 +255,8 @@ impl Raft {
     }
 
     fn on_receive(&mut self, from: NodeId, message: Message) {
-        if !self.is_peer(from) || !message.is_sane() {
+        let mending = matches!(message.body, Body::Mend(_));
+        if !self.is_peer(from) || !message.is_sane() || mending {
             return self.drop_message();
         }
         let Message { term, body } = message;
@@ -284,6 +287,7 @@ impl Raft {
                 self.on_snapshot(from, last, Output::Chunk { from, last, number, data, done });
             }
             Body::SnapshotReply { last, next } => self.on_snapshot_reply(from, last, next),
+            Body::Mend(_) => self.drop_message(),
         }
     }
 

@@ -35,6 +35,7 @@ impl Raft {
             | Body::TimeoutNow
             | Body::Snapshot { .. }
             | Body::SnapshotReply { .. } => self.become_follower(term, None),
+            Body::Mend(_) => return false,
         }
         true
     }
@@ -67,7 +68,8 @@ impl Raft {
             | Body::ReadIndexReply { .. }
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
-            | Body::SnapshotReply { .. } => {}
+            | Body::SnapshotReply { .. }
+            | Body::Mend(_) => {}
         }
     }
 

@@ -86,9 +86,11 @@ fn entries(
 /// or about a write under way that was to replace them. Of such a write the truncation may survive
 /// without its entries; the node gave up what it cut, and nobody was promised it.
 fn may_lack(ghost: &Ghost, doubt: Option<Index>, first: Index) -> bool {
-    doubt.is_some_and(|doubt| {
-        doubt >= ghost.durable.last_index() || (doubt >= first && ghost.is_replacing(first))
-    })
+    let surrendered = |led: Index| doubt >= Some(led);
+    ghost.surrendered.is_some_and(surrendered)
+        || doubt.is_some_and(|doubt| {
+            doubt >= ghost.durable.last_index() || (doubt >= first && ghost.is_replacing(first))
+        })
 }
 
 fn hard_state(ghost: &Ghost, at: Place, restored: &Restored, last: Position) -> Verdict {

@@ -16,7 +16,18 @@ use crate::history::Ending;
 use crate::marks::Mark;
 use crate::seen::{Place, Seen, Violation, id, place};
 use crate::swarm::Options;
-use crate::trace::Trace;
+use crate::trace::{Trace, name};
+
+/// What an operator has said to a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// Nothing.
+    Usual,
+    /// Nothing, and a leader is there for what is in doubt.
+    InDoubt,
+    /// Nothing that is in doubt was acknowledged.
+    Dismissing,
+}
 
 /// A log that a node begins with, for the figures of the papers.
 #[derive(Clone, Debug, Default)]
@@ -91,22 +102,28 @@ impl World {
 
     /// Starts a node from what its disks hold.
     pub fn start(&mut self, at: Place) {
-        self.start_as(at, false);
+        self.start_as(at, How::Usual);
     }
 
     /// Starts a node whose operator knows that nothing its log is in doubt about was acknowledged.
     pub(crate) fn start_dismissing(&mut self, at: Place) {
-        self.start_as(at, true);
+        self.start_as(at, How::Dismissing);
     }
 
-    fn start_as(&mut self, at: Place, dismiss: bool) {
+    pub(super) fn start_as(&mut self, at: Place, how: How) {
         if !matches!(self.machines[at].status, Status::Down) || self.machines[at].lost {
             return;
         }
         let (config, options) = (self.config(at), self.log_options(at));
         let machine = &mut self.machines[at];
-        match machine.start(self.now, config, options, dismiss, &mut self.births) {
-            Ok(found) => {
+        match machine.start(self.now, config, options, how, &mut self.births) {
+            Ok(None) => {
+                self.eyes.marks.hit(Mark::LogWounded);
+                self.note(&format!("{} lacks entries, and asks for them", name(at)));
+                self.feed(at, Input::Timeout);
+                self.drain(at);
+            }
+            Ok(Some(found)) => {
                 let life = self.machines[at].life;
                 found.damage.iter().for_each(|damage| self.eyes.marks.damage(damage));
                 if found.restored.doubt.is_some() {
@@ -117,6 +134,10 @@ impl World {
                 }
                 if found.adopted {
                     self.eyes.marks.hit(Mark::LogAdopted);
+                }
+                if found.set_aside {
+                    self.settle_room(at);
+                    self.eyes.marks.hit(Mark::StateSetAside);
                 }
                 let seen = Seen::Started { at, life, restored: &found.restored };
                 self.eyes.see(self.now, &seen);
@@ -149,9 +170,16 @@ impl World {
     pub(crate) fn crash_with(&mut self, at: Place, moment: Moment, choice: u64) {
         let machine = &mut self.machines[at];
         let status = std::mem::replace(&mut machine.status, Status::Down);
-        let (Status::Up(mut running) | Status::Paused(mut running)) = status else { return };
         let log = machine.log.clone();
-        if running.syncing.is_some() && choice > 0 {
+        let running = match status {
+            Status::Up(running) | Status::Paused(running) => Some(running),
+            Status::Mending(_) => None,
+            Status::Down => return,
+        };
+        if let Some(mut running) = running
+            && running.syncing.is_some()
+            && choice > 0
+        {
             self.eyes.marks.hit(Mark::CrashedWithinSync);
             log.crash_within(choice - 1, moment, || {
                 let _ = running.log.sync();
@@ -163,7 +191,6 @@ impl World {
             files.disk().crash(moment);
         }
         self.settle_room(at);
-        drop(running);
         self.eyes.see(self.now, &Seen::Crashed { at });
         self.gone(at);
     }
@@ -238,7 +265,7 @@ impl World {
     /// A client asks a node; the answer comes with [`World::reply`].
     pub fn ask(&mut self, at: Place, request: Request) -> RequestId {
         let id = self.crowd.ask(self.now, at, request.clone());
-        if matches!(self.machines[at].status, Status::Down) {
+        if !self.machines[at].is_alive() {
             self.crowd.unreachable(self.now, id);
             return id;
         }
