@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use node::codec::Envelope;
 use node::{Config, Input, Request, RequestId};
 use protocol::raft::{self, Entry, HardState, Payload, Role, Write, WriteId};
 use protocol::{Index, NodeId, Position, Term, Time};
 use storage::disk::Moment;
 use storage::log::{Log, LogOptions};
-use store::Member;
+use store::{Command, Member, Put};
 
 use super::machine::Refusal;
 use super::{Machine, Status, World};
@@ -40,23 +42,32 @@ pub struct PresetLog {
     pub vote: Option<NodeId>,
     /// How far it knows its entries to be committed.
     pub commit: u64,
+    /// Its entries are puts, each in a write of its own: of the value `v7` under `k7` at index 7.
+    pub puts: bool,
 }
 
 impl World {
     /// A world whose nodes begin with these logs. Equal terms at one index mean equal entries.
     #[must_use]
     pub fn with_logs(options: Options, seed: u64, logs: &[PresetLog]) -> Self {
+        let mut world = Self::asleep(options, seed, logs);
+        for at in 0..world.machines.len() {
+            world.start(at);
+        }
+        world
+    }
+
+    /// The same, before any node has started.
+    #[must_use]
+    pub fn asleep(options: Options, seed: u64, logs: &[PresetLog]) -> Self {
         let mut world = Self::dark(options, seed);
         for (at, preset) in logs.iter().enumerate().take(world.machines.len()) {
             let (options, write, id) = (world.log_options(at), preset.write(), WriteId(0));
             // Whoever watches is told, as of any write.
             world.eyes.see(world.now, &Seen::Handed { at, id, write: &write });
-            let written = write_log(&world.machines[at], options, &write);
+            let written = write_log(&world.machines[at], options, &write, preset.puts);
             written.expect("invariant: a preset log fits onto an empty disk");
             world.eyes.see(world.now, &Seen::Durable { at, id });
-        }
-        for at in 0..world.machines.len() {
-            world.start(at);
         }
         world
     }
@@ -390,7 +401,7 @@ impl PresetLog {
     fn write(&self) -> Write {
         let entry = |(term, index): (&u64, u64)| Entry {
             position: Position { term: Term(*term), index: Index(index) },
-            payload: Payload::Empty,
+            payload: if self.puts { put(index) } else { Payload::Empty },
         };
         let last = self.terms.last().copied().unwrap_or(0);
         let hard_state = HardState {
@@ -403,13 +414,29 @@ impl PresetLog {
     }
 }
 
+/// A put as some node would have proposed it.
+fn put(index: u64) -> Payload {
+    let text = |letter: char| Bytes::from(format!("{letter}{index}"));
+    let put = Put { key: text('k'), value: Some(text('v')), lease: Some(None), prev_kv: false };
+    Payload::Command(Envelope::seal(NodeId(99), 1, index, &Command::Put(put)))
+}
+
 /// Writes a log onto an empty disk, as a node would have.
 fn write_log(
     machine: &Machine,
     options: LogOptions,
     write: &Write,
+    singly: bool,
 ) -> Result<(), storage::log::LogError> {
     let Ok((mut log, _)) = Log::open(machine.log.clone(), options) else { return Ok(()) };
-    log.append(write)?;
+    if singly {
+        log.append(&Write { hard_state: write.hard_state, ..Write::default() })?;
+        for entry in &write.entries {
+            log.append(&Write { entries: vec![entry.clone()], ..Write::default() })?;
+            log.sync()?;
+        }
+    } else {
+        log.append(write)?;
+    }
     log.close().map(drop)
 }
