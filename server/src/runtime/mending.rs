@@ -58,10 +58,10 @@ pub(super) async fn treat(
                 tracing::info!("the log is whole again: other members had what it lacked");
                 Doubt::Open
             }
-            End::Surrendered(salvage, _) if salvage.is_undecided() => Doubt::Led,
+            End::Surrendered(salvage, last) if salvage.is_undecided() => Doubt::Led(last),
             End::Surrendered(salvage, last) => {
                 salvage.surrender(last).map_err(|error| StartError::Log(error.to_string()))?;
-                Doubt::Led
+                Doubt::Led(last)
             }
         };
         match ward.ground.open(ward.config, known)? {

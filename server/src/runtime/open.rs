@@ -118,8 +118,8 @@ pub(crate) enum Opening {
 pub(crate) enum Doubt {
     /// Nothing: other members are to be asked.
     Open,
-    /// There is a leader, which will send them, or others.
-    Led,
+    /// There is a leader, which will send them, or others. Its log ends here.
+    Led(Index),
 }
 
 /// Why the state cannot be read.
@@ -169,11 +169,13 @@ impl Ground {
 
     /// Opens log and state and puts a replica together, if what is damaged in them lets it.
     pub(crate) fn open(&self, config: &Config, known: Doubt) -> Result<Opening, StartError> {
-        let found = self.open_state(config);
+        let found = match self.open_state(config) {
+            Err(StateFault::Failed(error)) => return Err(error),
+            found => found,
+        };
         let covered = match &found {
             Ok((_, store)) => Covered { applied: store.applied(), installed: store.installed() },
-            Err(StateFault::Damaged(_)) => Covered::default(),
-            Err(StateFault::Failed(_)) => return Err(found.err().map_or_else(bug, why)),
+            Err(_) => Covered::default(),
         };
         let alone = config.initial_cluster.len() == 1;
         let (disk, options) = log_disk(self.directory.as_ref(), self.identity, config)?;
@@ -182,9 +184,10 @@ impl Ground {
             LogOpening::Whole(log, recovered) => (*log, recovered),
             LogOpening::Wounded(salvage)
                 if salvage.is_undecided()
-                    && (alone || config.dismiss_doubt || known == Doubt::Led) =>
+                    && (alone || config.dismiss_doubt || known != Doubt::Open) =>
             {
-                salvage.open_in_doubt().map_err(log_error)?
+                let led = if let Doubt::Led(last) = known { Some(last) } else { None };
+                salvage.open_in_doubt(led).map_err(log_error)?
             }
             LogOpening::Wounded(salvage) if alone => return Err(lost_alone(&salvage, found.err())),
             LogOpening::Wounded(salvage) => return Ok(Opening::Wounded(salvage)),
@@ -257,10 +260,6 @@ impl Ground {
         );
         self.open_state(config).map_err(why)
     }
-}
-
-fn bug() -> StartError {
-    StartError::State("it cannot be read".into())
 }
 
 fn why(fault: StateFault) -> StartError {

@@ -270,7 +270,8 @@ impl Machine {
                 Opening::Wounded(salvage)
                     if alone || (how != How::Usual && salvage.is_undecided()) =>
                 {
-                    salvage.open_in_doubt()?
+                    let led = if let How::Led(last) = how { Some(last) } else { None };
+                    salvage.open_in_doubt(led)?
                 }
                 Opening::Wounded(salvage) => {
                     self.admit(&config, *salvage, rng);

@@ -120,7 +120,7 @@ impl World {
         self.eyes.marks.hit(Mark::LogSurrendered);
         if patient.salvage.is_undecided() {
             drop(patient);
-            return self.start_as(at, super::script::How::InDoubt);
+            return self.start_as(at, super::script::How::Led(last.index));
         }
         match patient.salvage.surrender(last.index) {
             Ok(_) => self.start(at),

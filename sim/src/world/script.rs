@@ -25,8 +25,8 @@ use crate::trace::{Trace, name};
 pub(crate) enum How {
     /// Nothing.
     Usual,
-    /// Nothing, and a leader is there for what is in doubt.
-    InDoubt,
+    /// Nothing; a leader is there for what is in doubt, and its log ends here.
+    Led(Index),
     /// Nothing that is in doubt was acknowledged.
     Dismissing,
 }

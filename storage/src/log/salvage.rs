@@ -209,15 +209,24 @@ impl<D: Disk> Salvage<D> {
         Ok(())
     }
 
-    /// Opens a log that is undecided, in doubt about its last write.
+    /// Opens a log that is undecided, in doubt about its last write: up to its end, and at most
+    /// up to `led`, the end of the log of a leader of this node's term or a later one.
     ///
     /// # Errors
     /// As [`Log::open`].
-    pub fn open_in_doubt(self) -> Result<(Log<D>, Recovered), OpenError> {
+    pub fn open_in_doubt(self, led: Option<Index>) -> Result<(Log<D>, Recovered), OpenError> {
         if !self.is_undecided() {
             return Err(OpenError::Corrupt(self.survey.damage));
         }
-        Log::open_surveyed(self.disk, self.options, self.survey)
+        let (mut log, mut recovered) = Log::open_surveyed(self.disk, self.options, self.survey)?;
+        if let Some(led) = led {
+            // What that leader's log ends before was never committed.
+            let last = log.last().index;
+            log.doubt = log.doubt.map(|doubt| doubt.min(led)).filter(|doubt| *doubt > last);
+            log.slot_stale |= log.doubt != recovered.doubt;
+            recovered.doubt = log.doubt;
+        }
+        Ok((log, recovered))
     }
 
     /// Gives up on what is missing: the log begins anew after what the state covers, in doubt up
