@@ -102,6 +102,17 @@ pub enum Input {
     Staged(Result<(), BackendError>),
     /// The answer to [`crate::Output::Install`].
     Installed(Result<(), BackendError>),
+    /// The answer to [`crate::Output::Look`].
+    Found {
+        /// Who had asked.
+        peer: NodeId,
+        /// In which life of its.
+        life: u64,
+        /// What the log has, intact.
+        entries: Vec<Entry>,
+        /// What it has not.
+        absent: Vec<Position>,
+    },
     /// Shut down: hand leadership over, refuse what is new. [`crate::Output::Stopped`] follows.
     Stop,
 }

@@ -14,6 +14,7 @@ mod config;
 mod flush;
 mod input;
 mod leases;
+mod mend;
 mod node;
 mod output;
 mod reads;
@@ -25,6 +26,7 @@ mod writes;
 
 pub use config::Config;
 pub use input::Input;
+pub use mend::{MendConfig, MendInput, MendOutput, Mending, gather};
 pub use node::Node;
 pub use output::Output;
 pub use request::{

@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use protocol::raft::{self, Output as Consensus, Raft, Role, Tag};
+use protocol::raft::{self, Message, Output as Consensus, Raft, Role, Tag};
 use protocol::{NodeId, Term, Time};
 use store::watch::{Hub, WatchOutput};
 use store::{Command, Revision, Store};
@@ -119,8 +119,14 @@ impl Node {
         self.stirred = true;
         match input {
             Input::Timeout => self.consensus(raft::Input::Timeout),
+            Input::Receive { from, message: Message { body: raft::Body::Mend(word), .. } } => {
+                self.mend_word(from, word);
+            }
             Input::Receive { from, message } => {
                 self.consensus(raft::Input::Receive { from, message });
+            }
+            Input::Found { peer, life, entries, absent } => {
+                self.mend_found(peer, life, entries, absent);
             }
             Input::Unreachable(peer) => self.consensus(raft::Input::Unreachable(peer)),
             Input::Persisted(id) => self.consensus(raft::Input::Persisted(id)),

@@ -37,6 +37,16 @@ pub enum Output {
         /// The most bytes, at least one entry.
         max_bytes: usize,
     },
+    /// Look whether the log has these very entries, for a member that mends its own; answer
+    /// [`crate::Input::Found`]. See [`crate::gather`].
+    Look {
+        /// Who asks.
+        peer: NodeId,
+        /// In which life of its.
+        life: u64,
+        /// For which entries.
+        wanted: Vec<Position>,
+    },
     /// Drop the log up to and including this index; answer [`crate::Input::Trimmed`].
     Trim(Index),
     /// Answer a client.

@@ -257,6 +257,7 @@ impl Stand {
                 Output::Halt(error) => panic!("the node halts: {error}"),
                 Output::Send { .. }
                 | Output::Fetch { .. }
+                | Output::Look { .. }
                 | Output::Trim(_)
                 | Output::ViewOpen { .. }
                 | Output::ViewRead { .. }

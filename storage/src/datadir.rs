@@ -5,6 +5,7 @@
 //! DIR/FORMAT    32 bytes: who owns the directory and how it is laid out
 //! DIR/log/      the log's segments
 //! DIR/state/    the state backend's files
+//! DIR/state.damaged-N/   a state that was put aside, the last one only; nobody reads it
 //! ```
 //!
 //! ```text
@@ -34,6 +35,8 @@ const LOCK: &str = "LOCK";
 const FORMAT: &str = "FORMAT";
 const FORMAT_NEW: &str = "FORMAT.new";
 const FOLDERS: [&str; 2] = ["log", "state"];
+/// A state that was put aside, before its number.
+const ASIDE: &str = "state.damaged-";
 
 /// Why a data directory cannot be used. Nothing in it has been changed, unless it is new.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +149,41 @@ impl DataDir {
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.path.join(FOLDERS[1])
+    }
+
+    /// Puts the state aside, for people to look at, and makes an empty folder in its place. Of
+    /// states that were put aside before, none is kept. Gives where it is now.
+    ///
+    /// # Errors
+    /// [`DataDirError::Io`]: the state is where it was, or aside; it is safe to try again.
+    pub fn set_state_aside(&self) -> Result<PathBuf, DataDirError> {
+        let older = self.set_aside()?;
+        let number = older.iter().map(|(number, _)| number + 1).max().unwrap_or(1);
+        let aside = self.path.join(format!("{ASIDE}{number}"));
+        match fs::rename(self.state(), &aside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(classify(&aside)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        create_folder(&self.state())?;
+        sync_folder(&self.path)?;
+        for (_, path) in older {
+            fs::remove_dir_all(&path).map_err(classify(&path))?;
+        }
+        Ok(aside)
+    }
+
+    /// States that were put aside: their numbers and places.
+    fn set_aside(&self) -> Result<Vec<(u64, PathBuf)>, DataDirError> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(classify(&self.path))? {
+            let entry = entry.map_err(classify(&self.path))?;
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix(ASIDE)?.parse().ok());
+            found.extend(number.map(|number: u64| (number, entry.path())));
+        }
+        Ok(found)
     }
 }
 

@@ -249,7 +249,10 @@ impl World {
                 let base = disk.base;
                 self.done(at, Input::Trimmed(base));
             }
-            Output::Event(_) | Output::Watch { .. } | Output::WatchOverrun(_) => {}
+            Output::Event(_)
+            | Output::Look { .. }
+            | Output::Watch { .. }
+            | Output::WatchOverrun(_) => {}
             Output::Reply { id, reply } => {
                 self.replies.insert((at, id.0), reply);
             }

@@ -215,6 +215,7 @@ impl Driver {
             Output::Send { to, message } => self.links.push(to, &message),
             Output::Persist { id, write } => self.log.persist(id, write),
             Output::Fetch { peer, from, max_bytes } => self.log.fetch(peer, from, max_bytes),
+            Output::Look { peer, life, wanted } => self.log.look(peer, life, wanted),
             Output::Trim(through) => self.log.trim(through),
             Output::Reply { id, reply } => {
                 if let Some(sender) = self.waiting.replies.remove(&id) {

@@ -14,6 +14,7 @@ mod clock;
 mod driver;
 mod handle;
 mod identity;
+mod mending;
 mod open;
 mod peers;
 mod server;

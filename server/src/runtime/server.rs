@@ -6,7 +6,6 @@ use std::thread::JoinHandle;
 
 use protocol::NodeId;
 use socket2::{Domain, Socket, Type};
-use storage::datadir::DataDir;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -16,8 +15,9 @@ use super::clock::Clock;
 use super::driver::{Driver, Queues, RunError, Waiting};
 use super::handle::{Call, NodeHandle};
 use super::identity::member_id;
-use super::open::{Opened, StartError, open};
-use super::peers::{Acceptor, Identity, Links, Peer, listen};
+use super::mending::{Ward, treat};
+use super::open::{Doubt, Ground, Opened, Opening, StartError};
+use super::peers::{Acceptor, FromPeers, Identity, Links, Peer, listen};
 use super::workers::{LogWorker, StateWorkers};
 use crate::api::etcd::{self, ApiOptions};
 use crate::api::metrics::Metrics;
@@ -57,10 +57,11 @@ pub fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), ServerErro
     };
     let address = client.local_addr().map_err(StartError::Thread)?;
     let url = config.advertise_client.clone().unwrap_or_else(|| format!("http://{address}"));
-    let opened = open(&config, url)?;
+    let ground = Ground::lay(&config, url)?;
+    let opening = ground.open(&config, Doubt::Open)?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
-    let setup = Setup { config, client, peer, opened, stopping: stop };
-    Ok(setup.run(&runtime)?)
+    let setup = Setup { config, client, peer, ground, opening, stopping: stop };
+    setup.run(&runtime)
 }
 
 fn bind(
@@ -88,24 +89,35 @@ struct Setup {
     config: Config,
     client: StdListener,
     peer: Option<StdListener>,
-    opened: Opened,
+    ground: Ground,
+    opening: Opening,
     stopping: watch::Receiver<bool>,
 }
 
 impl Setup {
-    fn run(self, runtime: &Runtime) -> Result<(), RunError> {
-        let failed = |error: io::Error| RunError::Thread(error.to_string());
+    fn run(self, runtime: &Runtime) -> Result<(), ServerError> {
+        let failed = |error: io::Error| ServerError::Run(RunError::Thread(error.to_string()));
         runtime.block_on(async {
             let connections = self.connections();
-            let Self { config, client, peer, opened, stopping } = self;
+            let Self { config, client, peer, ground, opening, stopping } = self;
+            let metrics = Metrics::new();
+            let network = Network::start(&config, peer, &ground, &metrics).map_err(failed)?;
+            let mut ward =
+                Ward { config: &config, ground: &ground, network, stop: stopping.clone() };
+            let opened = match opening {
+                Opening::Ready(opened) => opened,
+                Opening::Wounded(salvage) => match treat(&mut ward, *salvage, &client).await? {
+                    Some(opened) => opened,
+                    None => return Ok(()),
+                },
+            };
+            let network = ward.network;
             let (calls, call_queue) = mpsc::channel(CALLS);
             let reader = opened.state.reader();
             let handle = NodeHandle::new(calls, reader, opened.cluster, opened.id);
-            let metrics = Metrics::new();
             let inputs = (call_queue, stopping.clone());
             let split = connections.is_some();
-            let (driver, directory) =
-                driver(&config, peer, opened, inputs, split, &metrics).map_err(failed)?;
+            let driver = driver(network, *opened, inputs, split, &metrics).map_err(failed)?;
             let options = ApiOptions::new(&config, metrics);
             let (end, ended) = watch::channel(false);
             let serving = Serving { handle, options, stopping, ended };
@@ -120,8 +132,8 @@ impl Setup {
             // A node that has ended by itself takes its clients along: they find another one.
             end.send_replace(true);
             apis.finished().await;
-            drop(directory);
-            result
+            drop(ground);
+            Ok(result?)
         })
     }
 
@@ -138,27 +150,47 @@ impl Setup {
     }
 }
 
+/// The links to other members, and where what comes in from them waits.
+pub(super) struct Network {
+    pub(super) links: Links,
+    pub(super) messages: mpsc::Receiver<FromPeers>,
+    pub(super) events: mpsc::UnboundedReceiver<FromPeers>,
+}
+
+impl Network {
+    /// Starts to dial and to listen; on the node's runtime.
+    fn start(
+        config: &Config,
+        peer: Option<StdListener>,
+        ground: &Ground,
+        metrics: &Metrics,
+    ) -> io::Result<Self> {
+        let (messages, message_queue) = mpsc::channel(BATCHES);
+        let (events, link_queue) = mpsc::unbounded_channel();
+        let storage::Identity { cluster, node: id } = ground.identity();
+        let me = Identity { cluster, id, incarnation: ground.incarnation };
+        if let Some(peer) = peer {
+            let silence = config.election_timeout * 3;
+            let members = peers(config, id).iter().map(|peer| peer.id).collect();
+            let acceptor = Acceptor::new(me, members, messages, silence, metrics.peers().clone());
+            tokio::spawn(listen(TcpListener::from_std(peer)?, acceptor));
+        }
+        let links = Links::start(me, peers(config, id), events, metrics.peers());
+        Ok(Self { links, messages: message_queue, events: link_queue })
+    }
+}
+
 /// Puts the driver and its workers together; on the node's runtime.
 fn driver(
-    config: &Config,
-    peer: Option<StdListener>,
+    network: Network,
     opened: Opened,
     (calls, stop): (mpsc::Receiver<Call>, watch::Receiver<bool>),
     split: bool,
     metrics: &Metrics,
-) -> io::Result<(Driver, Option<DataDir>)> {
-    let Opened { node, log, state, cluster, id, incarnation, directory } = opened;
+) -> io::Result<Driver> {
+    let Opened { node, log, state, .. } = opened;
     let (done, done_queue) = mpsc::unbounded_channel();
-    let (messages, message_queue) = mpsc::channel(BATCHES);
-    let (events, link_queue) = mpsc::unbounded_channel();
-    let me = Identity { cluster, id, incarnation };
-    if let Some(peer) = peer {
-        let silence = config.election_timeout * 3;
-        let members = peers(config, id).iter().map(|peer| peer.id).collect();
-        let acceptor = Acceptor::new(me, members, messages, silence, metrics.peers().clone());
-        tokio::spawn(listen(TcpListener::from_std(peer)?, acceptor));
-    }
-    let links = Links::start(me, peers(config, id), events, metrics.peers());
+    let Network { links, messages, events } = network;
     let reader = state.reader();
     let disk = metrics.disk();
     let state = StateWorkers::start(state, reader, done.clone(), disk.backend_commit.clone())?;
@@ -167,14 +199,12 @@ fn driver(
         true => LogWorker::thread(log, done, syncs)?,
         false => LogWorker::inline(log, done, syncs),
     };
-    let queues =
-        Queues { calls, messages: message_queue, links: link_queue, done: done_queue, stop };
+    let queues = Queues { calls, messages, links: events, done: done_queue, stop };
     let clock = Clock::start();
-    let driver = Driver { node, clock, links, log, state, queues, waiting: Waiting::default() };
-    Ok((driver, directory))
+    Ok(Driver { node, clock, links, log, state, queues, waiting: Waiting::default() })
 }
 
-fn peers(config: &Config, me: NodeId) -> Vec<Peer> {
+pub(super) fn peers(config: &Config, me: NodeId) -> Vec<Peer> {
     let token = &config.cluster_token;
     let all = config.initial_cluster.iter().map(|member| Peer {
         id: member_id(member, token),

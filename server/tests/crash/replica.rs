@@ -331,6 +331,7 @@ impl<D: Disk, F: Files> Replica<D, F> {
             Output::Event(_) => {}
             Output::Send { .. }
             | Output::Fetch { .. }
+            | Output::Look { .. }
             | Output::Scan { .. }
             | Output::ViewOpen { .. }
             | Output::ViewRead { .. }

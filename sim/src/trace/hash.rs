@@ -8,7 +8,7 @@
 use std::hash::{Hash, Hasher};
 
 use node::{Body as ReplyBody, Reply, Request};
-use protocol::raft::{Body, Entry, Message, Payload, Role, Write};
+use protocol::raft::{Body, Entry, Mend, Message, Payload, Role, Write};
 use protocol::{Index, Position, Time};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -78,6 +78,10 @@ impl Mix {
             Seen::Trimmed { at, base } => {
                 self.head(10, at, 0, 0);
                 self.position(base);
+            }
+            Seen::Surrendered { at, leader, last } => {
+                self.head(22, at, leader, 0);
+                self.position(last);
             }
             Seen::Sent { from, to, number, message, fate } => {
                 self.head(11, from, to, 0);
@@ -238,6 +242,16 @@ impl Mix {
             Body::SnapshotReply { last, next } => {
                 self.tagged(16, *last);
                 self.word(next.unwrap_or(u64::MAX));
+            }
+            Body::Mend(Mend::Ask { life, wanted }) => {
+                self.pair(17, *life);
+                wanted.iter().for_each(|position| self.position(*position));
+            }
+            Body::Mend(Mend::Reply { life, entries, absent, leads }) => {
+                self.pair(18, *life);
+                self.entries(entries);
+                absent.iter().for_each(|position| self.position(*position));
+                self.position(leads.unwrap_or(Position::ORIGIN));
             }
         }
     }

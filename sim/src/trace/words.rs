@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use node::codec::Envelope;
 use node::{Body as ReplyBody, Reply, Request};
 use protocol::NodeId;
-use protocol::raft::{Body, Entry, Message, Payload};
+use protocol::raft::{Body, Entry, Mend, Message, Payload};
 use store::watch::WatchResponse;
 use store::{Command, KeyRange, Operation, Outcome, Row, View};
 
@@ -176,7 +176,7 @@ pub(super) fn kind(message: &Message) -> Kind {
         Body::Propose { .. } => Kind::Propose,
         Body::ReadIndex { .. } | Body::ReadIndexReply { .. } => Kind::Read,
         Body::TransferLeadership { .. } | Body::TimeoutNow => Kind::Transfer,
-        Body::Snapshot { .. } | Body::SnapshotReply { .. } => Kind::Snapshot,
+        Body::Snapshot { .. } | Body::SnapshotReply { .. } | Body::Mend(_) => Kind::Snapshot,
     }
 }
 
@@ -202,7 +202,8 @@ pub(super) fn message(message: &Message) -> String {
         | Body::TransferLeadership { .. }
         | Body::TimeoutNow
         | Body::Snapshot { .. }
-        | Body::SnapshotReply { .. } => message.to_string(),
+        | Body::SnapshotReply { .. }
+        | Body::Mend(_) => message.to_string(),
     }
 }
 
@@ -262,6 +263,14 @@ pub(super) fn label(message: &Message) -> String {
         Body::TimeoutNow => "campaign now".to_owned(),
         Body::Snapshot { last, .. } => format!("snapshot {last}"),
         Body::SnapshotReply { .. } => "snapshot received".to_owned(),
+        Body::Mend(Mend::Ask { wanted, .. }) => match wanted.first() {
+            Some(first) => format!("lost: {first} …{}", wanted.len()),
+            None => "who leads?".to_owned(),
+        },
+        Body::Mend(Mend::Reply { entries, leads, .. }) => {
+            let leads = if leads.is_some() { ", leads" } else { "" };
+            format!("{} of them{leads}", entries.len())
+        }
     }
 }
 
