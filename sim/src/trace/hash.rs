@@ -94,7 +94,14 @@ impl Mix {
             Seen::Asked { at, id, request } => {
                 self.head(14, at, 0, request_kind(request));
                 self.word(id.0);
-                if let Request::Write(command) = request {
+                let plain = match request {
+                    Request::Once { stamp, request } => {
+                        stamp.hash(self);
+                        &**request
+                    }
+                    other => other,
+                };
+                if let Request::Write(command) = plain {
                     command.hash(self);
                 }
             }
@@ -275,6 +282,7 @@ const fn request_kind(request: &Request) -> u64 {
         Request::Status => 11,
         Request::Barrier => 12,
         Request::MoveLeader(_) => 13,
+        Request::Once { .. } => 14,
     }
 }
 
