@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use protocol::raft::{self, Message, Output as Consensus, Raft, Role, Tag};
 use protocol::{NodeId, Term, Time};
 use store::watch::{Hub, WatchOutput};
-use store::{Command, Revision, Store};
+use store::{Command, Revision, Stamp, Store};
 
 use crate::apply::Apply;
 use crate::codec::Envelope;
@@ -421,6 +421,7 @@ impl Node {
                 let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
                 self.client_write(waiter, id, &Command::Compact { revision });
             }
+            Request::Once { stamp, request } => self.request_once(id, stamp, *request),
             Request::LeaseRenew(_)
                 if self.writes.len() + self.leases.waiting() >= self.config.max_pending =>
             {
@@ -440,6 +441,21 @@ impl Node {
             | Request::Members { .. }
             | Request::Alarms
             | Request::Barrier) => self.read(id, read),
+        }
+    }
+
+    /// Takes a request in that a client may repeat.
+    fn request_once(&mut self, id: RequestId, stamp: Stamp, request: Request) {
+        match request {
+            Request::Write(command) => {
+                self.client_write(Waiter::Client(id), id, &command.stamped(stamp));
+            }
+            Request::Compact { revision, physical } => {
+                let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
+                let command = Command::Compact { revision };
+                self.client_write(waiter, id, &command.stamped(stamp));
+            }
+            other => self.request(id, other),
         }
     }
 

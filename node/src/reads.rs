@@ -230,6 +230,7 @@ impl Node {
             }
             Request::Barrier
             | Request::Write(_)
+            | Request::Once { .. }
             | Request::Compact { .. }
             | Request::LeaseRenew(_)
             | Request::Status
@@ -336,6 +337,7 @@ fn is_local(request: &Request) -> bool {
         | Request::Alarms
         | Request::Barrier
         | Request::Write(_)
+        | Request::Once { .. }
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
         | Request::MoveLeader(_) => false,
@@ -354,6 +356,7 @@ fn validate(limits: &store::Limits, request: &Request) -> Result<(), Error> {
         | Request::Status
         | Request::Barrier
         | Request::Write(_)
+        | Request::Once { .. }
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
         | Request::MoveLeader(_) => Ok(()),

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use protocol::raft::Status;
 use protocol::{NodeId, Position, Term};
-use store::{Alarm, Command, Error, LeaseId, Member, Outcome, Range, Txn, TxnView, View};
+use store::{Alarm, Command, Error, LeaseId, Member, Outcome, Range, Stamp, Txn, TxnView, View};
 
 /// The driver's name for a request; it comes back with the reply. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,14 @@ pub enum Request {
         revision: i64,
         /// Answer only when the space has been given up.
         physical: bool,
+    },
+    /// A [`Request::Write`] or [`Request::Compact`] under its client's number: it may be asked
+    /// again, of any replica, and is done at most once and answered alike each time.
+    Once {
+        /// Which write of which client.
+        stamp: Stamp,
+        /// What to do. Anything else is done as if it had no number.
+        request: Box<Request>,
     },
     /// Read keys.
     Range {
@@ -166,6 +174,10 @@ pub struct NodeStatus {
     pub watchers: u64,
     /// Leases alive.
     pub leases: u64,
+    /// Clients whose last answers are remembered.
+    pub sessions: u64,
+    /// Bytes of these answers.
+    pub session_bytes: u64,
     /// The alarms that are raised.
     pub alarms: Vec<(NodeId, Alarm)>,
     /// Elections seen since the start: changes of the known leader.

@@ -26,6 +26,7 @@ impl Store {
             Command::DeleteRange(_) | Command::Compact { .. } | Command::LeaseRevoke { .. } => {
                 (true, false)
             }
+            Command::Once { command, .. } => return self.refuse_alarmed(command),
             Command::LeaseRenew { .. }
             | Command::Tick { .. }
             | Command::Alarm { .. }

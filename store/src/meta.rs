@@ -7,6 +7,8 @@
 //! "l" id i64 (big-endian)       time to live i64 (s) | has a deadline u8 | deadline u64 (ms)
 //! "a" member u64 (BE) kind u8   nothing
 //! "m" member u64 (BE)           id u64 | name | peer URLs | client URLs
+//! "s" client (16 bytes)         floor u64 | last use u64 (ms) | list of  number u64 | revision i64
+//!                               | has content u8 [| answer bytes]
 //! "installed"                   term u64 | index u64: where it came as a whole, if it did
 //! ```
 //!
@@ -18,9 +20,11 @@ use bytes::Bytes;
 use protocol::{Index, NodeId, Position, Term};
 
 use crate::codec::{
-    DecodeError, Reader, alarm_of, alarm_tag, put_i64, put_u64, read_member, write_member,
+    DecodeError, Reader, alarm_of, alarm_tag, put_bytes, put_i64, put_len, put_u64, read_answer,
+    read_member, write_member,
 };
-use crate::{Alarm, LeaseId, Member, Store};
+use crate::session::{self, Answer};
+use crate::{Alarm, ClientId, LeaseId, Member, Store};
 
 const STATE: &[u8] = b"state";
 const INSTALLED: &[u8] = b"installed";
@@ -28,6 +32,7 @@ const VERSION: u8 = 1;
 const LEASE: u8 = b'l';
 const ALARM: u8 = b'a';
 const MEMBER: u8 = b'm';
+const SESSION: u8 = b's';
 
 /// What a value is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +40,7 @@ pub(crate) enum Name {
     Lease(LeaseId),
     Alarm(NodeId, Alarm),
     Member(NodeId),
+    Session(ClientId),
 }
 
 /// The numbers of the store, which every flush writes.
@@ -53,6 +59,7 @@ pub(crate) enum Kept {
     Lease { id: LeaseId, ttl: i64, deadline: Option<u64> },
     Alarm(NodeId, Alarm),
     Member(Member),
+    Session(ClientId, session::Kept),
     Installed(Position),
 }
 
@@ -109,6 +116,11 @@ pub(crate) fn encode(store: &Store, name: Name) -> (Bytes, Option<Bytes>) {
                 value
             })
         }
+        Name::Session(client) => {
+            key.push(SESSION);
+            key.extend_from_slice(&client.0);
+            store.sessions.kept(client).as_ref().map(write_session)
+        }
     };
     (key.into(), value.map(Bytes::from))
 }
@@ -149,8 +161,42 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
             }
             Kept::Member(member)
         }
+        SESSION => Kept::Session(ClientId(name.array()?), read_session(&mut value)?),
         _ => return Err(DecodeError::Tag("name of metadata")),
     };
     name.end(())?;
     value.end(kept)
+}
+
+fn write_session(kept: &session::Kept) -> Vec<u8> {
+    let mut value = Vec::new();
+    put_u64(&mut value, kept.floor);
+    put_u64(&mut value, kept.used_ms);
+    put_len(&mut value, kept.answers.len());
+    for (number, answer) in &kept.answers {
+        put_u64(&mut value, *number);
+        put_i64(&mut value, answer.revision);
+        value.push(u8::from(answer.told.is_some()));
+        answer.told.iter().for_each(|told| put_bytes(&mut value, told));
+    }
+    value
+}
+
+/// A session: its numbers ascend, above its floor, and its answers have a meaning.
+fn read_session(value: &mut Reader) -> Result<session::Kept, DecodeError> {
+    let (floor, used_ms) = (value.u64()?, value.u64()?);
+    let mut last = floor;
+    let answers = value.list(|value| {
+        let (number, revision) = (value.u64()?, value.i64()?);
+        if number <= last {
+            return Err(DecodeError::Number("sequence of a session"));
+        }
+        last = number;
+        let told = if value.flag()? { Some(value.bytes()?) } else { None };
+        if let Some(told) = &told {
+            let _sound = read_answer(told.clone())?;
+        }
+        Ok((number, Answer { revision, told }))
+    })?;
+    Ok(session::Kept { floor, used_ms, answers })
 }

@@ -83,6 +83,7 @@ impl Store {
                     store.alarms.insert((member, alarm));
                 }
                 Kept::Installed(at) => store.installed = Some(at),
+                Kept::Session(client, session) => store.sessions.restore(client, session),
                 Kept::Member(member) => {
                     store.members.insert(member.id, member);
                 }

@@ -11,6 +11,7 @@ use crate::index::Index;
 use crate::lease::Leases;
 use crate::meta::{Name, State};
 use crate::recent::Recent;
+use crate::session::Sessions;
 use crate::{
     Alarm, Command, Error, Event, KeyValue, LeaseId, LeaseView, Limits, Member, Outcome, Range,
     Record, Revision, Txn, validate,
@@ -36,6 +37,7 @@ pub struct Store {
     pub(crate) index: Index,
     pub(crate) recent: Recent,
     pub(crate) leases: Leases,
+    pub(crate) sessions: Sessions,
     pub(crate) alarms: BTreeSet<(NodeId, Alarm)>,
     pub(crate) members: BTreeMap<NodeId, Member>,
     /// Records that the caller fetched for the next command.
@@ -56,7 +58,8 @@ pub struct Store {
 /// What applying a command gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// The store's revision (main) afterwards, for the header of the answer.
+    /// The store's revision (main) afterwards, for the header of the answer; for a stamped write
+    /// that came again, the one of its first answer.
     pub revision: i64,
     /// The answer; an error leaves the state as it was.
     pub outcome: Result<Outcome, Error>,
@@ -74,6 +77,7 @@ impl Store {
             index: Index::default(),
             recent: Recent::new(Revision::default()),
             leases: Leases::default(),
+            sessions: Sessions::default(),
             alarms: BTreeSet::new(),
             members: BTreeMap::new(),
             supplied: BTreeMap::new(),
@@ -170,7 +174,8 @@ impl Store {
         self.leases.len()
     }
 
-    /// Whether there is any lease: without one, no tick is needed.
+    /// Whether there is any lease: without one, and without [`Store::has_sessions`], no tick is
+    /// needed.
     #[must_use]
     pub fn has_leases(&self) -> bool {
         self.leases.len() > 0
@@ -221,12 +226,18 @@ impl Store {
     /// When positions do not ascend, or a record is missing.
     pub fn apply(&mut self, position: Position, command: &Command) -> Applied {
         self.note_applied(position);
-        let outcome = self.execute(command);
+        let applied = match command {
+            Command::Once { stamp, command } => self.apply_once(stamp, command),
+            other => {
+                let outcome = self.execute(other);
+                Applied { revision: self.revision, outcome }
+            }
+        };
         self.supplied.clear();
-        Applied { revision: self.revision, outcome }
+        applied
     }
 
-    fn execute(&mut self, command: &Command) -> Result<Outcome, Error> {
+    pub(crate) fn execute(&mut self, command: &Command) -> Result<Outcome, Error> {
         self.refuse_alarmed(command)?;
         validate::sound(command)?;
         match command {
@@ -246,6 +257,7 @@ impl Store {
                 self.members.insert(member.id, member.clone());
                 Ok(Outcome::Done)
             }
+            Command::Once { .. } => unreachable!("a stamped command is no stamped one"),
         }
     }
 

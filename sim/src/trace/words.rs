@@ -58,6 +58,9 @@ pub(super) fn command(command: &Command) -> String {
         Command::Tick { elapsed_ms } => format!("tick {elapsed_ms} ms"),
         Command::Alarm { .. } => "alarm".to_owned(),
         Command::Publish(member) => format!("publish {}", who(member.id)),
+        Command::Once { stamp, command: inner } => {
+            format!("{} (write {})", self::command(inner), stamp.sequence())
+        }
     }
 }
 
@@ -108,6 +111,9 @@ pub(super) fn request(request: &Request) -> String {
         Request::Status => "status".to_owned(),
         Request::Barrier => "barrier".to_owned(),
         Request::MoveLeader(to) => format!("move leadership to {}", who(*to)),
+        Request::Once { stamp, request: inner } => {
+            format!("{} (write {})", self::request(inner), stamp.sequence())
+        }
     }
 }
 

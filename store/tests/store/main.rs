@@ -14,6 +14,7 @@ mod random;
 mod reads;
 mod recorded;
 mod rig;
+mod sessions;
 mod snapshots;
 mod transactions;
 mod twin;

@@ -133,6 +133,7 @@ impl Twin {
             }
             Command::Alarm { action, member, alarm } => self.alarm(*action, *member, *alarm),
             Command::Publish(_) => Outcome::Done,
+            Command::Once { .. } => unreachable!("numbers have a model of their own"),
         };
         self.keep(draft);
         Ok(outcome)

@@ -22,6 +22,8 @@
 //!   the hub's credit, renewals and large reads by their number.
 //! - No call waits for another one's disk read.
 //!
+//! Beyond etcd's API, a write may carry a request id, and may then be repeated (`stamp`).
+//!
 //! Left out, and answered with `UNIMPLEMENTED`: changes of the membership, authentication,
 //! snapshots, downgrades, locks and elections; the JSON gateway is not there at all.
 
@@ -48,6 +50,7 @@ mod preface;
 mod range_stream;
 mod read;
 mod route;
+mod stamp;
 mod watch;
 
 pub use errors::EtcdError;

@@ -29,6 +29,8 @@ pub(super) struct NodeMetrics {
     watch_streams: Gauge,
     watchers: Gauge,
     leases: Gauge,
+    sessions: Gauge,
+    session_bytes: Gauge,
     unflushed: Gauge,
     snapshots_sent: Counter,
     snapshots_installed: Counter,
@@ -66,6 +68,8 @@ impl NodeMetrics {
         let watch_streams = gauge("etcd_debugging_mvcc_watch_stream_total", "Watch streams");
         let watchers = gauge("etcd_debugging_mvcc_watcher_total", "Watchers");
         let leases = gauge("conclave_leases", "Leases alive");
+        let sessions = gauge("conclave_sessions", "Clients whose last answers are remembered");
+        let session_bytes = gauge("conclave_session_bytes", "Bytes of these answers");
         let unflushed = gauge(
             "conclave_unflushed_bytes",
             "Bytes applied that only the log and memory hold yet",
@@ -93,6 +97,8 @@ impl NodeMetrics {
             watch_streams,
             watchers,
             leases,
+            sessions,
+            session_bytes,
             unflushed,
             snapshots_sent: counter(
                 "conclave_snapshots_sent",
@@ -125,6 +131,8 @@ impl NodeMetrics {
         set(&self.watch_streams, status.watch_streams);
         set(&self.watchers, status.watchers);
         set(&self.leases, status.leases);
+        set(&self.sessions, status.sessions);
+        set(&self.session_bytes, status.session_bytes);
         set(&self.unflushed, status.unflushed_bytes);
         raise(&self.snapshots_sent, status.snapshots_sent);
         raise(&self.snapshots_installed, status.snapshots_installed);

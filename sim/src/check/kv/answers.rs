@@ -93,6 +93,7 @@ fn local(request: &Request) -> bool {
         Request::Members { linearizable } => !*linearizable,
         Request::HashKv { .. } | Request::Status | Request::MoveLeader(_) => true,
         Request::Write(_)
+        | Request::Once { .. }
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
         | Request::LeaseTimeToLive { .. }
@@ -188,6 +189,7 @@ impl Case<'_> {
             ) => Ok(()),
             (
                 Request::Write(_)
+                | Request::Once { .. }
                 | Request::Compact { .. }
                 | Request::Range { .. }
                 | Request::ReadTxn { .. }
@@ -338,6 +340,7 @@ impl Case<'_> {
             Request::Write(command) => self.refused_write(error, command),
             Request::HashKv { .. } => true,
             Request::Compact { .. }
+            | Request::Once { .. }
             | Request::LeaseRenew(_)
             | Request::LeaseTimeToLive { .. }
             | Request::Leases

@@ -39,6 +39,7 @@ mod leases;
 mod model;
 mod read;
 mod search;
+mod sessions;
 mod sound;
 mod truth;
 mod versions;

@@ -10,6 +10,7 @@ pub(super) fn flaw(command: &Command) -> Option<Error> {
         Command::Put(put) => empty(&put.key),
         Command::DeleteRange(delete) => empty(&delete.range.key),
         Command::Txn(txn) => flaw_of_txn(txn),
+        Command::Once { command, .. } => flaw(command),
         Command::Compact { .. }
         | Command::LeaseGrant { .. }
         | Command::LeaseRevoke { .. }

@@ -68,6 +68,9 @@ pub(crate) fn command(it: &Command) -> String {
         Command::Tick { elapsed_ms } => format!("tick of {elapsed_ms} ms"),
         Command::Alarm { .. } => "alarm".into(),
         Command::Publish(member) => format!("publish member {}", member.id.0),
+        Command::Once { stamp, command: it } => {
+            format!("{} (write {} of {})", command(it), stamp.sequence(), stamp.client())
+        }
     }
 }
 
@@ -98,6 +101,7 @@ fn request(it: &Request) -> String {
         Request::Status => "status".into(),
         Request::Barrier => "barrier".into(),
         Request::MoveLeader(to) => format!("move leadership to {}", to.0),
+        Request::Once { request: it, .. } => request(it),
     }
 }
 
