@@ -18,6 +18,7 @@ mod node;
 mod output;
 mod reads;
 mod request;
+mod settle;
 mod snapshot;
 mod status;
 mod weights;

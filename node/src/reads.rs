@@ -233,6 +233,7 @@ impl Node {
             | Request::Compact { .. }
             | Request::LeaseRenew(_)
             | Request::Status
+            | Request::Settle
             | Request::MoveLeader(_) => self.reply(id, Ok(Body::Done)),
         }
     }
@@ -338,6 +339,7 @@ fn is_local(request: &Request) -> bool {
         | Request::Write(_)
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
+        | Request::Settle
         | Request::MoveLeader(_) => false,
     }
 }
@@ -356,6 +358,7 @@ fn validate(limits: &store::Limits, request: &Request) -> Result<(), Error> {
         | Request::Write(_)
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
+        | Request::Settle
         | Request::MoveLeader(_) => Ok(()),
     }
 }

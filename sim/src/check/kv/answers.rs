@@ -91,7 +91,7 @@ fn local(request: &Request) -> bool {
             *serializable
         }
         Request::Members { linearizable } => !*linearizable,
-        Request::HashKv { .. } | Request::Status | Request::MoveLeader(_) => true,
+        Request::HashKv { .. } | Request::Status | Request::Settle | Request::MoveLeader(_) => true,
         Request::Write(_)
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
@@ -182,6 +182,7 @@ impl Case<'_> {
                 | Request::Members { .. }
                 | Request::Alarms
                 | Request::Status
+                | Request::Settle
                 | Request::Barrier
                 | Request::MoveLeader(_),
                 Told::Done,
@@ -198,6 +199,7 @@ impl Case<'_> {
                 | Request::Members { .. }
                 | Request::Alarms
                 | Request::Status
+                | Request::Settle
                 | Request::Barrier
                 | Request::MoveLeader(_),
                 _,
@@ -344,6 +346,7 @@ impl Case<'_> {
             | Request::Members { .. }
             | Request::Alarms
             | Request::Status
+            | Request::Settle
             | Request::Barrier
             | Request::MoveLeader(_) => true,
         };
