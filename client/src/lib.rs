@@ -46,6 +46,7 @@ mod link;
 mod maintenance;
 mod options;
 mod range;
+mod snapshot;
 mod watch;
 
 pub use call::Client;
@@ -54,6 +55,7 @@ pub use etcdpb::{etcdserverpb, mvccpb};
 pub use lease::KeepAlive;
 pub use options::Options;
 pub use range::{FROM_KEY, prefix_end};
+pub use snapshot::Snapshot;
 pub use tonic::Code;
 pub use watch::Watcher;
 

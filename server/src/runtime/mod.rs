@@ -16,10 +16,13 @@ mod handle;
 mod identity;
 mod open;
 mod peers;
+mod restore;
 mod server;
 mod workers;
 
+pub(crate) use clock::Clock;
 pub use driver::RunError;
-pub use handle::{NodeHandle, WatchStream};
+pub use handle::{NodeHandle, Pinned, WatchStream};
 pub use open::StartError;
+pub use restore::{Restore, RestoreError, Restored, restore};
 pub use server::{ServerError, run};

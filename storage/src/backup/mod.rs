@@ -26,16 +26,20 @@
 //! holds all of it, history back to the last compaction included.
 
 mod error;
+mod fill;
 mod header;
 mod place;
 mod reader;
+mod stamp;
 mod survey;
 mod writer;
 
 pub use error::BackupError;
+pub use fill::{FillError, fill};
 pub use header::{Header, Origin};
 pub use place::{BackupFile, PlaceError};
 pub use reader::{BackupReader, verify};
+pub use stamp::Stamp;
 pub use survey::{Survey, survey};
 pub use writer::BackupWriter;
 

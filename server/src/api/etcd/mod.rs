@@ -6,6 +6,7 @@
 //!  drain       windows, timeouts   ├─ watch              │   read (values from the backend)
 //!                                  ├─ cluster            │
 //!                                  ├─ maintenance ───────┘
+//!                                  ├─ snapshot (a pinned view of the state)
 //!                                  ├─ aside: gRPC health, reflection
 //!                                  └─ pages: /health /livez /readyz /version /metrics
 //! ```
@@ -23,7 +24,7 @@
 //! - No call waits for another one's disk read.
 //!
 //! Left out, and answered with `UNIMPLEMENTED`: changes of the membership, authentication,
-//! snapshots, downgrades, locks and elections; the JSON gateway is not there at all.
+//! downgrades, locks and elections; the JSON gateway is not there at all.
 
 mod aside;
 mod body;
@@ -48,6 +49,7 @@ mod preface;
 mod range_stream;
 mod read;
 mod route;
+mod snapshot;
 mod watch;
 
 pub use errors::EtcdError;
