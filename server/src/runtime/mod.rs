@@ -10,6 +10,7 @@
 //! On few cores the APIs, the driver and the log share one thread; on many each has its own. All
 //! queues towards the driver that others can fill are bounded.
 
+mod backups;
 mod clock;
 mod driver;
 mod handle;
