@@ -52,6 +52,7 @@ mod maintenance;
 mod options;
 mod range;
 mod session;
+mod snapshot;
 mod watch;
 
 pub use call::Client;
@@ -60,6 +61,7 @@ pub use etcdpb::{etcdserverpb, mvccpb};
 pub use lease::KeepAlive;
 pub use options::Options;
 pub use range::{FROM_KEY, prefix_end};
+pub use snapshot::Snapshot;
 pub use tonic::Code;
 pub use watch::Watcher;
 

@@ -19,6 +19,7 @@ mod node;
 mod output;
 mod reads;
 mod request;
+mod settle;
 mod snapshot;
 mod status;
 mod weights;

@@ -22,6 +22,7 @@ use crate::leases::Leases;
 use crate::output::Output;
 use crate::reads::Reads;
 use crate::request::{Body, Failure, Header, Reply, Request, RequestId};
+use crate::settle::Settling;
 use crate::snapshot::{Receiving, Sending};
 use crate::writes::{Waiter, Writes};
 
@@ -58,6 +59,7 @@ pub struct Node {
     pub(crate) receiving: Option<Receiving>,
     /// Answers to come of a transfer that was given up.
     pub(crate) stages_to_ignore: u32,
+    pub(crate) settling: Settling,
     /// Operators who wait for another leader, and until when.
     pub(crate) transfers: Vec<(RequestId, NodeId, Time)>,
     outputs: VecDeque<Output>,
@@ -102,6 +104,7 @@ impl Node {
             next_view: 0,
             receiving: None,
             stages_to_ignore: 0,
+            settling: Settling::default(),
             transfers: Vec::new(),
             outputs: VecDeque::new(),
             stirred: true,
@@ -176,6 +179,7 @@ impl Node {
             self.leases_timeout(),
             self.flush_timeout(),
             self.sending_timeout(),
+            self.settling.timeout(),
             self.transfers.iter().map(|(_, _, deadline)| *deadline).min(),
             self.stopping.filter(|_| !self.stopped),
         ]
@@ -330,6 +334,7 @@ impl Node {
         for (id, failure) in self.reads.expired(self.now) {
             self.reply(id, Err(failure));
         }
+        self.give_up_settling();
     }
 
     fn writes_timeout(&self) -> Option<Time> {
@@ -432,6 +437,7 @@ impl Node {
                 let status = self.status();
                 self.reply(id, Ok(Body::Status(Box::new(status))));
             }
+            Request::Settle => self.settle(id),
             Request::MoveLeader(to) => self.move_leader(id, to),
             read @ (Request::Range { .. }
             | Request::ReadTxn { .. }

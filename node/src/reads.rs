@@ -234,6 +234,7 @@ impl Node {
             | Request::Compact { .. }
             | Request::LeaseRenew(_)
             | Request::Status
+            | Request::Settle
             | Request::MoveLeader(_) => self.reply(id, Ok(Body::Done)),
         }
     }
@@ -340,6 +341,7 @@ fn is_local(request: &Request) -> bool {
         | Request::Once { .. }
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
+        | Request::Settle
         | Request::MoveLeader(_) => false,
     }
 }
@@ -359,6 +361,7 @@ fn validate(limits: &store::Limits, request: &Request) -> Result<(), Error> {
         | Request::Once { .. }
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
+        | Request::Settle
         | Request::MoveLeader(_) => Ok(()),
     }
 }

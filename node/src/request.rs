@@ -73,6 +73,9 @@ pub enum Request {
     Status,
     /// Nothing but the confirmation that a linearizable read would get.
     Barrier,
+    /// Make everything that this replica has applied by now durable in its backend, for a view of it
+    /// to show. Local.
+    Settle,
     /// Hand leadership to a member; only the leader takes it.
     MoveLeader(NodeId),
 }
@@ -215,4 +218,6 @@ pub enum Failure {
     BadTransferee,
     /// A value could not be read from the backend: it is damaged.
     Unreadable,
+    /// The backend cannot be written, since the disk is full.
+    DiskFull,
 }

@@ -42,6 +42,17 @@ pub enum Reads {
     },
 }
 
+/// When backups are made by the clock, and where they go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupSchedule {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The time from one to the next; at least 1 s.
+    pub interval: Duration,
+    /// How many are kept; at least 1.
+    pub keep: usize,
+}
+
 /// The settings of one server. Sizes are in bytes.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -87,6 +98,8 @@ pub struct Config {
     pub cache_bytes: usize,
     /// Bytes of commands that the log is kept for: a member that lags by more is sent the state.
     pub log_keep_bytes: u64,
+    /// Backups by the clock, if any.
+    pub backups: Option<BackupSchedule>,
     /// Declares that no entry which the log is in doubt about had been acknowledged, so that this
     /// member votes again at once. For an operator who knows, and for one start only.
     pub dismiss_doubt: bool,
@@ -118,6 +131,7 @@ impl Config {
             watch_progress_interval: Duration::from_secs(600),
             cache_bytes: 32 << 20,
             log_keep_bytes: 256 << 20,
+            backups: None,
             dismiss_doubt: false,
         }
     }

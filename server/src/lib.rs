@@ -4,5 +4,5 @@ pub mod api;
 mod config;
 pub mod runtime;
 
-pub use config::{Config, InitialMember, Reads, Threads};
-pub use runtime::{ServerError, run};
+pub use config::{BackupSchedule, Config, InitialMember, Reads, Threads};
+pub use runtime::{Restore, RestoreError, Restored, ServerError, restore, run};

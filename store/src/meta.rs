@@ -10,6 +10,7 @@
 //! "s" client (16 bytes)         floor u64 | last use u64 (ms) | list of  number u64 | revision i64
 //!                               | has content u8 [| answer bytes]
 //! "installed"                   term u64 | index u64: where it came as a whole, if it did
+//! "bumped"                      from i64 | to i64: no record stands between these revisions
 //! ```
 //!
 //! Which keys hang on a lease is not kept: the newest record of each key says so.
@@ -24,10 +25,12 @@ use crate::codec::{
     read_member, write_member,
 };
 use crate::session::{self, Answer};
-use crate::{Alarm, ClientId, LeaseId, Member, Store};
+use crate::store::{FIRST_REVISION, NEVER_COMPACTED};
+use crate::{Alarm, ClientId, LeaseId, Member, RestoreError, Store};
 
 const STATE: &[u8] = b"state";
 const INSTALLED: &[u8] = b"installed";
+const BUMPED: &[u8] = b"bumped";
 const VERSION: u8 = 1;
 const LEASE: u8 = b'l';
 const ALARM: u8 = b'a';
@@ -61,6 +64,17 @@ pub(crate) enum Kept {
     Member(Member),
     Session(ClientId, session::Kept),
     Installed(Position),
+    Bumped(Gap),
+}
+
+/// Revisions that were skipped when a backup became a cluster of its own: until the first write
+/// after that, the newest record is older than the revision says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// No record is newer, until there is one beyond `to`.
+    pub(crate) from: i64,
+    /// The revision (main) that the store went on from.
+    pub(crate) to: i64,
 }
 
 /// The metadata of a state that is installed as a whole: of another, with the position at which it
@@ -73,6 +87,50 @@ pub fn installed(mut meta: Vec<(Bytes, Bytes)>, applied: Position) -> Vec<(Bytes
     put_u64(&mut value, applied.index.0);
     meta.push((Bytes::from_static(INSTALLED), value.into()));
     meta
+}
+
+/// The revision and the compact revision (main) that this metadata speaks of; those of a new store
+/// when there is none.
+///
+/// # Errors
+/// When a flush cannot have written this.
+pub fn revisions(meta: &[(Bytes, Bytes)]) -> Result<(i64, i64), RestoreError> {
+    let Some((name, value)) = meta.iter().find(|(name, _)| name == STATE) else {
+        let fresh = (FIRST_REVISION, NEVER_COMPACTED);
+        return if meta.is_empty() { Ok(fresh) } else { Err(RestoreError::NoState) };
+    };
+    match decode(name, value.clone()).map_err(RestoreError::Meta)? {
+        Kept::State(state) => Ok((state.revision, state.compact_revision)),
+        Kept::Lease { .. }
+        | Kept::Alarm(..)
+        | Kept::Member(_)
+        | Kept::Session(..)
+        | Kept::Installed(_)
+        | Kept::Bumped(_) => Err(RestoreError::NoState),
+    }
+}
+
+/// The name and value of skipped revisions.
+pub(crate) fn encode_gap(gap: Gap) -> (Bytes, Bytes) {
+    let mut value = Vec::new();
+    put_i64(&mut value, gap.from);
+    put_i64(&mut value, gap.to);
+    (Bytes::from_static(BUMPED), value.into())
+}
+
+/// The name and value of a lease that counts its time from the next tick on.
+pub(crate) fn encode_fresh_lease(id: LeaseId, ttl: i64) -> (Bytes, Bytes) {
+    let mut name = Vec::from([LEASE]);
+    name.extend_from_slice(&id.0.to_be_bytes());
+    (name.into(), lease_value(ttl, None).into())
+}
+
+fn lease_value(ttl: i64, deadline: Option<u64>) -> Vec<u8> {
+    let mut value = Vec::new();
+    put_i64(&mut value, ttl);
+    value.push(u8::from(deadline.is_some()));
+    put_u64(&mut value, deadline.unwrap_or(0));
+    value
 }
 
 /// The name and value of the store's numbers.
@@ -93,13 +151,7 @@ pub(crate) fn encode(store: &Store, name: Name) -> (Bytes, Option<Bytes>) {
         Name::Lease(id) => {
             key.push(LEASE);
             key.extend_from_slice(&id.0.to_be_bytes());
-            store.leases.terms(id).map(|(ttl, deadline)| {
-                let mut value = Vec::new();
-                put_i64(&mut value, ttl);
-                value.push(u8::from(deadline.is_some()));
-                put_u64(&mut value, deadline.unwrap_or(0));
-                value
-            })
+            store.leases.terms(id).map(|(ttl, deadline)| lease_value(ttl, deadline))
         }
         Name::Alarm(member, alarm) => {
             key.push(ALARM);
@@ -144,6 +196,10 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
     if name == INSTALLED {
         let at = Position::new(Term(value.u64()?), Index(value.u64()?));
         return value.end(Kept::Installed(at));
+    }
+    if name == BUMPED {
+        let gap = Gap { from: value.i64()?, to: value.i64()? };
+        return value.end(Kept::Bumped(gap));
     }
     let mut name = Reader::new(name.clone());
     let kept = match name.u8()? {

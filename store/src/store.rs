@@ -20,7 +20,7 @@ use crate::{
 /// The revision of a new store.
 pub(crate) const FIRST_REVISION: i64 = 1;
 /// The compact revision of a new store, as etcd has it: less than any that can be asked for.
-const NEVER_COMPACTED: i64 = -1;
+pub(crate) const NEVER_COMPACTED: i64 = -1;
 
 /// The replicated state.
 ///

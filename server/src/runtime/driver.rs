@@ -166,6 +166,7 @@ impl Driver {
                 self.waiting.streams.insert(stream, sender);
                 Input::WatchOpen(stream)
             }
+            Call::View(borrower) => return self.state.lend(borrower),
             Call::Input(input) => {
                 if let Input::WatchClose(stream) = &input {
                     self.waiting.streams.remove(stream);

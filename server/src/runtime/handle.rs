@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use node::{Failure, Header, Input, Reply, Request};
 use protocol::{ClusterId, NodeId};
-use storage::state::Reader;
+use storage::Identity;
+use storage::state::{Reader, View};
 use store::watch::{StreamId, WatchCreate, WatchId, WatchResponse};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// What the driver takes from the APIs.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(crate) enum Call {
     Request(Request, oneshot::Sender<Reply>),
     /// A new watch stream, and where its responses go.
     OpenWatch(StreamId, mpsc::UnboundedSender<WatchResponse>),
+    /// The last flush, pinned, and where it goes.
+    View(oneshot::Sender<View>),
     /// Anything about an open watch stream.
     Input(Input),
 }
@@ -33,6 +36,19 @@ struct Shared {
     cluster: ClusterId,
     member: NodeId,
     streams: AtomicU64,
+    pins: Arc<Semaphore>,
+}
+
+/// Views lent out at once: each holds the space of what is rewritten meanwhile.
+const PINS: usize = 4;
+
+/// A view that is lent out. Dropping it makes room for another.
+#[derive(Debug)]
+pub struct Pinned {
+    /// What is pinned.
+    pub view: View,
+    /// The room that it takes.
+    pub permit: OwnedSemaphorePermit,
 }
 
 impl NodeHandle {
@@ -43,7 +59,8 @@ impl NodeHandle {
         member: NodeId,
     ) -> Self {
         let streams = AtomicU64::new(1);
-        Self { shared: Arc::new(Shared { calls, reader, cluster, member, streams }) }
+        let pins = Arc::new(Semaphore::new(PINS));
+        Self { shared: Arc::new(Shared { calls, reader, cluster, member, streams, pins }) }
     }
 
     /// Asks the node. When its queue is full this waits: the client feels it as latency. Dropping
@@ -66,6 +83,27 @@ impl NodeHandle {
         let (sender, responses) = mpsc::unbounded_channel();
         self.send(Call::OpenWatch(id, sender)).await?;
         Ok(WatchStream { id, handle: self.clone(), responses })
+    }
+
+    /// This member's state, pinned: every write that it had answered before the call is in it.
+    ///
+    /// # Errors
+    /// [`Failure::TooManyRequests`] when enough are lent out; [`Failure::DiskFull`] and
+    /// [`Failure::Timeout`] when what is in memory cannot be flushed; [`Failure::Stopped`].
+    pub async fn pin(&self) -> Result<Pinned, Failure> {
+        let room = Arc::clone(&self.shared.pins).try_acquire_owned();
+        let permit = room.map_err(|_| Failure::TooManyRequests)?;
+        self.call(Request::Settle).await.body?;
+        let (sender, receiver) = oneshot::channel();
+        self.send(Call::View(sender)).await?;
+        let view = receiver.await.map_err(|_| Failure::Stopped)?;
+        Ok(Pinned { view, permit })
+    }
+
+    /// Whose state it is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity { cluster: self.shared.cluster, node: self.shared.member }
     }
 
     /// The immutable side of the state, for values that a view only names.

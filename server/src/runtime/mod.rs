@@ -10,6 +10,7 @@
 //! On few cores the APIs, the driver and the log share one thread; on many each has its own. All
 //! queues towards the driver that others can fill are bounded.
 
+mod backups;
 mod clock;
 mod driver;
 mod handle;
@@ -17,10 +18,13 @@ mod identity;
 mod mending;
 mod open;
 mod peers;
+mod restore;
 mod server;
 mod workers;
 
+pub(crate) use clock::Clock;
 pub use driver::RunError;
-pub use handle::{NodeHandle, WatchStream};
+pub use handle::{NodeHandle, Pinned, WatchStream};
 pub use open::StartError;
+pub use restore::{Restore, RestoreError, Restored, restore};
 pub use server::{ServerError, run};

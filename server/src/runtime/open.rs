@@ -81,6 +81,8 @@ fn remedy(error: &DataDirError) -> &'static str {
             "choose another one with --data-dir"
         }
         DataDirError::Version { .. } => "run the version of this program that has written it",
+        DataDirError::NotEmpty(_) => "choose another one with --data-dir",
+        DataDirError::Unfinished(_) => "run `conclave snapshot restore` for it once more",
         DataDirError::Damaged(_) => {
             "restore it, or choose an empty directory with --data-dir and join as a new member"
         }
@@ -307,7 +309,7 @@ fn heed_doubt(
 }
 
 /// Checks what no single flag can.
-fn check(config: &Config) -> Result<(ClusterId, NodeId), StartError> {
+pub(super) fn check(config: &Config) -> Result<(ClusterId, NodeId), StartError> {
     let refuse = |message: String| Err(StartError::Config(message));
     let members = &config.initial_cluster;
     let Some(me) = members.iter().find(|member| member.name == config.name) else {

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
+use super::backups::Backups;
 use super::clock::Clock;
 use super::driver::{Driver, Queues, RunError, Waiting};
 use super::handle::{Call, NodeHandle};
@@ -118,6 +119,11 @@ impl Setup {
             let inputs = (call_queue, stopping.clone());
             let split = connections.is_some();
             let driver = driver(network, *opened, inputs, split, &metrics).map_err(failed)?;
+            if let Some(schedule) = config.backups.clone() {
+                let (handle, metrics) = (handle.clone(), metrics.backups().clone());
+                let backups = Backups { handle, schedule, metrics, stopping: stopping.clone() };
+                tokio::spawn(backups.run(config.name.clone()));
+            }
             let options = ApiOptions::new(&config, metrics);
             let (end, ended) = watch::channel(false);
             let serving = Serving { handle, options, stopping, ended };

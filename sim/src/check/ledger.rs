@@ -215,6 +215,7 @@ fn compactions(operations: &[Operation]) -> BTreeMap<usize, Command> {
         | Request::Members { .. }
         | Request::Alarms
         | Request::Status
+        | Request::Settle
         | Request::Barrier
         | Request::MoveLeader(_) => None,
     };
@@ -251,7 +252,8 @@ fn duty(operation: &Operation) -> Duty {
             | Failure::TooManyRequests
             | Failure::NotLeader
             | Failure::BadTransferee
-            | Failure::Unreadable => Duty::MustNot,
+            | Failure::Unreadable
+            | Failure::DiskFull => Duty::MustNot,
         },
     }
 }

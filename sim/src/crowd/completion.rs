@@ -59,7 +59,8 @@ const fn is_unsure(failure: Failure) -> bool {
         | Failure::TooManyRequests
         | Failure::NotLeader
         | Failure::BadTransferee
-        | Failure::Unreadable => false,
+        | Failure::Unreadable
+        | Failure::DiskFull => false,
     }
 }
 

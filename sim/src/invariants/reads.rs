@@ -119,6 +119,7 @@ fn claims_the_present(request: &Request) -> bool {
         Request::Once { .. }
         | Request::HashKv { .. }
         | Request::Status
+        | Request::Settle
         | Request::MoveLeader(_) => false,
     }
 }

@@ -297,6 +297,7 @@ const fn request_kind(request: &Request) -> u64 {
         Request::Barrier => 12,
         Request::MoveLeader(_) => 13,
         Request::Once { .. } => 14,
+        Request::Settle => 15,
     }
 }
 

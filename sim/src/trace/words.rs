@@ -109,6 +109,7 @@ pub(super) fn request(request: &Request) -> String {
         Request::Members { .. } => "members".to_owned(),
         Request::Alarms => "alarms".to_owned(),
         Request::Status => "status".to_owned(),
+        Request::Settle => "settle".to_owned(),
         Request::Barrier => "barrier".to_owned(),
         Request::MoveLeader(to) => format!("move leadership to {}", who(*to)),
         Request::Once { stamp, request: inner } => {

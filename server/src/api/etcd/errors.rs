@@ -163,6 +163,7 @@ impl From<Failure> for EtcdError {
             Failure::NotLeader => Self::NotLeader,
             Failure::BadTransferee => Self::BadLeaderTransferee,
             Failure::Unreadable => Self::Corrupt,
+            Failure::DiskFull => Self::NoSpace,
         }
     }
 }

@@ -81,6 +81,7 @@ methods! {
         Hash = "Hash" Unary,
         HashKv = "HashKV" Unary,
         MoveLeader = "MoveLeader" Unary,
+        Snapshot = "Snapshot" ServerStream,
     }
     "etcdserverpb.Auth" {
         AuthStatus = "AuthStatus" Unary,
@@ -95,9 +96,6 @@ pub(super) fn missing(path: &str) -> Option<&'static str> {
             "etcdserverpb.Cluster",
             "MemberAdd" | "MemberRemove" | "MemberUpdate" | "MemberPromote",
         ) => Some("etcdserver: the members of this cluster are fixed by its configuration"),
-        ("etcdserverpb.Maintenance", "Snapshot") => {
-            Some("etcdserver: snapshots are not supported by this version")
-        }
         ("etcdserverpb.Maintenance", "Downgrade") => {
             Some("etcdserver: downgrades are not supported by this version")
         }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use etcdpb::etcdserverpb::SnapshotRequest;
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response, header};
@@ -32,7 +33,8 @@ use super::options::ApiOptions;
 use super::stamp::{UNDERSTOOD, stamp};
 use super::watch::WatchCodec;
 use super::{
-    cluster, keep_alive, kv, leader, lease, maintenance, pages, range_stream, watch as watches,
+    cluster, keep_alive, kv, leader, lease, maintenance, pages, range_stream, snapshot,
+    watch as watches,
 };
 use crate::api::metrics::{Metrics, Timer};
 use crate::runtime::NodeHandle;
@@ -194,6 +196,7 @@ fn rarer(
         Method::Hash => answer!(maintenance::hash),
         Method::HashKv => answer!(maintenance::hash_kv),
         Method::MoveLeader => answer!(maintenance::move_leader),
+        Method::Snapshot => Box::pin(snapshotted(api, timer, request)),
         Method::AuthStatus => answer!(maintenance::auth_status),
     }
 }
@@ -319,6 +322,28 @@ async fn range_streamed(
         })
     });
     grpc.server_streaming(service, request).await.map(ApiBody::Stream)
+}
+
+async fn snapshotted(api: Arc<Api>, timer: Timer, request: Request<Incoming>) -> Response<ApiBody> {
+    let limit = api.options.max_message_bytes();
+    let stopping = api.stopping();
+    let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(limit);
+    let mut timer = Some(timer);
+    let service = service_fn(move |_request: tonic::Request<SnapshotRequest>| {
+        let timer = timer.take().expect("a service of one call");
+        let api = Arc::clone(&api);
+        async move {
+            match snapshot::open(&api).await {
+                Ok(stream) => Ok(tonic::Response::new(observed(stream, timer))),
+                Err(status) => {
+                    timer.finished(status.code());
+                    Err(status)
+                }
+            }
+        }
+    });
+    let answer = grpc.server_streaming(service, request).await;
+    answer.map(|body| ApiBody::Endless(body, stopping))
 }
 
 async fn watched(api: Arc<Api>, timer: Timer, request: Request<Incoming>) -> Response<ApiBody> {

@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use protocol::Position;
 use storage::state::{Reader, State, View};
 use store::{Backend, BackendError, BackendRead, Flush, Record, Revision};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Done, Sentinel};
 
@@ -29,6 +29,7 @@ enum Write {
     Install { meta: Vec<(Bytes, Bytes)>, applied: Position },
     View(ViewId),
     ViewClose(ViewId),
+    Lend(oneshot::Sender<View>),
 }
 
 #[derive(Debug)]
@@ -124,6 +125,11 @@ impl StateWorkers {
         send(self.writes.as_ref(), Write::ViewClose(view));
     }
 
+    /// Pins the last flush for somebody outside, who keeps it for as long as it is held.
+    pub(crate) fn lend(&self, borrower: oneshot::Sender<View>) {
+        send(self.writes.as_ref(), Write::Lend(borrower));
+    }
+
     /// Scans records.
     pub(crate) fn scan(&self, token: u64, from: Revision, to: Revision, limit: usize) {
         send(self.reads.as_ref(), Read::Scan { token, from, to, limit });
@@ -210,6 +216,8 @@ impl Writer {
                 self.tell(Input::ViewOpened { view, opened });
             }
             Write::ViewClose(view) => drop(self.views.send(Read::Unpin(view))),
+            // Whoever asked may have gone.
+            Write::Lend(borrower) => drop(borrower.send(self.state.view())),
         }
         true
     }

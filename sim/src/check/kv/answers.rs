@@ -91,7 +91,7 @@ fn local(request: &Request) -> bool {
             *serializable
         }
         Request::Members { linearizable } => !*linearizable,
-        Request::HashKv { .. } | Request::Status | Request::MoveLeader(_) => true,
+        Request::HashKv { .. } | Request::Status | Request::Settle | Request::MoveLeader(_) => true,
         Request::Write(_)
         | Request::Once { .. }
         | Request::Compact { .. }
@@ -183,6 +183,7 @@ impl Case<'_> {
                 | Request::Members { .. }
                 | Request::Alarms
                 | Request::Status
+                | Request::Settle
                 | Request::Barrier
                 | Request::MoveLeader(_),
                 Told::Done,
@@ -200,6 +201,7 @@ impl Case<'_> {
                 | Request::Members { .. }
                 | Request::Alarms
                 | Request::Status
+                | Request::Settle
                 | Request::Barrier
                 | Request::MoveLeader(_),
                 _,
@@ -347,6 +349,7 @@ impl Case<'_> {
             | Request::Members { .. }
             | Request::Alarms
             | Request::Status
+            | Request::Settle
             | Request::Barrier
             | Request::MoveLeader(_) => true,
         };

@@ -99,6 +99,7 @@ fn request(it: &Request) -> String {
         Request::Members { .. } => "members".into(),
         Request::Alarms => "alarms".into(),
         Request::Status => "status".into(),
+        Request::Settle => "settle".into(),
         Request::Barrier => "barrier".into(),
         Request::MoveLeader(to) => format!("move leadership to {}", to.0),
         Request::Once { request: it, .. } => request(it),
