@@ -19,6 +19,7 @@ mod output;
 mod reads;
 mod request;
 mod snapshot;
+mod space;
 mod status;
 mod weights;
 mod writes;
@@ -31,3 +32,4 @@ pub use request::{
     Body, Failure, Header, LeaseTime, MemberInfo, NodeStatus, Reply, Request, RequestId,
 };
 pub use snapshot::{SnapshotRefused, ViewHead, ViewId};
+pub use space::Space;

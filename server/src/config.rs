@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::reserve::DiskReserve;
+
 /// One member of a static cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InitialMember {
@@ -87,6 +89,8 @@ pub struct Config {
     pub cache_bytes: usize,
     /// Bytes of commands that the log is kept for: a member that lags by more is sent the state.
     pub log_keep_bytes: u64,
+    /// What stays free on the disk: below it, what grows is refused.
+    pub disk_reserved: DiskReserve,
     /// Declares that no entry which the log is in doubt about had been acknowledged, so that this
     /// member votes again at once. For an operator who knows, and for one start only.
     pub dismiss_doubt: bool,
@@ -118,6 +122,7 @@ impl Config {
             watch_progress_interval: Duration::from_secs(600),
             cache_bytes: 32 << 20,
             log_keep_bytes: 256 << 20,
+            disk_reserved: DiskReserve::Auto,
             dismiss_doubt: false,
         }
     }

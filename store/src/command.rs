@@ -58,6 +58,14 @@ pub enum Command {
     },
     /// A member tells its name and addresses.
     Publish(Member),
+    /// A member tells whether its disk is short of space. As long as one is, [`Alarm::NoSpace`] is
+    /// raised for it; what an operator has raised is another matter, and stays.
+    SpaceReport {
+        /// Which member.
+        member: NodeId,
+        /// Less is free than it keeps in reserve.
+        short: bool,
+    },
 }
 
 /// Put one key.

@@ -5,7 +5,8 @@
 //! "state"                       version u8 = 1 | revision i64 | compact revision i64
 //!                               | lease clock u64 (ms) | term u64 | index u64
 //! "l" id i64 (big-endian)       time to live i64 (s) | has a deadline u8 | deadline u64 (ms)
-//! "a" member u64 (BE) kind u8   nothing
+//! "a" member u64 (BE) kind u8   nothing: an alarm that an operator has raised
+//! "a" member u64 (BE) 3         nothing: the member reports itself short of space
 //! "m" member u64 (BE)           id u64 | name | peer URLs | client URLs
 //! "installed"                   term u64 | index u64: where it came as a whole, if it did
 //! ```
@@ -28,12 +29,15 @@ const VERSION: u8 = 1;
 const LEASE: u8 = b'l';
 const ALARM: u8 = b'a';
 const MEMBER: u8 = b'm';
+/// Where the kind of an alarm stands: it is the member's own report.
+const SHORT: u8 = 3;
 
 /// What a value is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {
     Lease(LeaseId),
     Alarm(NodeId, Alarm),
+    Short(NodeId),
     Member(NodeId),
 }
 
@@ -52,6 +56,7 @@ pub(crate) enum Kept {
     State(State),
     Lease { id: LeaseId, ttl: i64, deadline: Option<u64> },
     Alarm(NodeId, Alarm),
+    Short(NodeId),
     Member(Member),
     Installed(Position),
 }
@@ -100,6 +105,12 @@ pub(crate) fn encode(store: &Store, name: Name) -> (Bytes, Option<Bytes>) {
             key.push(alarm_tag(alarm));
             store.alarms.contains(&(member, alarm)).then(Vec::new)
         }
+        Name::Short(member) => {
+            key.push(ALARM);
+            key.extend_from_slice(&member.0.to_be_bytes());
+            key.push(SHORT);
+            store.short.contains(&member).then(Vec::new)
+        }
         Name::Member(id) => {
             key.push(MEMBER);
             key.extend_from_slice(&id.0.to_be_bytes());
@@ -140,7 +151,10 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
             let (ttl, dated, deadline) = (value.i64()?, value.flag()?, value.u64()?);
             Kept::Lease { id, ttl, deadline: dated.then_some(deadline) }
         }
-        ALARM => Kept::Alarm(NodeId(name.u64_be()?), alarm_of(name.u8()?)?),
+        ALARM => match (NodeId(name.u64_be()?), name.u8()?) {
+            (member, SHORT) => Kept::Short(member),
+            (member, kind) => Kept::Alarm(member, alarm_of(kind)?),
+        },
         MEMBER => {
             let id = NodeId(name.u64_be()?);
             let member = read_member(&mut value)?;

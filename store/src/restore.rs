@@ -82,6 +82,9 @@ impl Store {
                 Kept::Alarm(member, alarm) => {
                     store.alarms.insert((member, alarm));
                 }
+                Kept::Short(member) => {
+                    store.short.insert(member);
+                }
                 Kept::Installed(at) => store.installed = Some(at),
                 Kept::Member(member) => {
                     store.members.insert(member.id, member);

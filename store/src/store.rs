@@ -36,7 +36,10 @@ pub struct Store {
     pub(crate) index: Index,
     pub(crate) recent: Recent,
     pub(crate) leases: Leases,
+    /// The alarms that operators have raised.
     pub(crate) alarms: BTreeSet<(NodeId, Alarm)>,
+    /// The members that report themselves short of space.
+    pub(crate) short: BTreeSet<NodeId>,
     pub(crate) members: BTreeMap<NodeId, Member>,
     /// Records that the caller fetched for the next command.
     pub(crate) supplied: BTreeMap<Revision, Option<Record>>,
@@ -75,6 +78,7 @@ impl Store {
             recent: Recent::new(Revision::default()),
             leases: Leases::default(),
             alarms: BTreeSet::new(),
+            short: BTreeSet::new(),
             members: BTreeMap::new(),
             supplied: BTreeMap::new(),
             watched: false,
@@ -141,11 +145,6 @@ impl Store {
     #[must_use]
     pub const fn keys(&self) -> u64 {
         self.index.live()
-    }
-
-    /// The alarms that are raised, by member.
-    pub fn alarms(&self) -> impl Iterator<Item = (NodeId, Alarm)> {
-        self.alarms.iter().copied()
     }
 
     /// What members have told of themselves, by id.
@@ -246,6 +245,7 @@ impl Store {
                 self.members.insert(member.id, member.clone());
                 Ok(Outcome::Done)
             }
+            Command::SpaceReport { member, short } => Ok(self.apply_report(*member, *short)),
         }
     }
 

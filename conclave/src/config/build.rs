@@ -46,6 +46,7 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
             .unwrap_or(default.watch_progress_interval),
         cache_bytes: settings.cache_bytes.unwrap_or(default.cache_bytes),
         log_keep_bytes: settings.log_keep.map_or(default.log_keep_bytes, |bytes| bytes as u64),
+        disk_reserved: settings.disk_reserved.unwrap_or(default.disk_reserved),
         dismiss_doubt: settings.dismiss_doubt.unwrap_or(default.dismiss_doubt),
         name,
     };

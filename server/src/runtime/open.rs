@@ -8,7 +8,7 @@ use protocol::{ClusterId, NodeId, raft};
 use storage::Identity;
 use storage::datadir::{DataDir, DataDirError};
 use storage::disk::{FaultPlan, FaultyDisk, RealDisk};
-use storage::log::{Damage, Log, LogOptions};
+use storage::log::{Damage, Log, LogError, LogOptions};
 use storage::state::{State, StateOptions};
 use store::watch::WatchLimits;
 use store::{Backend, BackendRead, Limits, Member, Revision, Store};
@@ -17,9 +17,12 @@ use thiserror::Error;
 use super::identity::{cluster_id, member_id};
 use super::workers::AnyDisk;
 use crate::config::{Config, Reads};
+use crate::reserve::Gauge;
 
 /// Records read from the backend at once while the index is rebuilt.
 const SCAN: usize = 10_000;
+/// Tables may always grow to this many bytes, however small the reserve.
+const LEAST_TABLE: u64 = 16 << 20;
 /// The length of a segment when the log is in memory.
 const MEMORY_SEGMENT: u64 = 4 << 20;
 
@@ -96,6 +99,8 @@ pub(crate) struct Opened {
     pub(crate) cluster: ClusterId,
     pub(crate) id: NodeId,
     pub(crate) incarnation: u64,
+    /// Of a server on a disk.
+    pub(crate) gauge: Option<Gauge>,
     /// Held for as long as the process uses it.
     pub(crate) directory: Option<DataDir>,
 }
@@ -108,7 +113,8 @@ pub(crate) fn open(config: &Config, client_url: String) -> Result<Opened, StartE
         Some(path) => Some(DataDir::open(path, identity)?),
         None => None,
     };
-    let mut state = open_state(directory.as_ref(), identity)?;
+    let gauge = open_gauge(config)?;
+    let mut state = open_state(directory.as_ref(), identity, gauge.as_ref())?;
     let store = restore(config, &mut state)?;
     let (mut log, mut recovered) = open_log(directory.as_ref(), identity, config)?;
     recovered.damage.iter().for_each(report);
@@ -139,7 +145,7 @@ pub(crate) fn open(config: &Config, client_url: String) -> Result<Opened, StartE
     let incarnation = random();
     let node_config = node_config(config, id, incarnation, client_url);
     let node = Node::new(node_config, restored, store, random());
-    Ok(Opened { node, log, state, cluster, id, incarnation, directory })
+    Ok(Opened { node, log, state, cluster, id, incarnation, gauge, directory })
 }
 
 /// Checks what no single flag can.
@@ -183,9 +189,29 @@ fn check(config: &Config) -> Result<(ClusterId, NodeId), StartError> {
     Ok((cluster_id(members, token), member_id(me, token)))
 }
 
-fn open_state(directory: Option<&DataDir>, identity: Identity) -> Result<State, StartError> {
+fn open_gauge(config: &Config) -> Result<Option<Gauge>, StartError> {
+    let Some(path) = &config.data_dir else { return Ok(None) };
+    let gauge = Gauge::new(path, config.disk_reserved);
+    gauge.map(Some).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            StartError::Config(format!("--disk-reserved is too much for this disk: {error}"))
+        }
+        _ => StartError::State(format!("cannot measure the disk of {}: {error}", path.display())),
+    })
+}
+
+fn open_state(
+    directory: Option<&DataDir>,
+    identity: Identity,
+    gauge: Option<&Gauge>,
+) -> Result<State, StartError> {
     let Some(directory) = directory else { return Ok(State::memory()) };
-    State::open(&directory.state(), identity, StateOptions::default())
+    let mut options = StateOptions::default();
+    if let Some(reserved) = gauge.map(Gauge::reserved).filter(|reserved| *reserved > 0) {
+        // What a compaction needs in order to give space back is the copy of one table.
+        options.table_bytes = options.table_bytes.min((reserved / 2).max(LEAST_TABLE));
+    }
+    State::open(&directory.state(), identity, options)
         .map_err(|error| StartError::State(error.to_string()))
 }
 
@@ -231,7 +257,13 @@ fn open_log(
         }
     };
     let (mut log, recovered) = Log::open(disk, options).map_err(|e| failed(e.to_string()))?;
-    log.prepare().map_err(|error| failed(error.to_string()))?;
+    match log.prepare() {
+        // What is in the log can be served, and what gives space back has room in its last segment.
+        Err(LogError::NoSpare { cause }) => {
+            tracing::warn!(%cause, "the log has no room to grow: free some space");
+        }
+        prepared => prepared.map_err(|error| failed(error.to_string()))?,
+    }
     Ok((log, recovered))
 }
 

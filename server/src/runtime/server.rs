@@ -22,6 +22,7 @@ use super::workers::{LogWorker, StateWorkers};
 use crate::api::etcd::{self, ApiOptions};
 use crate::api::metrics::Metrics;
 use crate::config::{Config, Threads};
+use crate::reserve::Gauge;
 
 /// Calls that may wait for the node. More make the APIs wait.
 const CALLS: usize = 16_384;
@@ -147,7 +148,7 @@ fn driver(
     split: bool,
     metrics: &Metrics,
 ) -> io::Result<(Driver, Option<DataDir>)> {
-    let Opened { node, log, state, cluster, id, incarnation, directory } = opened;
+    let Opened { node, log, state, cluster, id, incarnation, gauge, directory } = opened;
     let (done, done_queue) = mpsc::unbounded_channel();
     let (messages, message_queue) = mpsc::channel(BATCHES);
     let (events, link_queue) = mpsc::unbounded_channel();
@@ -161,11 +162,13 @@ fn driver(
     let links = Links::start(me, peers(config, id), events, metrics.peers());
     let reader = state.reader();
     let disk = metrics.disk();
-    let state = StateWorkers::start(state, reader, done.clone(), disk.backend_commit.clone())?;
+    let surplus = gauge.as_ref().map(Gauge::surplus).unwrap_or_default();
+    let commits = disk.backend_commit.clone();
+    let state = StateWorkers::start(state, reader, done.clone(), commits, gauge)?;
     let syncs = disk.log_sync.clone();
     let log = match split {
-        true => LogWorker::thread(log, done, syncs)?,
-        false => LogWorker::inline(log, done, syncs),
+        true => LogWorker::thread(log, done, syncs, surplus)?,
+        false => LogWorker::inline(log, done, syncs, surplus),
     };
     let queues =
         Queues { calls, messages: message_queue, links: link_queue, done: done_queue, stop };

@@ -102,7 +102,13 @@ pub fn settle(operations: &[Operation], truth: &Truth) -> Result<Ledger, Violati
     }
     for place in (0..truth.len()).filter(|place| taken[*place].is_none()) {
         match truth.command(place) {
-            None | Some(Command::Tick { .. } | Command::Publish(_) | Command::Alarm { .. }) => {}
+            None
+            | Some(
+                Command::Tick { .. }
+                | Command::Publish(_)
+                | Command::Alarm { .. }
+                | Command::SpaceReport { .. },
+            ) => {}
             Some(Command::LeaseRenew { ids }) => {
                 for id in ids.iter().collect::<BTreeSet<_>>() {
                     ledger.renewals.entry(*id).or_default().push(place);
@@ -175,6 +181,7 @@ fn duty(operation: &Operation) -> Duty {
             | Failure::NoLeader
             | Failure::LeaderChanged
             | Failure::TooManyRequests
+            | Failure::NoSpace
             | Failure::NotLeader
             | Failure::BadTransferee
             | Failure::Unreadable => Duty::MustNot,
@@ -215,7 +222,8 @@ fn place_of_change(operation: &Operation, command: &Command, truth: &Truth) -> O
         | Command::LeaseRenew { .. }
         | Command::Tick { .. }
         | Command::Alarm { .. }
-        | Command::Publish(_) => return None,
+        | Command::Publish(_)
+        | Command::SpaceReport { .. } => return None,
     }
     let place = truth.maker(answer.header.revision)?;
     (truth.command(place)? == command && fits(operation, place, truth)).then_some(place)

@@ -62,7 +62,8 @@ impl CommittedEntry {
                 | Command::LeaseGrant { .. }
                 | Command::LeaseRenew { .. }
                 | Command::Alarm { .. }
-                | Command::Publish(_),
+                | Command::Publish(_)
+                | Command::SpaceReport { .. },
             )
             | None => 0,
         }

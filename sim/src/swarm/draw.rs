@@ -47,6 +47,7 @@ impl Options {
         // Last, so that what is drawn before stays what it was.
         options.stores.log_keep_bytes = rng.one_of(&[0, 2_000, 20_000, u64::MAX]);
         options.stores.snapshot_piece_bytes = rng.one_of(&[200, 2_000, 64_000]);
+        options.disks.reserved = rng.one_of(&[0, 2, 2]) * options.disks.segment_bytes;
         options
     }
 
@@ -148,6 +149,7 @@ fn disks(rng: &mut Rng, consensus: &Consensus) -> Disks {
         page_bytes: 1024,
         batch_bytes: rng.one_of(&[512, 4_096, 16_384]),
         spares: rng.place(3),
+        reserved: 0,
     }
 }
 

@@ -51,6 +51,10 @@ impl Command {
                 out.push(alarm.map_or(0, alarm_tag));
             }),
             Self::Publish(member) => tagged(out, 10, |out| write_member(out, member)),
+            Self::SpaceReport { member, short } => tagged(out, 14, |out| {
+                put_u64(out, member.0);
+                out.push(u8::from(*short));
+            }),
         }
     }
 
@@ -76,6 +80,7 @@ impl Command {
             8 => Self::Tick { elapsed_ms: r.u32()? },
             9 => read_alarm(r)?,
             10 => Self::Publish(read_member(r)?),
+            14 => Self::SpaceReport { member: NodeId(r.u64()?), short: r.flag()? },
             _ => return Err(DecodeError::Tag("command")),
         };
         reader.end(command)

@@ -38,5 +38,7 @@ pub(crate) fn status_of_one() -> NodeStatus {
         proposals_failed: 0,
         snapshots_sent: 0,
         snapshots_installed: 0,
+        space: None,
+        short: false,
     }
 }
