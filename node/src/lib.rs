@@ -21,6 +21,7 @@ mod reads;
 mod request;
 mod settle;
 mod snapshot;
+mod space;
 mod status;
 mod weights;
 mod writes;
@@ -34,3 +35,4 @@ pub use request::{
     Body, Failure, Header, LeaseTime, MemberInfo, NodeStatus, Reply, Request, RequestId,
 };
 pub use snapshot::{SnapshotRefused, ViewHead, ViewId};
+pub use space::Space;

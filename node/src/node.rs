@@ -24,6 +24,7 @@ use crate::reads::Reads;
 use crate::request::{Body, Failure, Header, Reply, Request, RequestId};
 use crate::settle::Settling;
 use crate::snapshot::{Receiving, Sending};
+use crate::space::Measured;
 use crate::writes::{Waiter, Writes};
 
 /// Lagging watches are caught up by this many events a turn.
@@ -50,6 +51,7 @@ pub struct Node {
     pub(crate) apply: Apply,
     pub(crate) flushing: Flushing,
     pub(crate) leases: Leases,
+    pub(crate) measured: Measured,
     pub(crate) counters: Counters,
     /// Snapshots on their way to members.
     pub(crate) sending: BTreeMap<NodeId, Sending>,
@@ -99,6 +101,7 @@ impl Node {
             apply: Apply::default(),
             flushing: Flushing::new(store.applied(), base),
             leases: Leases::default(),
+            measured: Measured::default(),
             counters: Counters::default(),
             sending: BTreeMap::new(),
             next_view: 0,
@@ -161,6 +164,7 @@ impl Node {
             Input::ViewRead { view, from, records } => self.view_read(view, from, records),
             Input::Staged(result) => self.staged(result),
             Input::Installed(result) => self.installed(result),
+            Input::Space(space) => self.measured(space),
             Input::Stop => self.stop(),
         }
     }
@@ -177,6 +181,7 @@ impl Node {
             self.writes_timeout(),
             self.reads.timeout(),
             self.leases_timeout(),
+            self.report_timeout(),
             self.flush_timeout(),
             self.sending_timeout(),
             self.settling.timeout(),
@@ -222,6 +227,7 @@ impl Node {
         self.tick_leases();
         self.renew_leases();
         self.publish();
+        self.report_space();
         if !self.writes.waiting() || self.now < self.writes.retry_at() {
             return;
         }
@@ -471,6 +477,8 @@ impl Node {
         } else if self.overloaded() {
             self.counters.failed += 1;
             self.reply(id, Err(Failure::TooManyRequests));
+        } else if self.store.refuses_growth(command) {
+            self.reply(id, Err(Failure::NoSpace));
         } else {
             self.write(waiter, command);
         }

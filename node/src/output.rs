@@ -113,6 +113,8 @@ pub enum Output {
         /// Why.
         why: SnapshotRefused,
     },
+    /// Space is short from now on, or no longer is: give back sooner what is not needed, or not.
+    Economise(bool),
     /// Tell a watch stream something. In order for each stream.
     Watch {
         /// Which stream.

@@ -8,6 +8,8 @@ use protocol::raft::Status;
 use protocol::{NodeId, Position, Term};
 use store::{Alarm, Command, Error, LeaseId, Member, Outcome, Range, Stamp, Txn, TxnView, View};
 
+use crate::space::Space;
+
 /// The driver's name for a request; it comes back with the reply. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
@@ -193,6 +195,10 @@ pub struct NodeStatus {
     pub snapshots_sent: u64,
     /// States received so and installed, since the start.
     pub snapshots_installed: u64,
+    /// The disk, as last measured.
+    pub space: Option<Space>,
+    /// This member is short of space.
+    pub short: bool,
 }
 
 /// Why a request failed. Unless it says otherwise, nothing happened.
@@ -206,6 +212,8 @@ pub enum Failure {
     LeaderChanged,
     /// Too much is waiting; try again later.
     TooManyRequests,
+    /// A member is short of space, and this would grow.
+    NoSpace,
     /// No answer in time. A write may or may not have happened.
     Timeout,
     /// No answer in time, and the leader changed meanwhile. A write may or may not have happened.

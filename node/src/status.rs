@@ -29,6 +29,8 @@ impl Node {
             proposals_failed: self.counters.failed,
             snapshots_sent: self.counters.snapshots_sent,
             snapshots_installed: self.counters.snapshots_installed,
+            space: self.measured.space,
+            short: self.measured.is_short(),
         }
     }
 

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::reserve::DiskReserve;
+
 /// One member of a static cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InitialMember {
@@ -100,6 +102,8 @@ pub struct Config {
     pub log_keep_bytes: u64,
     /// Backups by the clock, if any.
     pub backups: Option<BackupSchedule>,
+    /// What stays free on the disk: below it, what grows is refused.
+    pub disk_reserved: DiskReserve,
     /// Declares that no entry which the log is in doubt about had been acknowledged, so that this
     /// member votes again at once. For an operator who knows, and for one start only.
     pub dismiss_doubt: bool,
@@ -132,6 +136,7 @@ impl Config {
             cache_bytes: 32 << 20,
             log_keep_bytes: 256 << 20,
             backups: None,
+            disk_reserved: DiskReserve::Auto,
             dismiss_doubt: false,
         }
     }

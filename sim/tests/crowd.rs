@@ -265,6 +265,7 @@ impl Stand {
                 | Output::StageBegin
                 | Output::Stage(_)
                 | Output::StageAbort
+                | Output::Economise(_)
                 | Output::Install { .. }
                 | Output::SnapshotRefused { .. }
                 | Output::Event(_)

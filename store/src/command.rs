@@ -67,6 +67,14 @@ pub enum Command {
         /// lease.
         command: Box<Command>,
     },
+    /// A member tells whether its disk is short of space. As long as one is, [`Alarm::NoSpace`] is
+    /// raised for it; what an operator has raised is another matter, and stays.
+    SpaceReport {
+        /// Which member.
+        member: NodeId,
+        /// Less is free than it keeps in reserve.
+        short: bool,
+    },
 }
 
 impl Command {
@@ -84,6 +92,7 @@ impl Command {
             | Self::Tick { .. }
             | Self::Alarm { .. }
             | Self::Publish(_)
+            | Self::SpaceReport { .. }
             | Self::Once { .. } => self,
         }
     }

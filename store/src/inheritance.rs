@@ -53,7 +53,11 @@ pub fn inherit(
             Kept::State(kept) => state = Some(kept),
             Kept::Bumped(kept) => gap = Some(kept),
             Kept::Lease { id, ttl, .. } => leases.push((id, ttl)),
-            Kept::Alarm(..) | Kept::Member(_) | Kept::Session(..) | Kept::Installed(_) => {}
+            Kept::Alarm(..)
+            | Kept::Short(_)
+            | Kept::Member(_)
+            | Kept::Session(..)
+            | Kept::Installed(_) => {}
         }
     }
     let mut state = state.ok_or(RestoreError::NoState)?;

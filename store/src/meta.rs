@@ -5,7 +5,8 @@
 //! "state"                       version u8 = 1 | revision i64 | compact revision i64
 //!                               | lease clock u64 (ms) | term u64 | index u64
 //! "l" id i64 (big-endian)       time to live i64 (s) | has a deadline u8 | deadline u64 (ms)
-//! "a" member u64 (BE) kind u8   nothing
+//! "a" member u64 (BE) kind u8   nothing: an alarm that an operator has raised
+//! "a" member u64 (BE) 3         nothing: the member reports itself short of space
 //! "m" member u64 (BE)           id u64 | name | peer URLs | client URLs
 //! "s" client (16 bytes)         floor u64 | last use u64 (ms) | list of  number u64 | revision i64
 //!                               | has content u8 [| answer bytes]
@@ -36,12 +37,15 @@ const LEASE: u8 = b'l';
 const ALARM: u8 = b'a';
 const MEMBER: u8 = b'm';
 const SESSION: u8 = b's';
+/// Where the kind of an alarm stands: it is the member's own report.
+const SHORT: u8 = 3;
 
 /// What a value is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {
     Lease(LeaseId),
     Alarm(NodeId, Alarm),
+    Short(NodeId),
     Member(NodeId),
     Session(ClientId),
 }
@@ -61,6 +65,7 @@ pub(crate) enum Kept {
     State(State),
     Lease { id: LeaseId, ttl: i64, deadline: Option<u64> },
     Alarm(NodeId, Alarm),
+    Short(NodeId),
     Member(Member),
     Session(ClientId, session::Kept),
     Installed(Position),
@@ -103,6 +108,7 @@ pub fn revisions(meta: &[(Bytes, Bytes)]) -> Result<(i64, i64), RestoreError> {
         Kept::State(state) => Ok((state.revision, state.compact_revision)),
         Kept::Lease { .. }
         | Kept::Alarm(..)
+        | Kept::Short(_)
         | Kept::Member(_)
         | Kept::Session(..)
         | Kept::Installed(_)
@@ -159,6 +165,12 @@ pub(crate) fn encode(store: &Store, name: Name) -> (Bytes, Option<Bytes>) {
             key.push(alarm_tag(alarm));
             store.alarms.contains(&(member, alarm)).then(Vec::new)
         }
+        Name::Short(member) => {
+            key.push(ALARM);
+            key.extend_from_slice(&member.0.to_be_bytes());
+            key.push(SHORT);
+            store.short.contains(&member).then(Vec::new)
+        }
         Name::Member(id) => {
             key.push(MEMBER);
             key.extend_from_slice(&id.0.to_be_bytes());
@@ -208,7 +220,10 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
             let (ttl, dated, deadline) = (value.i64()?, value.flag()?, value.u64()?);
             Kept::Lease { id, ttl, deadline: dated.then_some(deadline) }
         }
-        ALARM => Kept::Alarm(NodeId(name.u64_be()?), alarm_of(name.u8()?)?),
+        ALARM => match (NodeId(name.u64_be()?), name.u8()?) {
+            (member, SHORT) => Kept::Short(member),
+            (member, kind) => Kept::Alarm(member, alarm_of(kind)?),
+        },
         MEMBER => {
             let id = NodeId(name.u64_be()?);
             let member = read_member(&mut value)?;

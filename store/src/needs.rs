@@ -31,7 +31,8 @@ impl Store {
             | Command::LeaseRenew { .. }
             | Command::Tick { .. }
             | Command::Alarm { .. }
-            | Command::Publish(_) => {}
+            | Command::Publish(_)
+            | Command::SpaceReport { .. } => {}
         }
         self.unsupplied(needs)
     }

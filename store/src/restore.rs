@@ -84,6 +84,9 @@ impl Store {
                 Kept::Alarm(member, alarm) => {
                     store.alarms.insert((member, alarm));
                 }
+                Kept::Short(member) => {
+                    store.short.insert(member);
+                }
                 Kept::Installed(at) => store.installed = Some(at),
                 Kept::Session(client, session) => store.sessions.restore(client, session),
                 Kept::Bumped(skipped) => gap = Some(skipped),

@@ -38,7 +38,10 @@ pub struct Store {
     pub(crate) recent: Recent,
     pub(crate) leases: Leases,
     pub(crate) sessions: Sessions,
+    /// The alarms that operators have raised.
     pub(crate) alarms: BTreeSet<(NodeId, Alarm)>,
+    /// The members that report themselves short of space.
+    pub(crate) short: BTreeSet<NodeId>,
     pub(crate) members: BTreeMap<NodeId, Member>,
     /// Records that the caller fetched for the next command.
     pub(crate) supplied: BTreeMap<Revision, Option<Record>>,
@@ -79,6 +82,7 @@ impl Store {
             leases: Leases::default(),
             sessions: Sessions::default(),
             alarms: BTreeSet::new(),
+            short: BTreeSet::new(),
             members: BTreeMap::new(),
             supplied: BTreeMap::new(),
             watched: false,
@@ -145,11 +149,6 @@ impl Store {
     #[must_use]
     pub const fn keys(&self) -> u64 {
         self.index.live()
-    }
-
-    /// The alarms that are raised, by member.
-    pub fn alarms(&self) -> impl Iterator<Item = (NodeId, Alarm)> {
-        self.alarms.iter().copied()
     }
 
     /// What members have told of themselves, by id.
@@ -258,6 +257,7 @@ impl Store {
                 Ok(Outcome::Done)
             }
             Command::Once { .. } => unreachable!("a stamped command is no stamped one"),
+            Command::SpaceReport { member, short } => Ok(self.apply_report(*member, *short)),
         }
     }
 

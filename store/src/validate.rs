@@ -47,7 +47,8 @@ fn checked(command: &Command, max_txn_ops: usize) -> Result<(), Error> {
         | Command::LeaseRenew { .. }
         | Command::Tick { .. }
         | Command::Alarm { .. }
-        | Command::Publish(_) => Ok(()),
+        | Command::Publish(_)
+        | Command::SpaceReport { .. } => Ok(()),
     }
 }
 
@@ -160,7 +161,8 @@ fn size(command: &Command) -> usize {
         | Command::LeaseGrant { .. }
         | Command::LeaseRevoke { .. }
         | Command::Tick { .. }
-        | Command::Alarm { .. } => OPERATION_COST,
+        | Command::Alarm { .. }
+        | Command::SpaceReport { .. } => OPERATION_COST,
     }
 }
 

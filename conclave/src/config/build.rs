@@ -62,6 +62,7 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
             interval: settings.backup_interval.unwrap_or(BACKUP_INTERVAL),
             keep: settings.backup_keep.unwrap_or(BACKUP_KEEP),
         }),
+        disk_reserved: settings.disk_reserved.unwrap_or(default.disk_reserved),
         dismiss_doubt: settings.dismiss_doubt.unwrap_or(default.dismiss_doubt),
         name,
     };

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use server::{InitialMember, Reads, Threads};
+use server::{DiskReserve, InitialMember, Reads, Threads};
 
-use super::value::{bytes, duration, initial_member, reads, threads};
+use super::value::{bytes, disk_reserve, duration, initial_member, reads, threads};
 use crate::logging::LogLevel;
 
 /// Timers that belong together.
@@ -101,6 +101,10 @@ pub(crate) struct Settings {
     /// How many of this member's backups are kept [default: 24].
     #[arg(long, value_name = "N")]
     pub(crate) backup_keep: Option<usize>,
+    /// How much of the disk stays free, in bytes or as 5%; 0: nothing. Below it what grows is refused
+    /// [default: 5%, at least 64MiB, at most 1GiB].
+    #[arg(long, value_name = "BYTES|PERCENT", value_parser = disk_reserve)]
+    pub(crate) disk_reserved: Option<DiskReserve>,
     /// For one start of a member whose log is in doubt: nothing in doubt was ever acknowledged.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) dismiss_doubt: Option<bool>,
@@ -138,6 +142,7 @@ impl Settings {
             backup_dir: self.backup_dir.or(below.backup_dir),
             backup_interval: self.backup_interval.or(below.backup_interval),
             backup_keep: self.backup_keep.or(below.backup_keep),
+            disk_reserved: self.disk_reserved.or(below.disk_reserved),
             dismiss_doubt: self.dismiss_doubt.or(below.dismiss_doubt),
             log: self.log.or(below.log),
         }

@@ -47,6 +47,11 @@ impl Cluster {
 
     /// The same, with further flags for every member.
     pub(crate) fn start_with(size: usize, extra: &[&str]) -> Self {
+        Self::start_in(size, extra, &[])
+    }
+
+    /// The same, with some members in these data directories.
+    pub(crate) fn start_in(size: usize, extra: &[&str], dirs: &[(usize, PathBuf)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ports = free_ports(2 * size);
         let members: Vec<Member> = (0..size)
@@ -58,6 +63,10 @@ impl Cluster {
                 child: None,
             })
             .collect();
+        let mut members = members;
+        for (at, dir) in dirs {
+            members[*at].dir.clone_from(dir);
+        }
         let initial: Vec<String> = members
             .iter()
             .map(|member| format!("{}=127.0.0.1:{}", member.name, member.peer_port))

@@ -281,7 +281,7 @@ impl World {
                 self.done(at, Input::Scanned { token, records });
             }
             Output::Halt(error) => panic!("replica {at} halts: {error}"),
-            Output::Stopped => {}
+            Output::Economise(_) | Output::Stopped => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use node::{Input, Node, Output, Reply, RequestId};
+use node::{Input, Node, Output, Reply, RequestId, Space};
 use store::watch::{StreamId, WatchResponse};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -211,6 +211,21 @@ impl Driver {
         }
     }
 
+    /// Tells a person that space is short, or no longer is.
+    fn tell_space(&self, short: bool) {
+        let Some(Space { free, reserved }) = self.node.status().space else { return };
+        if short {
+            tracing::warn!(
+                free,
+                reserved,
+                "space is short: what grows is refused everywhere until a quarter more than the \
+                 reserve is free; delete and compact, or free space on the disk"
+            );
+        } else {
+            tracing::info!(free, reserved, "there is enough space");
+        }
+    }
+
     fn output(&mut self, output: Output) -> Result<Next, RunError> {
         match output {
             Output::Send { to, message } => self.links.push(to, &message),
@@ -235,6 +250,11 @@ impl Driver {
             Output::Stage(records) => self.state.stage(records),
             Output::StageAbort => self.state.stage_abort(),
             Output::Install { meta, applied } => self.state.install(meta, applied),
+            Output::Economise(short) => {
+                self.log.economise(short);
+                self.state.economise(short);
+                self.tell_space(short);
+            }
             Output::SnapshotRefused { from, why } => {
                 tracing::warn!(%from, %why, "the state of another member was not installed");
             }

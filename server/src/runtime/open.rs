@@ -8,7 +8,9 @@ use protocol::{ClusterId, Index, NodeId, raft};
 use storage::Identity;
 use storage::datadir::{DataDir, DataDirError};
 use storage::disk::{FaultPlan, FaultyDisk, RealDisk};
-use storage::log::{Covered, Damage, Log, LogOptions, Opening as LogOpening, Recovered, Salvage};
+use storage::log::{
+    Covered, Damage, Log, LogError, LogOptions, Opening as LogOpening, Recovered, Salvage,
+};
 use storage::state::{State, StateOptions};
 use store::watch::WatchLimits;
 use store::{Backend, BackendError, BackendRead, Limits, Member, Revision, Store};
@@ -17,9 +19,12 @@ use thiserror::Error;
 use super::identity::{cluster_id, member_id};
 use super::workers::AnyDisk;
 use crate::config::{Config, Reads};
+use crate::reserve::Gauge;
 
 /// Records read from the backend at once while the index is rebuilt.
 const SCAN: usize = 10_000;
+/// Tables may always grow to this many bytes, however small the reserve.
+const LEAST_TABLE: u64 = 16 << 20;
 /// The length of a segment when the log is in memory.
 const MEMORY_SEGMENT: u64 = 4 << 20;
 
@@ -97,12 +102,15 @@ pub(crate) struct Opened {
     pub(crate) state: State,
     pub(crate) cluster: ClusterId,
     pub(crate) id: NodeId,
+    /// Of a server on a disk.
+    pub(crate) gauge: Option<Gauge>,
 }
 
 /// What opening starts from: checked settings, and a data directory that is locked.
 pub(crate) struct Ground {
     directory: Option<DataDir>,
     identity: Identity,
+    gauge: Option<Gauge>,
     pub(crate) incarnation: u64,
     client_url: String,
 }
@@ -161,7 +169,8 @@ impl Ground {
             Some(path) => Some(DataDir::open(path, identity)?),
             None => None,
         };
-        Ok(Self { directory, identity, incarnation: random(), client_url })
+        let gauge = open_gauge(config)?;
+        Ok(Self { directory, identity, gauge, incarnation: random(), client_url })
     }
 
     /// Who this is.
@@ -194,7 +203,7 @@ impl Ground {
             LogOpening::Wounded(salvage) if alone => return Err(lost_alone(&salvage, found.err())),
             LogOpening::Wounded(salvage) => return Ok(Opening::Wounded(salvage)),
         };
-        log.prepare().map_err(log_error)?;
+        prepare(&mut log)?;
         let (state, store) = match found {
             Ok(found) => found,
             // The log holds nothing that could be replayed: it is not this state's.
@@ -226,14 +235,15 @@ impl Ground {
         let Identity { cluster, node: id } = self.identity;
         let config = node_config(config, id, self.incarnation, self.client_url.clone());
         let node = Node::new(config, restored, store, random());
-        Ok(Opening::Ready(Box::new(Opened { node, log, state, cluster, id })))
+        let gauge = self.gauge.clone();
+        Ok(Opening::Ready(Box::new(Opened { node, log, state, cluster, id, gauge })))
     }
 
     fn open_state(&self, config: &Config) -> Result<(State, Store), StateFault> {
         let mut state = match &self.directory {
             None => State::memory(),
             Some(directory) => {
-                let options = StateOptions::default();
+                let options = self.state_options();
                 match State::open(&directory.state(), self.identity, options) {
                     Ok(state) => state,
                     Err(storage::state::OpenError::Corrupt(what)) => {
@@ -245,6 +255,17 @@ impl Ground {
         };
         let store = restore(config, &mut state)?;
         Ok((state, store))
+    }
+
+    /// What a compaction needs in order to give space back is the copy of one table: it has to fit
+    /// into the reserve.
+    fn state_options(&self) -> StateOptions {
+        let mut options = StateOptions::default();
+        let reserved = self.gauge.as_ref().map_or(0, Gauge::reserved);
+        if reserved > 0 {
+            options.table_bytes = options.table_bytes.min((reserved / 2).max(LEAST_TABLE));
+        }
+        options
     }
 
     /// Puts a damaged state aside and begins with an empty one: the log, or a leader, has all.
@@ -388,6 +409,29 @@ fn log_disk(
         }
     };
     Ok((disk, options))
+}
+
+/// Makes the first segment that is to come.
+fn prepare(log: &mut Log<AnyDisk>) -> Result<(), StartError> {
+    match log.prepare() {
+        // What is in the log can be served, and what gives space back has room in its last segment.
+        Err(LogError::NoSpare { cause }) => {
+            tracing::warn!(%cause, "the log has no room to grow: free some space");
+            Ok(())
+        }
+        prepared => prepared.map_err(log_error),
+    }
+}
+
+fn open_gauge(config: &Config) -> Result<Option<Gauge>, StartError> {
+    let Some(path) = &config.data_dir else { return Ok(None) };
+    let gauge = Gauge::new(path, config.disk_reserved);
+    gauge.map(Some).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            StartError::Config(format!("--disk-reserved is too much for this disk: {error}"))
+        }
+        _ => StartError::State(format!("cannot measure the disk of {}: {error}", path.display())),
+    })
 }
 
 fn report(damage: &Damage) {

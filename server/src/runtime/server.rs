@@ -23,6 +23,7 @@ use super::workers::{LogWorker, StateWorkers};
 use crate::api::etcd::{self, ApiOptions};
 use crate::api::metrics::Metrics;
 use crate::config::{Config, Threads};
+use crate::reserve::Gauge;
 
 /// Calls that may wait for the node. More make the APIs wait.
 const CALLS: usize = 16_384;
@@ -194,16 +195,18 @@ fn driver(
     split: bool,
     metrics: &Metrics,
 ) -> io::Result<Driver> {
-    let Opened { node, log, state, .. } = opened;
+    let Opened { node, log, state, gauge, .. } = opened;
     let (done, done_queue) = mpsc::unbounded_channel();
     let Network { links, messages, events } = network;
     let reader = state.reader();
     let disk = metrics.disk();
-    let state = StateWorkers::start(state, reader, done.clone(), disk.backend_commit.clone())?;
+    let surplus = gauge.as_ref().map(Gauge::surplus).unwrap_or_default();
+    let commits = disk.backend_commit.clone();
+    let state = StateWorkers::start(state, reader, done.clone(), commits, gauge)?;
     let syncs = disk.log_sync.clone();
     let log = match split {
-        true => LogWorker::thread(log, done, syncs)?,
-        false => LogWorker::inline(log, done, syncs),
+        true => LogWorker::thread(log, done, syncs, surplus)?,
+        false => LogWorker::inline(log, done, syncs, surplus),
     };
     let queues = Queues { calls, messages, links: events, done: done_queue, stop };
     let clock = Clock::start();

@@ -339,6 +339,7 @@ impl<D: Disk, F: Files> Replica<D, F> {
             | Output::StageBegin
             | Output::Stage(_)
             | Output::StageAbort
+            | Output::Economise(_)
             | Output::Install { .. }
             | Output::SnapshotRefused { .. }
             | Output::Watch { .. }

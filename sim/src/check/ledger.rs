@@ -119,7 +119,8 @@ pub fn settle(operations: &[Operation], truth: &Truth) -> Result<Ledger, Violati
                 Command::Tick { .. }
                 | Command::Publish(_)
                 | Command::Alarm { .. }
-                | Command::Once { .. },
+                | Command::Once { .. }
+                | Command::SpaceReport { .. },
             ) => {}
             Some(Command::LeaseRenew { ids }) => {
                 for id in ids.iter().collect::<BTreeSet<_>>() {
@@ -250,6 +251,7 @@ fn duty(operation: &Operation) -> Duty {
             | Failure::NoLeader
             | Failure::LeaderChanged
             | Failure::TooManyRequests
+            | Failure::NoSpace
             | Failure::NotLeader
             | Failure::BadTransferee
             | Failure::Unreadable
@@ -296,7 +298,8 @@ fn place_of_change(operation: &Operation, command: &Command, truth: &Truth) -> O
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
-        | Command::Once { .. } => return None,
+        | Command::Once { .. }
+        | Command::SpaceReport { .. } => return None,
     }
     let place = truth.maker(answer.header.revision)?;
     (truth.command(place)? == command && fits(operation, place, truth)).then_some(place)

@@ -57,6 +57,7 @@ const fn is_unsure(failure: Failure) -> bool {
         | Failure::NoLeader
         | Failure::LeaderChanged
         | Failure::TooManyRequests
+        | Failure::NoSpace
         | Failure::NotLeader
         | Failure::BadTransferee
         | Failure::Unreadable

@@ -8,8 +8,7 @@
 //! first. Such a script says so, and is played with the seeds 1, 2, … until the dice fall right.
 //! Luck is only asked for where the story begins; a claim that does not hold fails at once.
 //!
-//! Left out: what the seeds say of parts that do not exist yet (sessions, disk reserve, gossip,
-//! other elections).
+//! Left out: what the seeds say of parts that do not exist yet (sessions, gossip, other elections).
 
 mod clusters;
 mod elections;
@@ -17,6 +16,7 @@ mod logs;
 mod partitions;
 mod reads;
 mod roles;
+mod space;
 mod stage;
 mod weather;
 mod writes;
@@ -109,6 +109,7 @@ pub fn all() -> Vec<Scenario> {
         &reads::SCENARIOS,
         &writes::SCENARIOS,
         &logs::SCENARIOS,
+        &space::SCENARIOS,
     ] {
         all.extend_from_slice(theme);
     }

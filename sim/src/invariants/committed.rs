@@ -68,7 +68,8 @@ impl CommittedEntry {
                 | Command::LeaseRenew { .. }
                 | Command::Alarm { .. }
                 | Command::Publish(_)
-                | Command::Once { .. },
+                | Command::Once { .. }
+                | Command::SpaceReport { .. },
             )
             | None => 0,
         }

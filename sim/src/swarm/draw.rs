@@ -49,6 +49,7 @@ impl Options {
         options.stores.snapshot_piece_bytes = rng.one_of(&[200, 2_000, 64_000]);
         options.crowd.repeats = crowd::Repeats::draw(&mut rng);
         options.stores.limits.sessions = sessions(&mut rng);
+        options.disks.reserved = rng.one_of(&[0, 2, 2]) * options.disks.segment_bytes;
         options
     }
 
@@ -150,6 +151,7 @@ fn disks(rng: &mut Rng, consensus: &Consensus) -> Disks {
         page_bytes: 1024,
         batch_bytes: rng.one_of(&[512, 4_096, 16_384]),
         spares: rng.place(3),
+        reserved: 0,
     }
 }
 

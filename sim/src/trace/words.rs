@@ -61,6 +61,8 @@ pub(super) fn command(command: &Command) -> String {
         Command::Once { stamp, command: inner } => {
             format!("{} (write {})", self::command(inner), stamp.sequence())
         }
+        Command::SpaceReport { member, short: true } => format!("{} is short", who(*member)),
+        Command::SpaceReport { member, short: false } => format!("{} has space", who(*member)),
     }
 }
 

@@ -63,6 +63,10 @@ impl Command {
                 write_stamp(out, stamp);
                 command.encode_body(out);
             }),
+            Self::SpaceReport { member, short } => tagged(out, 14, |out| {
+                put_u64(out, member.0);
+                out.push(u8::from(*short));
+            }),
         }
     }
 
@@ -88,6 +92,7 @@ impl Command {
                 let tag = r.u8()?;
                 Self::Once { stamp, command: read_stampable(r, tag)?.into() }
             }
+            14 => Self::SpaceReport { member: NodeId(r.u64()?), short: r.flag()? },
             _ => return Err(DecodeError::Tag("command")),
         };
         reader.end(command)

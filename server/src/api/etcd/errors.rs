@@ -157,6 +157,7 @@ impl From<Failure> for EtcdError {
             Failure::NoLeader => Self::NoLeader,
             Failure::LeaderChanged => Self::LeaderChanged,
             Failure::TooManyRequests => Self::TooManyRequests,
+            Failure::NoSpace => Self::NoSpace,
             Failure::Timeout => Self::Timeout,
             Failure::TimeoutLeaderLost => Self::TimeoutLeaderLost,
             Failure::Stopped => Self::Stopped,

@@ -22,7 +22,7 @@ pub(crate) fn status_of_one() -> NodeStatus {
             peers: BTreeMap::new(),
             dropped: 0,
             doubt: None,
-            membership: None,
+            membership: protocol::raft::Membership::default(),
         },
         applied: last,
         revision: 5,
@@ -41,5 +41,7 @@ pub(crate) fn status_of_one() -> NodeStatus {
         proposals_failed: 0,
         snapshots_sent: 0,
         snapshots_installed: 0,
+        space: None,
+        short: false,
     }
 }

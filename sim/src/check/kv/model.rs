@@ -29,6 +29,8 @@ pub struct Model {
     pub(super) leases: Leases,
     sessions: Sessions,
     alarms: BTreeSet<(NodeId, Alarm)>,
+    /// Members that report themselves short of space.
+    short: BTreeSet<NodeId>,
     /// Whether the state was ever said to be corrupt.
     pub(super) corrupt: bool,
 }
@@ -46,6 +48,7 @@ impl Model {
             leases: Leases::default(),
             sessions: Sessions::default(),
             alarms: BTreeSet::new(),
+            short: BTreeSet::new(),
             corrupt: false,
         }
     }
@@ -148,6 +151,14 @@ impl Model {
             Command::Alarm { action, member, alarm } => Ok(self.alarm(*action, *member, *alarm)),
             Command::Publish(_) => Ok(Outcome::Done),
             Command::Once { command, .. } => self.execute(command),
+            Command::SpaceReport { member, short } => {
+                if *short {
+                    self.short.insert(*member);
+                } else {
+                    self.short.remove(member);
+                }
+                Ok(Outcome::Done)
+            }
         }
     }
 
@@ -168,7 +179,8 @@ impl Model {
             Command::LeaseRenew { .. }
             | Command::Tick { .. }
             | Command::Alarm { .. }
-            | Command::Publish(_) => (false, false),
+            | Command::Publish(_)
+            | Command::SpaceReport { .. } => (false, false),
         };
         if touches && self.raised(Alarm::Corrupt) {
             Some(Error::Corrupt)
@@ -179,6 +191,7 @@ impl Model {
 
     fn raised(&self, alarm: Alarm) -> bool {
         self.alarms.iter().any(|(_, what)| *what == alarm)
+            || (alarm == Alarm::NoSpace && !self.short.is_empty())
     }
 
     fn alarm(
@@ -193,13 +206,18 @@ impl Model {
         let told: Vec<(NodeId, Alarm)> = match action {
             AlarmAction::Activate => member.zip(alarm).into_iter().collect(),
             AlarmAction::Deactivate => {
-                self.alarms.iter().copied().filter(|raised| named(*raised)).collect()
+                let short = self.short.iter().map(|by| (*by, Alarm::NoSpace));
+                let all: BTreeSet<_> = self.alarms.iter().copied().chain(short).collect();
+                all.into_iter().filter(|raised| named(*raised)).collect()
             }
         };
         for raised in &told {
             match action {
                 AlarmAction::Activate => self.alarms.insert(*raised),
-                AlarmAction::Deactivate => self.alarms.remove(raised),
+                AlarmAction::Deactivate => {
+                    let short = raised.1 == Alarm::NoSpace && self.short.remove(&raised.0);
+                    self.alarms.remove(raised) || short
+                }
             };
         }
         self.corrupt |= self.raised(Alarm::Corrupt);

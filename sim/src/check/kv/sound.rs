@@ -17,7 +17,8 @@ pub(super) fn flaw(command: &Command) -> Option<Error> {
         | Command::LeaseRenew { .. }
         | Command::Tick { .. }
         | Command::Alarm { .. }
-        | Command::Publish(_) => None,
+        | Command::Publish(_)
+        | Command::SpaceReport { .. } => None,
     }
 }
 

@@ -71,6 +71,7 @@ pub(crate) fn command(it: &Command) -> String {
         Command::Once { stamp, command: it } => {
             format!("{} (write {} of {})", command(it), stamp.sequence(), stamp.client())
         }
+        Command::SpaceReport { member, short } => format!("member {} short: {short}", member.0),
     }
 }
 

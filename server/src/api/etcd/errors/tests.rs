@@ -109,6 +109,7 @@ fn errors_of_the_node_tell_who_must_act() {
     let cases = [
         (Failure::NoLeader, Code::Unavailable, "etcdserver: no leader"),
         (Failure::LeaderChanged, Code::Unavailable, "etcdserver: leader changed"),
+        (Failure::NoSpace, Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded"),
         (Failure::TooManyRequests, Code::ResourceExhausted, "etcdserver: too many requests"),
         (Failure::Timeout, Code::Unavailable, "etcdserver: request timed out"),
         (
