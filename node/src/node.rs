@@ -258,6 +258,7 @@ impl Node {
                     self.piece(from, last, number, data);
                 }
                 Consensus::ChunkAcked { peer, last, next } => self.piece_acked(peer, last, next),
+                Consensus::ReconfigureRefused { .. } | Consensus::Membership { .. } => {}
                 Consensus::Event(event) => self.consensus_event(event),
             }
         }

@@ -107,7 +107,11 @@ impl Writes {
                 let waiter = self.applied(sequence)?;
                 Some((waiter, Failure::TooManyRequests))
             }
-            Refusal::NoLeader | Refusal::Transferring | Refusal::LeaderChanged => {
+            Refusal::NoLeader
+            | Refusal::Transferring
+            | Refusal::LeaderChanged
+            | Refusal::ChangePending
+            | Refusal::NotReady => {
                 let pending = self.pending.get_mut(&sequence)?;
                 if matches!(pending.waiter, Waiter::Nobody) {
                     self.applied(sequence);

@@ -76,6 +76,10 @@ mutants! {
     R16, false, "linearizability", "A lease is counted without the margin for clock drift.";
     R17, true, "RI14, RI7", "A snapshot behind the applied state is accepted.";
     R18, false, "RI14", "The log begins anew before the state that replaces it is durable.";
+    R19, false, "RI12, RI1", "The members are changed while the last change is pending.";
+    R20, true, "RI12, RI1", "A leader changes the members before it knows what is committed.";
+    R21, false, "RI9, RI12", "Learners count for commits.";
+    R22, false, "RI9, RI12", "A removed leader counts itself.";
     R23, false, "RI16", "Being asked for a pre-vote raises the term.";
     R24, true, "RI16, liveness", "A leader that no quorum answers goes on leading.";
     R25, false, "RI6", "Term and vote are forgotten when both copies are damaged.";

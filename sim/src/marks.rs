@@ -151,7 +151,7 @@ impl Marks {
             Event::Truncated { .. } => self.hit(Mark::Truncated),
             Event::DoubtResolved { .. } => self.hit(Mark::DoubtResolved),
             Event::Stranded { .. } => self.hit(Mark::Stranded),
-            Event::Role { .. } => {}
+            Event::Role { .. } | Event::Departed { .. } => {}
         }
     }
 

@@ -72,6 +72,7 @@ fn node() -> Node {
         entries: Vec::new(),
         applied: Index(0),
         doubt: None,
+        membership: None,
     };
     Node::new(config, restored, Store::new(limits()), 7)
 }

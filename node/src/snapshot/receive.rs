@@ -195,7 +195,7 @@ impl Node {
         let meta = store::installed(core::mem::take(&mut receiving.meta), applied);
         self.output(Output::Install { meta, applied });
         if planted(Mutant::R18) {
-            self.consensus(raft::Input::Installed { last: applied });
+            self.consensus(raft::Input::Installed { last: applied, membership: None });
         }
         Ok(())
     }
@@ -247,7 +247,7 @@ impl Node {
         if !dead.is_empty() {
             self.output(Output::Discard(dead));
         }
-        self.consensus(raft::Input::Installed { last });
+        self.consensus(raft::Input::Installed { last, membership: None });
     }
 
     /// Goes on with another state.

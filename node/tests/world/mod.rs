@@ -162,6 +162,7 @@ impl World {
                 .collect(),
             applied: applied.index,
             doubt: None,
+            membership: None,
         };
         self.disks[at].backend.discard(&dead).unwrap();
         let seed = self.rng.next();

@@ -61,6 +61,9 @@ impl Raft {
         assert!(from > self.commit, "what is committed stays");
         let through = self.log.last().index;
         self.log.truncate(from);
+        if self.configurations.truncated(from) {
+            self.reconfigured();
+        }
         self.writes.truncated(self.log.last().index);
         self.outbox.push_back(Output::Event(Event::Truncated { from, through }));
     }

@@ -22,6 +22,7 @@ pub(crate) fn status_of_one() -> NodeStatus {
             peers: BTreeMap::new(),
             dropped: 0,
             doubt: None,
+            membership: None,
         },
         applied: last,
         revision: 5,
