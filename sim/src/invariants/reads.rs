@@ -116,5 +116,6 @@ fn claims_the_present(request: &Request) -> bool {
         | Request::Alarms
         | Request::Barrier => true,
         Request::HashKv { .. } | Request::Status | Request::MoveLeader(_) => false,
+        Request::MemberChange(_) => true,
     }
 }
