@@ -14,6 +14,7 @@ mod config;
 mod flush;
 mod input;
 mod leases;
+mod membership;
 mod mend;
 mod node;
 mod output;

@@ -7,4 +7,4 @@ pub mod runtime;
 
 pub use config::{BackupSchedule, Config, InitialMember, Reads, Threads};
 pub use reserve::DiskReserve;
-pub use runtime::{Restore, RestoreError, Restored, ServerError, restore, run};
+pub use runtime::{Restore, RestoreError, Restored, RunError, ServerError, restore, run};

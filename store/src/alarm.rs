@@ -125,7 +125,9 @@ fn weight(command: &Command) -> Weight {
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
-        | Command::SpaceReport { .. } => Weight::None,
+        | Command::SpaceReport { .. }
+        | Command::Member(_)
+        | Command::Settle { .. } => Weight::None,
     }
 }
 

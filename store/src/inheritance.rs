@@ -7,7 +7,8 @@
 //! - leases stay, and each lives its whole granted time again: while there was no cluster nobody
 //!   could renew any;
 //! - alarms go: what they warn of was about other disks;
-//! - what members told of themselves goes: they are other members;
+//! - the members go, what they told of themselves, who was removed and what other members were
+//!   wished: the new cluster has members of its own;
 //! - sessions go: a client that had one is told so, and cannot take the new cluster for the old one;
 //! - the new state has come as a whole at the position given, so that an empty log begins after it.
 //!
@@ -56,6 +57,9 @@ pub fn inherit(
             Kept::Alarm(..)
             | Kept::Short(_)
             | Kept::Member(_)
+            | Kept::Membership(_)
+            | Kept::Removed(_)
+            | Kept::Queue(_)
             | Kept::Session(..)
             | Kept::Installed(_) => {}
         }

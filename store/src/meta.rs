@@ -10,6 +10,9 @@
 //! "m" member u64 (BE)           id u64 | name | peer URLs | client URLs
 //! "s" client (16 bytes)         floor u64 | last use u64 (ms) | list of  number u64 | revision i64
 //!                               | has content u8 [| answer bytes]
+//! "c"                           the configuration, encoded as in the log
+//! "q"                           the first one stands u8 | list of: ticket u64 | change
+//! "x" member u64 (BE)           nothing: it was removed
 //! "installed"                   term u64 | index u64: where it came as a whole, if it did
 //! "bumped"                      from i64 | to i64: no record stands between these revisions
 //! ```
@@ -19,12 +22,14 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use protocol::raft::Membership;
 use protocol::{Index, NodeId, Position, Term};
 
 use crate::codec::{
     DecodeError, Reader, alarm_of, alarm_tag, put_bytes, put_i64, put_len, put_u64, read_answer,
     read_member, write_member,
 };
+use crate::member::Queue;
 use crate::session::{self, Answer};
 use crate::store::{FIRST_REVISION, NEVER_COMPACTED};
 use crate::{Alarm, ClientId, LeaseId, Member, RestoreError, Store};
@@ -39,6 +44,9 @@ const MEMBER: u8 = b'm';
 const SESSION: u8 = b's';
 /// Where the kind of an alarm stands: it is the member's own report.
 const SHORT: u8 = 3;
+const REMOVED: u8 = b'x';
+const MEMBERSHIP: &[u8] = b"c";
+const QUEUE: &[u8] = b"q";
 
 /// What a value is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +56,9 @@ pub(crate) enum Name {
     Short(NodeId),
     Member(NodeId),
     Session(ClientId),
+    Membership,
+    Removed(NodeId),
+    Queue,
 }
 
 /// The numbers of the store, which every flush writes.
@@ -68,6 +79,9 @@ pub(crate) enum Kept {
     Short(NodeId),
     Member(Member),
     Session(ClientId, session::Kept),
+    Membership(Membership),
+    Removed(NodeId),
+    Queue(Queue),
     Installed(Position),
     Bumped(Gap),
 }
@@ -110,6 +124,9 @@ pub fn revisions(meta: &[(Bytes, Bytes)]) -> Result<(i64, i64), RestoreError> {
         | Kept::Alarm(..)
         | Kept::Short(_)
         | Kept::Member(_)
+        | Kept::Membership(_)
+        | Kept::Removed(_)
+        | Kept::Queue(_)
         | Kept::Session(..)
         | Kept::Installed(_)
         | Kept::Bumped(_) => Err(RestoreError::NoState),
@@ -185,13 +202,34 @@ pub(crate) fn encode(store: &Store, name: Name) -> (Bytes, Option<Bytes>) {
             key.extend_from_slice(&client.0);
             store.sessions.kept(client).as_ref().map(write_session)
         }
+        Name::Membership => {
+            key.extend_from_slice(MEMBERSHIP);
+            store.membership().map(|membership| membership.encode().to_vec())
+        }
+        Name::Removed(id) => {
+            key.push(REMOVED);
+            key.extend_from_slice(&id.0.to_be_bytes());
+            store.was_removed(id).then(Vec::new)
+        }
+        Name::Queue => {
+            key.extend_from_slice(QUEUE);
+            store.roster.queue.encode()
+        }
     };
     (key.into(), value.map(Bytes::from))
 }
 
 /// The meaning of a value.
 pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
+    if name == MEMBERSHIP {
+        let membership = Membership::decode(&value);
+        return membership.map(Kept::Membership).map_err(|_| DecodeError::Tag("configuration"));
+    }
     let mut value = Reader::new(value);
+    if name == QUEUE {
+        let queue = Queue::decode(&mut value)?;
+        return value.end(Kept::Queue(queue));
+    }
     if name == STATE {
         match value.u8()? {
             VERSION => {}
@@ -233,6 +271,7 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
             Kept::Member(member)
         }
         SESSION => Kept::Session(ClientId(name.array()?), read_session(&mut value)?),
+        REMOVED => Kept::Removed(NodeId(name.u64_be()?)),
         _ => return Err(DecodeError::Tag("name of metadata")),
     };
     name.end(())?;

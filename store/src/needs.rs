@@ -32,7 +32,9 @@ impl Store {
             | Command::Tick { .. }
             | Command::Alarm { .. }
             | Command::Publish(_)
-            | Command::SpaceReport { .. } => {}
+            | Command::SpaceReport { .. }
+            | Command::Member(_)
+            | Command::Settle { .. } => {}
         }
         self.unsupplied(needs)
     }

@@ -21,7 +21,7 @@ use crate::key_index::Version;
 use crate::meta::{Gap, Kept, decode};
 use crate::recent::Recent;
 use crate::store::FIRST_REVISION;
-use crate::{LeaseId, Limits, Record, Revision, Store};
+use crate::{LeaseId, Limits, MemberTable, Record, Revision, Store};
 
 /// Why a state could not be restored: it is not one that a flush has written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +90,14 @@ impl Store {
                 Kept::Installed(at) => store.installed = Some(at),
                 Kept::Session(client, session) => store.sessions.restore(client, session),
                 Kept::Bumped(skipped) => gap = Some(skipped),
+                Kept::Membership(membership) => {
+                    MemberTable::of(&membership).map_err(RestoreError::Meta)?;
+                    store.roster.membership = Some(membership);
+                }
+                Kept::Removed(id) => {
+                    store.roster.removed.insert(id);
+                }
+                Kept::Queue(queue) => store.roster.queue = queue,
                 Kept::Member(member) => {
                     store.members.insert(member.id, member);
                 }

@@ -9,6 +9,7 @@ use protocol::{NodeId, Position};
 use crate::compact::Pruning;
 use crate::index::Index;
 use crate::lease::Leases;
+use crate::member::Roster;
 use crate::meta::{Name, State};
 use crate::recent::Recent;
 use crate::session::Sessions;
@@ -43,6 +44,7 @@ pub struct Store {
     /// The members that report themselves short of space.
     pub(crate) short: BTreeSet<NodeId>,
     pub(crate) members: BTreeMap<NodeId, Member>,
+    pub(crate) roster: Roster,
     /// Records that the caller fetched for the next command.
     pub(crate) supplied: BTreeMap<Revision, Option<Record>>,
     pub(crate) watched: bool,
@@ -84,6 +86,7 @@ impl Store {
             alarms: BTreeSet::new(),
             short: BTreeSet::new(),
             members: BTreeMap::new(),
+            roster: Roster::default(),
             supplied: BTreeMap::new(),
             watched: false,
             events: Vec::new(),
@@ -251,6 +254,8 @@ impl Store {
             Command::Alarm { action, member, alarm } => {
                 Ok(self.apply_alarm(*action, *member, *alarm))
             }
+            // Told before it was removed.
+            Command::Publish(member) if self.was_removed(member.id) => Ok(Outcome::Done),
             Command::Publish(member) => {
                 self.dirty.insert(Name::Member(member.id));
                 self.members.insert(member.id, member.clone());
@@ -258,6 +263,8 @@ impl Store {
             }
             Command::Once { .. } => unreachable!("a stamped command is no stamped one"),
             Command::SpaceReport { member, short } => Ok(self.apply_report(*member, *short)),
+            Command::Member(change) => self.apply_member(change),
+            Command::Settle { ticket, refusal } => Ok(self.apply_settle(*ticket, *refusal)),
         }
     }
 

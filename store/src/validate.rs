@@ -48,7 +48,9 @@ fn checked(command: &Command, max_txn_ops: usize) -> Result<(), Error> {
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
-        | Command::SpaceReport { .. } => Ok(()),
+        | Command::SpaceReport { .. }
+        | Command::Member(_)
+        | Command::Settle { .. } => Ok(()),
     }
 }
 
@@ -157,7 +159,11 @@ fn size(command: &Command) -> usize {
             let urls = member.peer_urls.iter().chain(&member.client_urls);
             urls.fold(OPERATION_COST + member.name.len(), |sum, url| sum + url.len())
         }
+        Command::Member(change) => {
+            change.peer_urls().iter().fold(OPERATION_COST, |sum, url| sum + url.len())
+        }
         Command::Compact { .. }
+        | Command::Settle { .. }
         | Command::LeaseGrant { .. }
         | Command::LeaseRevoke { .. }
         | Command::Tick { .. }

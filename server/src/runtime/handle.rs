@@ -1,7 +1,7 @@
 //! How the APIs talk to the node: bounded queues in, one-shot answers and watch queues out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use node::{Failure, Header, Input, Reply, Request};
 use protocol::{ClusterId, NodeId};
@@ -37,6 +37,7 @@ struct Shared {
     member: NodeId,
     streams: AtomicU64,
     pins: Arc<Semaphore>,
+    learner: Arc<AtomicBool>,
 }
 
 /// Views lent out at once: each holds the space of what is rewritten meanwhile.
@@ -55,12 +56,13 @@ impl NodeHandle {
     pub(crate) fn new(
         calls: mpsc::Sender<Call>,
         reader: Reader,
-        cluster: ClusterId,
-        member: NodeId,
+        (cluster, member): (ClusterId, NodeId),
+        learner: Arc<AtomicBool>,
     ) -> Self {
         let streams = AtomicU64::new(1);
         let pins = Arc::new(Semaphore::new(PINS));
-        Self { shared: Arc::new(Shared { calls, reader, cluster, member, streams, pins }) }
+        let shared = Shared { calls, reader, cluster, member, streams, pins, learner };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Asks the node. When its queue is full this waits: the client feels it as latency. Dropping
@@ -116,6 +118,12 @@ impl NodeHandle {
     #[must_use]
     pub fn cluster(&self) -> ClusterId {
         self.shared.cluster
+    }
+
+    /// Whether this member has no vote: not yet, or not any more.
+    #[must_use]
+    pub fn is_learner(&self) -> bool {
+        self.shared.learner.load(Ordering::Relaxed)
     }
 
     /// This member's id.

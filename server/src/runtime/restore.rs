@@ -11,14 +11,13 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use protocol::{ClusterId, NodeId};
-use storage::Identity;
 use storage::backup::{BackupError, BackupReader, FillError, Header, fill};
 use storage::datadir::{Building, DataDirError};
 use storage::state::{State, StateOptions};
 use store::Bump;
 use thiserror::Error;
 
-use super::open::{StartError, check};
+use super::open::{StartError, founder_of};
 use crate::config::{Config, InitialMember};
 
 /// Bytes read from the backup at once.
@@ -112,7 +111,7 @@ pub fn restore(
     restore: &Restore,
     look: impl FnMut(u64),
 ) -> Result<Restored, RestoreError> {
-    let (cluster, member) = check(&Config {
+    let identity = founder_of(&Config {
         initial_cluster: restore.initial_cluster.clone(),
         cluster_token: restore.cluster_token.clone(),
         ..Config::single(&restore.name)
@@ -123,10 +122,9 @@ pub fn restore(
     let mut reader =
         BackupReader::open(BufReader::with_capacity(BUFFER, input)).map_err(unusable)?;
     let backup = *reader.header();
-    if backup.origin.identity.cluster == cluster {
-        return Err(RestoreError::SameCluster(cluster.0));
+    if backup.origin.identity.cluster == identity.cluster {
+        return Err(RestoreError::SameCluster(identity.cluster.0));
     }
-    let identity = Identity { cluster, node: member };
     let building = Building::begin(&restore.data_dir)?;
     let failed = |error: &dyn std::fmt::Display| RestoreError::State(error.to_string());
     let mut state = State::open(&building.state(), identity, StateOptions::default())
@@ -138,5 +136,6 @@ pub fn restore(
     })?;
     drop(state);
     building.finish(identity)?;
+    let storage::Identity { cluster, node: member } = identity;
     Ok(Restored { cluster, member, revision, backup })
 }

@@ -120,7 +120,9 @@ pub fn settle(operations: &[Operation], truth: &Truth) -> Result<Ledger, Violati
                 | Command::Publish(_)
                 | Command::Alarm { .. }
                 | Command::Once { .. }
-                | Command::SpaceReport { .. },
+                | Command::SpaceReport { .. }
+                | Command::Member(_)
+                | Command::Settle { .. },
             ) => {}
             Some(Command::LeaseRenew { ids }) => {
                 for id in ids.iter().collect::<BTreeSet<_>>() {
@@ -218,7 +220,8 @@ fn compactions(operations: &[Operation]) -> BTreeMap<usize, Command> {
         | Request::Status
         | Request::Settle
         | Request::Barrier
-        | Request::MoveLeader(_) => None,
+        | Request::MoveLeader(_)
+        | Request::MemberChange(_) => None,
     };
     operations.iter().enumerate().filter_map(compact).collect()
 }
@@ -254,8 +257,9 @@ fn duty(operation: &Operation) -> Duty {
             | Failure::NoSpace
             | Failure::NotLeader
             | Failure::BadTransferee
-            | Failure::Unreadable
-            | Failure::DiskFull => Duty::MustNot,
+            | Failure::DiskFull
+            | Failure::NotServing
+            | Failure::Unreadable => Duty::MustNot,
         },
     }
 }
@@ -270,7 +274,17 @@ pub(super) const fn in_the_log(error: Error) -> bool {
         | Error::Compacted
         | Error::FutureRevision
         | Error::NoSpace
-        | Error::Corrupt => true,
+        | Error::Corrupt
+        | Error::MemberIdExists
+        | Error::PeerUrlExists
+        | Error::MemberNotFound
+        | Error::BadPeerUrls
+        | Error::NotEnoughStarted
+        | Error::MemberNotLearner
+        | Error::LearnerNotReady
+        | Error::TooManyLearners
+        | Error::Unhealthy
+        | Error::TooManyWishes => true,
         Error::EmptyKey
         | Error::ValueProvided
         | Error::LeaseProvided
@@ -299,7 +313,9 @@ fn place_of_change(operation: &Operation, command: &Command, truth: &Truth) -> O
         | Command::Alarm { .. }
         | Command::Publish(_)
         | Command::Once { .. }
-        | Command::SpaceReport { .. } => return None,
+        | Command::SpaceReport { .. }
+        | Command::Member(_)
+        | Command::Settle { .. } => return None,
     }
     let place = truth.maker(answer.header.revision)?;
     (truth.command(place)? == command && fits(operation, place, truth)).then_some(place)

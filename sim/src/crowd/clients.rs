@@ -433,6 +433,8 @@ fn is_write(request: &Request) -> bool {
             | Command::Alarm { .. }
             | Command::Publish(_)
             | Command::SpaceReport { .. }
+            | Command::Member(_)
+            | Command::Settle { .. }
             | Command::Once { .. } => false,
         },
         _ => false,

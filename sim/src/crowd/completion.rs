@@ -60,8 +60,9 @@ const fn is_unsure(failure: Failure) -> bool {
         | Failure::NoSpace
         | Failure::NotLeader
         | Failure::BadTransferee
-        | Failure::Unreadable
-        | Failure::DiskFull => false,
+        | Failure::DiskFull
+        | Failure::NotServing
+        | Failure::Unreadable => false,
     }
 }
 

@@ -69,7 +69,9 @@ impl CommittedEntry {
                 | Command::Alarm { .. }
                 | Command::Publish(_)
                 | Command::Once { .. }
-                | Command::SpaceReport { .. },
+                | Command::SpaceReport { .. }
+                | Command::Member(_)
+                | Command::Settle { .. },
             )
             | None => 0,
         }

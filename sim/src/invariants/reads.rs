@@ -121,5 +121,6 @@ fn claims_the_present(request: &Request) -> bool {
         | Request::Status
         | Request::Settle
         | Request::MoveLeader(_) => false,
+        Request::MemberChange(_) => true,
     }
 }

@@ -298,6 +298,7 @@ const fn request_kind(request: &Request) -> u64 {
         Request::MoveLeader(_) => 13,
         Request::Once { .. } => 14,
         Request::Settle => 15,
+        Request::MemberChange(_) => 16,
     }
 }
 

@@ -63,6 +63,8 @@ pub(super) fn command(command: &Command) -> String {
         }
         Command::SpaceReport { member, short: true } => format!("{} is short", who(*member)),
         Command::SpaceReport { member, short: false } => format!("{} has space", who(*member)),
+        Command::Member(change) => format!("wish {change:?}"),
+        Command::Settle { ticket, refusal } => format!("refuse wish {ticket}: {refusal:?}"),
     }
 }
 
@@ -117,6 +119,7 @@ pub(super) fn request(request: &Request) -> String {
         Request::Once { stamp, request: inner } => {
             format!("{} (write {})", self::request(inner), stamp.sequence())
         }
+        Request::MemberChange(change) => format!("wish {change:?}"),
     }
 }
 
@@ -147,6 +150,7 @@ fn outcome_words(outcome: &Outcome, revision: i64) -> String {
         | Outcome::LeaseGrant { .. }
         | Outcome::LeaseRenew(_)
         | Outcome::Alarm(_)
+        | Outcome::Queued(_)
         | Outcome::Done => format!("done, revision {revision}"),
     }
 }

@@ -111,9 +111,10 @@ impl World {
                 self.watched(at, stream, response);
             }
             Output::WatchOverrun(stream) => self.crowd.overrun(self.now, stream),
+            Output::Membership { .. } => {}
             Output::Event(event) => self.eyes.marks.event(&event),
             Output::Halt(error) => self.halt(at, &format!("the state failed: {error}")),
-            Output::Stopped => self.stopped(at),
+            Output::Removed | Output::Stopped => self.stopped(at),
         }
     }
 

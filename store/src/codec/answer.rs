@@ -70,8 +70,8 @@ fn write_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
             put_i64(out, *ttl);
         }
         Outcome::Done => out.push(6),
-        Outcome::LeaseRenew(_) | Outcome::Alarm(_) => {
-            panic!("invariant: the decoder stamps no renewal and no alarm")
+        Outcome::LeaseRenew(_) | Outcome::Alarm(_) | Outcome::Queued(_) => {
+            panic!("invariant: the decoder stamps no renewal, no alarm and no wish for members")
         }
     }
 }

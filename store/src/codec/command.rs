@@ -6,6 +6,7 @@ use bytes::Bytes;
 use protocol::NodeId;
 
 use super::{DecodeError, Reader, put_bytes, put_i64, put_len, put_u64};
+use crate::member::{read_change, read_refusal, write_change, write_refusal};
 use crate::{
     Alarm, AlarmAction, ClientId, Command, Compare, Comparison, Condition, DeleteRange, Filter,
     KeyRange, LeaseId, MAX_TXN_DEPTH, Member, Operation, Put, Range, SortOrder, SortTarget, Stamp,
@@ -67,6 +68,11 @@ impl Command {
                 put_u64(out, member.0);
                 out.push(u8::from(*short));
             }),
+            Self::Member(change) => tagged(out, 11, |out| write_change(out, change)),
+            Self::Settle { ticket, refusal } => tagged(out, 12, |out| {
+                put_u64(out, *ticket);
+                write_refusal(out, *refusal);
+            }),
         }
     }
 
@@ -93,6 +99,8 @@ impl Command {
                 Self::Once { stamp, command: read_stampable(r, tag)?.into() }
             }
             14 => Self::SpaceReport { member: NodeId(r.u64()?), short: r.flag()? },
+            11 => Self::Member(read_change(r)?),
+            12 => Self::Settle { ticket: r.u64()?, refusal: read_refusal(r)? },
             _ => return Err(DecodeError::Tag("command")),
         };
         reader.end(command)

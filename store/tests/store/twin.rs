@@ -141,6 +141,8 @@ impl Twin {
                 self.short.extend(Some(*member).filter(|_| *short));
                 Outcome::Done
             }
+            // `members.rs` has a twin of its own for these.
+            Command::Member(_) | Command::Settle { .. } => panic!("no wishes here"),
         };
         self.keep(draft);
         Ok(outcome)

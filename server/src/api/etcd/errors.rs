@@ -146,6 +146,16 @@ impl From<store::Error> for EtcdError {
             Error::SessionUnknown => Self::SessionUnknown,
             Error::TooManySessions => Self::TooManySessions,
             Error::AnswerForgotten => Self::AnswerForgotten,
+            Error::MemberIdExists => Self::MemberExists,
+            Error::PeerUrlExists => Self::PeerUrlExists,
+            Error::MemberNotFound => Self::MemberNotFound,
+            Error::BadPeerUrls => Self::MemberBadUrls,
+            Error::NotEnoughStarted => Self::MemberNotEnoughStarted,
+            Error::MemberNotLearner => Self::MemberNotLearner,
+            Error::LearnerNotReady => Self::LearnerNotReady,
+            Error::TooManyLearners => Self::TooManyLearners,
+            Error::Unhealthy => Self::Unhealthy,
+            Error::TooManyWishes => Self::TooManyRequests,
         }
     }
 }
@@ -163,6 +173,7 @@ impl From<Failure> for EtcdError {
             Failure::Stopped => Self::Stopped,
             Failure::NotLeader => Self::NotLeader,
             Failure::BadTransferee => Self::BadLeaderTransferee,
+            Failure::NotServing => Self::NotSupportedForLearner,
             Failure::Unreadable => Self::Corrupt,
             Failure::DiskFull => Self::NoSpace,
         }

@@ -99,7 +99,8 @@ fn local(request: &Request) -> bool {
         | Request::LeaseTimeToLive { .. }
         | Request::Leases
         | Request::Alarms
-        | Request::Barrier => false,
+        | Request::Barrier
+        | Request::MemberChange(_) => false,
     }
 }
 
@@ -185,7 +186,8 @@ impl Case<'_> {
                 | Request::Status
                 | Request::Settle
                 | Request::Barrier
-                | Request::MoveLeader(_),
+                | Request::MoveLeader(_)
+                | Request::MemberChange(_),
                 Told::Done,
             ) => Ok(()),
             (
@@ -203,7 +205,8 @@ impl Case<'_> {
                 | Request::Status
                 | Request::Settle
                 | Request::Barrier
-                | Request::MoveLeader(_),
+                | Request::MoveLeader(_)
+                | Request::MemberChange(_),
                 _,
             ) => wrong_kind(),
         }
@@ -351,7 +354,8 @@ impl Case<'_> {
             | Request::Status
             | Request::Settle
             | Request::Barrier
-            | Request::MoveLeader(_) => true,
+            | Request::MoveLeader(_)
+            | Request::MemberChange(_) => true,
         };
         judged.unreadable += usize::from(matches!(
             (&*self.operation.request, error),

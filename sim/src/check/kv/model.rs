@@ -149,7 +149,6 @@ impl Model {
                 Ok(Outcome::Done)
             }
             Command::Alarm { action, member, alarm } => Ok(self.alarm(*action, *member, *alarm)),
-            Command::Publish(_) => Ok(Outcome::Done),
             Command::Once { command, .. } => self.execute(command),
             Command::SpaceReport { member, short } => {
                 if *short {
@@ -159,6 +158,8 @@ impl Model {
                 }
                 Ok(Outcome::Done)
             }
+            // Members are no affair of this model.
+            Command::Publish(_) | Command::Member(_) | Command::Settle { .. } => Ok(Outcome::Done),
         }
     }
 
@@ -180,7 +181,9 @@ impl Model {
             | Command::Tick { .. }
             | Command::Alarm { .. }
             | Command::Publish(_)
-            | Command::SpaceReport { .. } => (false, false),
+            | Command::SpaceReport { .. }
+            | Command::Member(_)
+            | Command::Settle { .. } => (false, false),
         };
         if touches && self.raised(Alarm::Corrupt) {
             Some(Error::Corrupt)

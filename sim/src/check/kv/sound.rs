@@ -18,7 +18,9 @@ pub(super) fn flaw(command: &Command) -> Option<Error> {
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
-        | Command::SpaceReport { .. } => None,
+        | Command::SpaceReport { .. }
+        | Command::Member(_)
+        | Command::Settle { .. } => None,
     }
 }
 

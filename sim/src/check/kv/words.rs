@@ -72,6 +72,8 @@ pub(crate) fn command(it: &Command) -> String {
             format!("{} (write {} of {})", command(it), stamp.sequence(), stamp.client())
         }
         Command::SpaceReport { member, short } => format!("member {} short: {short}", member.0),
+        Command::Member(change) => format!("wish {change:?}"),
+        Command::Settle { ticket, refusal } => format!("refuse wish {ticket}: {refusal:?}"),
     }
 }
 
@@ -104,6 +106,7 @@ fn request(it: &Request) -> String {
         Request::Barrier => "barrier".into(),
         Request::MoveLeader(to) => format!("move leadership to {}", to.0),
         Request::Once { request: it, .. } => request(it),
+        Request::MemberChange(change) => format!("wish {change:?}"),
     }
 }
 
