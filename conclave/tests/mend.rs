@@ -65,7 +65,8 @@ fn s1_21_flipped_bytes_in_the_log_of_one_member_are_had_back_under_load() {
     let mut cluster = Cluster::start(3);
     let leader = cluster.leader(&runtime);
     let hurt = (0..3).find(|at| *at != leader).unwrap();
-    let others: Vec<String> = (0..3).filter(|at| *at != hurt).map(|at| cluster.endpoint(at)).collect();
+    let others: Vec<String> =
+        (0..3).filter(|at| *at != hurt).map(|at| cluster.endpoint(at)).collect();
     let writers = Writers::start(&runtime, &others, 4);
     kill_ahead_of_its_state(&mut cluster, &runtime, hurt);
     let dir = cluster.members[hurt].dir.clone();

@@ -9,7 +9,7 @@ fn tags() -> Vec<String> {
     let lines = |seed: u32, lines: std::ops::RangeInclusive<u32>| {
         lines.map(move |line| format!("s{seed}_{line:02}"))
     };
-    lines(0, 1..=6).chain(lines(1, 1..=17)).chain(lines(1, 19..=20)).collect()
+    lines(0, 1..=6).chain(lines(1, 1..=17)).chain(lines(1, 19..=21)).collect()
 }
 
 #[test]
@@ -89,4 +89,6 @@ stories! {
     s1_17_applied_and_not_told "s1_17f"
     s1_19_figure_7 "s1_19"
     s1_20_backing_off "s1_20"
+    s1_21_a_damaged_disk_gets_its_entries_back "s1_21"
+    s1_21_all_disks_damaged_in_other_places "s1_21h"
 }

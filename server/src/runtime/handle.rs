@@ -9,6 +9,8 @@ use storage::state::Reader;
 use store::watch::{StreamId, WatchCreate, WatchId, WatchResponse};
 use tokio::sync::{mpsc, oneshot};
 
+use super::reader::NodeReader;
+
 /// What the driver takes from the APIs.
 #[derive(Debug)]
 pub(crate) enum Call {
@@ -29,7 +31,7 @@ pub struct NodeHandle {
 #[derive(Debug)]
 struct Shared {
     calls: mpsc::Sender<Call>,
-    reader: Reader,
+    reader: NodeReader,
     cluster: ClusterId,
     member: NodeId,
     streams: AtomicU64,
@@ -43,6 +45,7 @@ impl NodeHandle {
         member: NodeId,
     ) -> Self {
         let streams = AtomicU64::new(1);
+        let reader = NodeReader::new(reader, calls.clone());
         Self { shared: Arc::new(Shared { calls, reader, cluster, member, streams }) }
     }
 
@@ -70,7 +73,7 @@ impl NodeHandle {
 
     /// The immutable side of the state, for values that a view only names.
     #[must_use]
-    pub fn reader(&self) -> &Reader {
+    pub fn reader(&self) -> &NodeReader {
         &self.shared.reader
     }
 

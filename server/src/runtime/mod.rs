@@ -17,10 +17,12 @@ mod identity;
 mod mending;
 mod open;
 mod peers;
+mod reader;
 mod server;
 mod workers;
 
 pub use driver::RunError;
 pub use handle::{NodeHandle, WatchStream};
 pub use open::StartError;
+pub use reader::NodeReader;
 pub use server::{ServerError, run};

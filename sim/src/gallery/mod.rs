@@ -12,6 +12,7 @@
 //! other elections).
 
 mod clusters;
+mod disks;
 mod elections;
 mod logs;
 mod partitions;
@@ -109,6 +110,7 @@ pub fn all() -> Vec<Scenario> {
         &reads::SCENARIOS,
         &writes::SCENARIOS,
         &logs::SCENARIOS,
+        &disks::SCENARIOS,
     ] {
         all.extend_from_slice(theme);
     }
