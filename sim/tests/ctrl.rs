@@ -52,7 +52,7 @@ impl Matrix {
         let terms: Vec<u64> = (1..=self.entries).map(|index| 1 + index / 3).collect();
         let term = *terms.last().unwrap();
         let log = PresetLog { terms, term, vote: None, commit: self.entries, puts: true };
-        let mut world = World::asleep(options, 1 + case, &vec![log; self.nodes]);
+        let mut world = World::at_rest(options, 1 + case, &vec![log; self.nodes]);
         for node in 0..self.nodes {
             for index in 1..=self.entries {
                 let bad = self.is_bad(case, node, index);
