@@ -162,8 +162,11 @@ impl Node {
             Input::WatchSent { stream, bytes } => self.hub.sent(stream, bytes),
             Input::WatchClose(stream) => self.hub.close(stream),
             Input::Scanned { token, records } => {
+                let failed = records.as_ref().err().cloned();
                 self.hub.scanned(token, records, &self.store);
+                failed.into_iter().for_each(|error| self.damaged(error));
             }
+            Input::Damaged(error) => self.damaged(error),
             Input::ViewOpened { view, opened } => self.view_opened(view, opened),
             Input::ViewRead { view, from, records } => self.view_read(view, from, records),
             Input::Staged(result) => self.staged(result),

@@ -9,11 +9,7 @@ fn tags() -> Vec<String> {
     let lines = |seed: u32, lines: std::ops::RangeInclusive<u32>| {
         lines.map(move |line| format!("s{seed}_{line:02}"))
     };
-    lines(0, 1..=6)
-        .chain(lines(1, 1..=17))
-        .chain(lines(1, 19..=20))
-        .chain(lines(1, 22..=22))
-        .collect()
+    lines(0, 1..=6).chain(lines(1, 1..=17)).chain(lines(1, 19..=22)).collect()
 }
 
 #[test]
@@ -94,4 +90,6 @@ stories! {
     s1_19_figure_7 "s1_19"
     s1_20_backing_off "s1_20"
     s1_22_disk_reserve "s1_22"
+    s1_21_a_damaged_disk_gets_its_entries_back "s1_21"
+    s1_21_all_disks_damaged_in_other_places "s1_21h"
 }

@@ -20,6 +20,7 @@ mod mending;
 mod open;
 mod peers;
 mod restore;
+mod reader;
 mod server;
 mod workers;
 
@@ -30,4 +31,5 @@ pub(crate) use identity::new_member_id;
 pub(crate) use members::address_of;
 pub use open::StartError;
 pub use restore::{Restore, RestoreError, Restored, restore};
+pub use reader::NodeReader;
 pub use server::{ServerError, run};

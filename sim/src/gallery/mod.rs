@@ -11,6 +11,7 @@
 //! Left out: what the seeds say of parts that do not exist yet (sessions, gossip, other elections).
 
 mod clusters;
+mod disks;
 mod elections;
 mod logs;
 mod partitions;
@@ -110,6 +111,7 @@ pub fn all() -> Vec<Scenario> {
         &writes::SCENARIOS,
         &logs::SCENARIOS,
         &space::SCENARIOS,
+        &disks::SCENARIOS,
     ] {
         all.extend_from_slice(theme);
     }

@@ -50,7 +50,7 @@ impl World {
     /// A world whose nodes begin with these logs. Equal terms at one index mean equal entries.
     #[must_use]
     pub fn with_logs(options: Options, seed: u64, logs: &[PresetLog]) -> Self {
-        let mut world = Self::asleep(options, seed, logs);
+        let mut world = Self::at_rest(options, seed, logs);
         for at in 0..world.machines.len() {
             world.start(at);
         }
@@ -59,7 +59,7 @@ impl World {
 
     /// The same, before any node has started.
     #[must_use]
-    pub fn asleep(options: Options, seed: u64, logs: &[PresetLog]) -> Self {
+    pub fn at_rest(options: Options, seed: u64, logs: &[PresetLog]) -> Self {
         let mut world = Self::dark(options, seed);
         for (at, preset) in logs.iter().enumerate().take(world.machines.len()) {
             let (options, write, id) = (world.log_options(at), preset.write(), WriteId(0));
