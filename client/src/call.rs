@@ -366,11 +366,8 @@ mod tests {
         assert_eq!(attempts.last_word(refused).outcome(), Outcome::Refused);
         let unsent = error(Code::Unavailable, unsent);
         assert_eq!(attempts.last_word(unsent).outcome(), Outcome::Unknown);
-        let shed = Error::new(
-            Code::ResourceExhausted,
-            "etcdserver: too many requests",
-            Outcome::Refused,
-        );
+        let shed =
+            Error::new(Code::ResourceExhausted, "etcdserver: too many requests", Outcome::Refused);
         assert!(attempts.after(&shed, now()).is_some());
         assert_eq!(attempts.last_word(shed).outcome(), Outcome::Unknown);
     }

@@ -63,8 +63,7 @@ impl Error {
         let mut source = status.source();
         if source.is_none() {
             let forgotten = FORGOTTEN.contains(&status.message());
-            let outcome =
-                if forgotten { Outcome::Unknown } else { outcome_of(status.code()) };
+            let outcome = if forgotten { Outcome::Unknown } else { outcome_of(status.code()) };
             return Error::new(status.code(), status.message(), outcome);
         }
         while let Some(error) = source {

@@ -30,8 +30,7 @@ fn planted_bugs_are_noticed() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     // Assertions of the product are among the checks, and speak for themselves.
     std::panic::set_hook(Box::new(|_| {}));
-    let hunts: Vec<_> =
-        hunted.iter().map(|mutant| hunt(*mutant, 0..seeds, threads, 0)).collect();
+    let hunts: Vec<_> = hunted.iter().map(|mutant| hunt(*mutant, 0..seeds, threads, 0)).collect();
     let _ = std::panic::take_hook();
     hunts.iter().for_each(|hunt| println!("{hunt}"));
     let survivors: Vec<_> = hunts.iter().filter(|hunt| hunt.survived()).collect();

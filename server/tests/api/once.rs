@@ -116,6 +116,7 @@ async fn malformed_and_forgotten_ids_are_refused_and_nothing_is_done() {
 #[tokio::test]
 async fn a_status_says_that_ids_are_understood() {
     let server = TestServer::start().await;
-    let status = MaintenanceClient::new(server.channel.clone()).status(pb::StatusRequest {}).await.unwrap();
+    let status =
+        MaintenanceClient::new(server.channel.clone()).status(pb::StatusRequest {}).await.unwrap();
     assert_eq!(status.metadata().get("conclave-request-ids").unwrap(), "1");
 }

@@ -227,9 +227,7 @@ impl Clients {
         }
         let Operation { request, stamp, .. } = &self.operations[id];
         let request = match stamp {
-            Some(stamp) => {
-                Request::Once { stamp: *stamp, request: Box::new((**request).clone()) }
-            }
+            Some(stamp) => Request::Once { stamp: *stamp, request: Box::new((**request).clone()) },
             None => (**request).clone(),
         };
         acts.push(Act::Request { at, id: RequestId(id as u64), request });

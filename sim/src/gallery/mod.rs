@@ -8,7 +8,7 @@
 //! first. Such a script says so, and is played with the seeds 1, 2, … until the dice fall right.
 //! Luck is only asked for where the story begins; a claim that does not hold fails at once.
 //!
-//! Left out: what the seeds say of parts that do not exist yet (sessions, disk reserve, gossip,
+//! Left out: what the seeds say of parts that do not exist yet (disk reserve, gossip,
 //! other elections).
 
 mod clusters;
@@ -17,6 +17,7 @@ mod logs;
 mod partitions;
 mod reads;
 mod roles;
+mod sessions;
 mod stage;
 mod weather;
 mod writes;
@@ -109,6 +110,7 @@ pub fn all() -> Vec<Scenario> {
         &reads::SCENARIOS,
         &writes::SCENARIOS,
         &logs::SCENARIOS,
+        &sessions::SCENARIOS,
     ] {
         all.extend_from_slice(theme);
     }

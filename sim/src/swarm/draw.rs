@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use protocol::Rng;
 use protocol::raft::ReadMode;
-use store::{Limits, SessionLimits};
 use store::watch::WatchLimits;
+use store::{Limits, SessionLimits};
 
 use super::{Consensus, Disks, Options, Stores};
 use crate::crowd;

@@ -7,8 +7,9 @@ use protocol::NodeId;
 
 use super::{DecodeError, Reader, put_bytes, put_i64, put_len, put_u64};
 use crate::{
-    Alarm, AlarmAction, ClientId, Command, Compare, Comparison, Condition, DeleteRange, Filter, KeyRange,
-    LeaseId, MAX_TXN_DEPTH, Member, Operation, Put, Range, SortOrder, SortTarget, Stamp, Txn,
+    Alarm, AlarmAction, ClientId, Command, Compare, Comparison, Condition, DeleteRange, Filter,
+    KeyRange, LeaseId, MAX_TXN_DEPTH, Member, Operation, Put, Range, SortOrder, SortTarget, Stamp,
+    Txn,
 };
 
 /// The format version.

@@ -1,7 +1,7 @@
 //! What a stamped command does: itself the first time, nothing but its first answer afterwards.
 
-use super::table::{Answer, Found};
 use super::Stamp;
+use super::table::{Answer, Found};
 use crate::codec::{read_answer, write_answer};
 use crate::meta::Name;
 use crate::store::Applied;
@@ -71,4 +71,3 @@ fn recalled(answer: Answer) -> Applied {
     };
     Applied { revision: answer.revision, outcome }
 }
-

@@ -85,7 +85,9 @@ impl Sessions {
             }
             let full = self.sessions.len() >= limits.clients;
             return match self.idle.first() {
-                Some((used_ms, _)) if full && used_ms.saturating_add(limits.keep_min_ms) > clock_ms => {
+                Some((used_ms, _))
+                    if full && used_ms.saturating_add(limits.keep_min_ms) > clock_ms =>
+                {
                     Found::Refused(Error::TooManySessions)
                 }
                 Some(_) | None => Found::Nothing,
@@ -140,7 +142,8 @@ impl Sessions {
         limits: &SessionLimits,
         most: usize,
     ) -> Vec<ClientId> {
-        let over = |(used_ms, _): &&(u64, ClientId)| used_ms.saturating_add(limits.keep_ms) <= clock_ms;
+        let over =
+            |(used_ms, _): &&(u64, ClientId)| used_ms.saturating_add(limits.keep_ms) <= clock_ms;
         let over: Vec<ClientId> =
             self.idle.iter().take_while(over).take(most).map(|(_, client)| *client).collect();
         over.iter().for_each(|client| self.end(*client));

@@ -113,7 +113,8 @@ mod tests {
         let said = |pairs: &[(&'static str, &str)]| read(pairs).unwrap_err();
         assert!(said(&[(CLIENT, UUID)]).contains("belong together"));
         assert!(said(&[(SEQUENCE, "1")]).contains("belong together"));
-        for text in ["", "x", "0", "00112233445566778899aabbccddeef", "g0112233445566778899aabbccddeeff"]
+        for text in
+            ["", "x", "0", "00112233445566778899aabbccddeef", "g0112233445566778899aabbccddeeff"]
         {
             assert!(said(&[(CLIENT, text), (SEQUENCE, "1")]).contains("is no UUID"), "{text}");
         }
