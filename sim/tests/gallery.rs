@@ -87,6 +87,7 @@ stories! {
     s1_17_replicated_to_some "s1_17d"
     s1_17_committed_unknown_to_others "s1_17e"
     s1_17_applied_and_not_told "s1_17f"
+    s1_18_a_repeated_write_is_done_once "s1_18"
     s1_19_figure_7 "s1_19"
     s1_20_backing_off "s1_20"
     s1_22_disk_reserve "s1_22"

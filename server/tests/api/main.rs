@@ -7,6 +7,7 @@ mod kv;
 mod leaderless;
 mod lease;
 mod limits;
+mod once;
 mod pages;
 mod range_stream;
 mod shutdown;

@@ -8,7 +8,7 @@
 //! first. Such a script says so, and is played with the seeds 1, 2, … until the dice fall right.
 //! Luck is only asked for where the story begins; a claim that does not hold fails at once.
 //!
-//! Left out: what the seeds say of parts that do not exist yet (sessions, gossip, other elections).
+//! Left out: what the seeds say of parts that do not exist yet (gossip, other elections).
 
 mod clusters;
 mod disks;
@@ -18,6 +18,7 @@ mod partitions;
 mod reads;
 mod roles;
 mod space;
+mod sessions;
 mod stage;
 mod weather;
 mod writes;
@@ -112,6 +113,7 @@ pub fn all() -> Vec<Scenario> {
         &logs::SCENARIOS,
         &space::SCENARIOS,
         &disks::SCENARIOS,
+        &sessions::SCENARIOS,
     ] {
         all.extend_from_slice(theme);
     }
