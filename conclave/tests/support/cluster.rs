@@ -47,6 +47,14 @@ impl Cluster {
 
     /// The same, with further flags for every member.
     pub(crate) fn start_with(size: usize, extra: &[&str]) -> Self {
+        let mut cluster = Self::prepare(size, extra);
+        (0..size).for_each(|at| cluster.run(at));
+        cluster.await_healthy();
+        cluster
+    }
+
+    /// The same, before any of them runs.
+    pub(crate) fn prepare(size: usize, extra: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ports = free_ports(2 * size);
         let members: Vec<Member> = (0..size)
@@ -64,10 +72,12 @@ impl Cluster {
             .collect();
         let initial = initial.join(",");
         let extra = extra.iter().map(ToString::to_string).collect();
-        let mut cluster = Self { members, initial, extra, dir };
-        (0..size).for_each(|at| cluster.run(at));
-        cluster.await_healthy();
-        cluster
+        Self { members, initial, extra, dir }
+    }
+
+    /// The value of their `--initial-cluster`.
+    pub(crate) fn initial(&self) -> &str {
+        &self.initial
     }
 
     /// Starts a member's process.
