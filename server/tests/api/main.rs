@@ -10,6 +10,7 @@ mod limits;
 mod pages;
 mod range_stream;
 mod shutdown;
+mod snapshot;
 mod support;
 mod txn;
 mod watch;
