@@ -1,6 +1,7 @@
 //! Every byte that is not what was written is noticed, and said where.
 
 use protocol::Rng;
+use storage::backup::fuzz::fuzz_backup;
 use storage::backup::{BackupError, survey, verify};
 use storage::state::State;
 
@@ -80,6 +81,20 @@ fn pieces_of_two_backups_make_none() {
     mixed.extend_from_slice(&one[parts[2].1..]);
     let error = verify(&mixed[..]).unwrap_err();
     assert!(matches!(error, BackupError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn any_bytes_are_an_answer_and_never_a_panic() {
+    let mut rng = Rng::new(17);
+    let mut sensible = 0;
+    for length in (0..4_000).map(|number| number % 200) {
+        let bytes: Vec<u8> = (0..length).map(|_| rng.next().to_le_bytes()[0]).collect();
+        fuzz_backup(&bytes);
+        // Mostly small numbers: more of it makes sense.
+        let small: Vec<u8> = bytes.iter().map(|byte| byte % 7).collect();
+        sensible += usize::from(fuzz_backup(&small));
+    }
+    assert!(sensible > 10, "{sensible}");
 }
 
 #[test]
