@@ -105,6 +105,8 @@ impl Store {
         }
         match state {
             Some(state) => {
+                let next = state.revision.checked_add(1).map(|main| Revision::new(main, 0));
+                let next = next.ok_or(RestoreError::Numbers)?;
                 if state.revision < store.revision || state.compact_revision > state.revision {
                     return Err(RestoreError::Numbers);
                 }
@@ -114,7 +116,7 @@ impl Store {
                 store.applied = state.applied;
                 store.flushed = state.applied;
                 store.leases.restore_clock(state.clock_ms);
-                store.recent = Recent::new(Revision::new(state.revision + 1, 0));
+                store.recent = Recent::new(next);
             }
             None if fresh => {}
             None => return Err(RestoreError::NoState),

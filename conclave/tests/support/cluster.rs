@@ -52,6 +52,17 @@ impl Cluster {
 
     /// The same, with some members in these data directories.
     pub(crate) fn start_in(size: usize, extra: &[&str], dirs: &[(usize, PathBuf)]) -> Self {
+        let mut cluster = Self::prepare(size, extra);
+        for (at, dir) in dirs {
+            cluster.members[*at].dir.clone_from(dir);
+        }
+        (0..size).for_each(|at| cluster.run(at));
+        cluster.await_healthy();
+        cluster
+    }
+
+    /// Members that do not run yet.
+    pub(crate) fn prepare(size: usize, extra: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ports = free_ports(2 * size);
         let members: Vec<Member> = (0..size)
@@ -63,20 +74,18 @@ impl Cluster {
                 child: None,
             })
             .collect();
-        let mut members = members;
-        for (at, dir) in dirs {
-            members[*at].dir.clone_from(dir);
-        }
         let initial: Vec<String> = members
             .iter()
             .map(|member| format!("{}=127.0.0.1:{}", member.name, member.peer_port))
             .collect();
         let initial = initial.join(",");
         let extra = extra.iter().map(ToString::to_string).collect();
-        let mut cluster = Self { members, initial, extra, dir };
-        (0..size).for_each(|at| cluster.run(at));
-        cluster.await_healthy();
-        cluster
+        Self { members, initial, extra, dir }
+    }
+
+    /// The value of their `--initial-cluster`.
+    pub(crate) fn initial(&self) -> &str {
+        &self.initial
     }
 
     /// Starts a member's process.

@@ -389,6 +389,11 @@ impl World {
         &self.disks[at].entries
     }
 
+    /// How far a replica's backend has come.
+    pub(crate) fn flushed(&self, at: usize) -> Index {
+        self.disks[at].backend.applied().index
+    }
+
     /// Feeds a replica something out of the ordinary, and gives what it wants done.
     pub(crate) fn poke(&mut self, at: usize, input: Input) -> Vec<Output> {
         let now = self.now;

@@ -11,6 +11,7 @@ mod once;
 mod pages;
 mod range_stream;
 mod shutdown;
+mod snapshot;
 mod support;
 mod txn;
 mod watch;

@@ -27,6 +27,7 @@
 
 mod error;
 mod fill;
+pub mod fuzz;
 mod header;
 mod place;
 mod reader;
