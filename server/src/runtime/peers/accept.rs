@@ -133,7 +133,7 @@ async fn serve(
         }
     };
     drop(permit);
-    let (mut verdict, unknown) = acceptor.roster.judge(&hello, acceptor.me);
+    let (mut verdict, unnamed) = acceptor.roster.judge(&hello, acceptor.me);
     if verdict == Verdict::Welcome && !acceptor.claim(hello.from) {
         verdict = Verdict::Duplicate;
     }
@@ -141,7 +141,7 @@ async fn serve(
         tracing::warn!(from = %hello.from.id, ?verdict, "a peer connection was refused");
         return answer(&mut stream, acceptor.me, verdict).await;
     }
-    if unknown && !hello.address.is_empty() {
+    if unnamed && !hello.address.is_empty() {
         let newcomer = FromPeers::Newcomer(hello.from.id, hello.address.clone());
         // A node that has ended closes its links by itself.
         let _ = acceptor.messages.send(newcomer).await;
