@@ -19,8 +19,8 @@ mod members;
 mod mending;
 mod open;
 mod peers;
-mod restore;
 mod reader;
+mod restore;
 mod server;
 mod workers;
 
@@ -30,6 +30,6 @@ pub use handle::{NodeHandle, Pinned, WatchStream};
 pub(crate) use identity::new_member_id;
 pub(crate) use members::address_of;
 pub use open::StartError;
-pub use restore::{Restore, RestoreError, Restored, restore};
 pub use reader::NodeReader;
+pub use restore::{Restore, RestoreError, Restored, restore};
 pub use server::{ServerError, run};
