@@ -303,7 +303,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let kinds = "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,keep=0,repeat,unguarded,lease=500";
+        let kinds = "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,keep=0,repeat,\
+                     unguarded,lease=500";
         let length = "4711:length=12000ms,strikes=3+17";
         for text in ["0", "18446744073709551615", "7:busy", length, kinds] {
             assert_eq!(text.parse::<Case>().unwrap().to_string(), text);
