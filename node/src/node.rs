@@ -478,16 +478,14 @@ impl Node {
 
     /// Takes a request in that a client may repeat.
     fn request_once(&mut self, id: RequestId, stamp: Stamp, request: Request) {
-        match request {
-            Request::Write(command) => {
-                self.client_write(Waiter::Client(id), id, &command.stamped(stamp));
-            }
-            Request::Compact { revision, physical } => {
-                let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
-                let command = Command::Compact { revision };
-                self.client_write(waiter, id, &command.stamped(stamp));
-            }
-            other => self.request(id, other),
+        if let Request::Write(command) = request {
+            self.client_write(Waiter::Client(id), id, &command.stamped(stamp));
+        } else if let Request::Compact { revision, physical } = request {
+            let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
+            let command = Command::Compact { revision }.stamped(stamp);
+            self.client_write(waiter, id, &command);
+        } else {
+            self.request(id, request);
         }
     }
 

@@ -7,11 +7,11 @@
 //!
 //! It can also name another ground: `kinds=kill+split` for other faults, `unguarded` for leaders
 //! without quorum checks and stickiness, `lease=200` for lease reads while clocks differ by so many
-//! parts per thousand, `mix=put+compact` for clients that do nothing else, `spares=8` for so many
-//! trimmed segments that are used again, `cache=0` for so many bytes of applied entries that are
-//! kept in memory, `keep=0` for so many bytes of the log that are kept for those who lag, `repeat`
-//! for clients that all number their writes and repeat them, `busy` for three nodes with much to do and every fault. A name that stands twice is chosen twice as
-//! often.
+//! parts per thousand, `mix=put+compact` for clients that do nothing else, `repeat` for clients
+//! that all number their writes and repeat them, `spares=8` for so many trimmed segments that are
+//! used again, `cache=0` for so many bytes of applied entries that are kept in memory, `keep=0` for
+//! so many bytes of the log that are kept for those who lag, `busy` for three nodes with much to do
+//! and every fault. A name that stands twice is chosen twice as often.
 //!
 //! Written on one line, so that a failure can be repeated by whoever reads it.
 
@@ -303,7 +303,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let kinds = "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,keep=0,repeat,unguarded,lease=500";
+        let kinds = "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,keep=0,repeat,\
+                     unguarded,lease=500";
         let length = "4711:length=12000ms,strikes=3+17";
         for text in ["0", "18446744073709551615", "7:busy", length, kinds] {
             assert_eq!(text.parse::<Case>().unwrap().to_string(), text);

@@ -21,7 +21,7 @@ async fn every_method_that_writes_answers_a_repeated_call_as_the_first() {
     let server = TestServer::start().await;
     let (mut kv, mut lease) = (server.kv(), server.lease());
     let first = pb::PutRequest { prev_kv: true, ..put("k") };
-    let header = |header: &Option<pb::ResponseHeader>| header.clone().unwrap().revision;
+    let header = |header: &Option<pb::ResponseHeader>| header.unwrap().revision;
 
     let one = kv.put(once(first.clone(), "1")).await.unwrap().into_inner();
     kv.put(put("other")).await.unwrap();
