@@ -68,7 +68,7 @@ impl<F: Files> Rig<F> {
                 let long = rng.below(30) == 0;
                 let length = rng.below(if long { 3000 } else { 90 });
                 let value: Vec<u8> = (0..length).map(|_| rng.next().to_le_bytes()[0]).collect();
-                let lease = (rng.below(4) == 0).then_some(leases[change as usize % 2]);
+                let lease = (rng.below(4) == 0).then_some(leases[usize::from(change % 2 == 1)]);
                 self.put(&key, value, lease);
             }
             if rng.below(9) == 0 {
