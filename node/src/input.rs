@@ -9,6 +9,7 @@ use store::{BackendError, Record, Revision};
 
 use crate::request::{Request, RequestId};
 use crate::snapshot::{ViewHead, ViewId};
+use crate::space::Space;
 
 /// What happens to a replica. None of it can fail: what is wrong is answered or counted.
 #[derive(Clone, Debug)]
@@ -115,6 +116,8 @@ pub enum Input {
         /// What it has not.
         absent: Vec<Position>,
     },
+    /// The disk was measured; about once a second.
+    Space(Space),
     /// Shut down: hand leadership over, refuse what is new. [`crate::Output::Stopped`] follows.
     Stop,
 }

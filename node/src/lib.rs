@@ -14,12 +14,15 @@ mod config;
 mod flush;
 mod input;
 mod leases;
+mod membership;
 mod mend;
 mod node;
 mod output;
 mod reads;
 mod request;
+mod settle;
 mod snapshot;
+mod space;
 mod status;
 mod weights;
 mod writes;
@@ -33,3 +36,4 @@ pub use request::{
     Body, Failure, Header, LeaseTime, MemberInfo, NodeStatus, Reply, Request, RequestId,
 };
 pub use snapshot::{SnapshotRefused, ViewHead, ViewId};
+pub use space::Space;

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use protocol::raft::{self, Message, Output as Consensus, Raft, Role, Tag};
 use protocol::{NodeId, Term, Time};
 use store::watch::{Hub, WatchOutput};
-use store::{Command, Revision, Store};
+use store::{Command, Revision, Stamp, Store};
 
 use crate::apply::Apply;
 use crate::codec::Envelope;
@@ -19,10 +19,13 @@ use crate::config::Config;
 use crate::flush::Flushing;
 use crate::input::Input;
 use crate::leases::Leases;
+use crate::membership::Members;
 use crate::output::Output;
-use crate::reads::Reads;
+use crate::reads::{Reads, is_local};
 use crate::request::{Body, Failure, Header, Reply, Request, RequestId};
+use crate::settle::Settling;
 use crate::snapshot::{Receiving, Sending};
+use crate::space::Measured;
 use crate::writes::{Waiter, Writes};
 
 /// Lagging watches are caught up by this many events a turn.
@@ -49,6 +52,8 @@ pub struct Node {
     pub(crate) apply: Apply,
     pub(crate) flushing: Flushing,
     pub(crate) leases: Leases,
+    pub(crate) measured: Measured,
+    pub(crate) members: Members,
     pub(crate) counters: Counters,
     /// Snapshots on their way to members.
     pub(crate) sending: BTreeMap<NodeId, Sending>,
@@ -58,6 +63,7 @@ pub struct Node {
     pub(crate) receiving: Option<Receiving>,
     /// Answers to come of a transfer that was given up.
     pub(crate) stages_to_ignore: u32,
+    pub(crate) settling: Settling,
     /// Operators who wait for another leader, and until when.
     pub(crate) transfers: Vec<(RequestId, NodeId, Time)>,
     outputs: VecDeque<Output>,
@@ -84,7 +90,8 @@ pub(crate) struct Counters {
 impl Node {
     /// A replica over what the log and the backend held.
     #[must_use]
-    pub fn new(config: Config, restored: raft::Restored, store: Store, seed: u64) -> Self {
+    pub fn new(config: Config, mut restored: raft::Restored, store: Store, seed: u64) -> Self {
+        restored.membership = store.membership().cloned();
         let base = restored.base.index;
         let raft = Raft::new(config.raft.clone(), restored, seed);
         let hub = Hub::new(config.watch.clone(), seed.rotate_left(32));
@@ -97,11 +104,14 @@ impl Node {
             apply: Apply::default(),
             flushing: Flushing::new(store.applied(), base),
             leases: Leases::default(),
+            measured: Measured::default(),
+            members: Members::default(),
             counters: Counters::default(),
             sending: BTreeMap::new(),
             next_view: 0,
             receiving: None,
             stages_to_ignore: 0,
+            settling: Settling::default(),
             transfers: Vec::new(),
             outputs: VecDeque::new(),
             stirred: true,
@@ -161,6 +171,7 @@ impl Node {
             Input::ViewRead { view, from, records } => self.view_read(view, from, records),
             Input::Staged(result) => self.staged(result),
             Input::Installed(result) => self.installed(result),
+            Input::Space(space) => self.measured(space),
             Input::Stop => self.stop(),
         }
     }
@@ -177,8 +188,11 @@ impl Node {
             self.writes_timeout(),
             self.reads.timeout(),
             self.leases_timeout(),
+            self.report_timeout(),
             self.flush_timeout(),
             self.sending_timeout(),
+            self.settling.timeout(),
+            self.members.timeout(),
             self.transfers.iter().map(|(_, _, deadline)| *deadline).min(),
             self.stopping.filter(|_| !self.stopped),
         ]
@@ -208,6 +222,8 @@ impl Node {
         self.flush();
         self.trim();
         self.give_up_late();
+        self.reconcile();
+        self.members_due();
         self.finish_transfers();
         self.finish_stopping();
         // What was asked of consensus since the last drain, and what it answers at once.
@@ -221,10 +237,11 @@ impl Node {
         self.tick_leases();
         self.renew_leases();
         self.publish();
+        self.report_space();
         if !self.writes.waiting() || self.now < self.writes.retry_at() {
             return;
         }
-        if self.raft.leader().is_none() {
+        if self.raft.leader().is_none() || self.members.leaving {
             return;
         }
         let term = self.raft.term();
@@ -267,6 +284,9 @@ impl Node {
                     self.piece(from, last, number, data);
                 }
                 Consensus::ChunkAcked { peer, last, next } => self.piece_acked(peer, last, next),
+                // Looked at again before long.
+                Consensus::ReconfigureRefused { .. } => {}
+                Consensus::Membership { at, membership } => self.members_changed(at, membership),
                 Consensus::Event(event) => self.consensus_event(event),
             }
         }
@@ -332,6 +352,7 @@ impl Node {
         for (id, failure) in self.reads.expired(self.now) {
             self.reply(id, Err(failure));
         }
+        self.give_up_settling();
     }
 
     fn writes_timeout(&self) -> Option<Time> {
@@ -344,7 +365,9 @@ impl Node {
     pub(crate) fn fail(&mut self, waiter: Waiter, failure: Failure) {
         self.counters.failed += 1;
         match waiter {
-            Waiter::Client(id) | Waiter::Compaction(id) => self.reply(id, Err(failure)),
+            Waiter::Client(id) | Waiter::Compaction(id) | Waiter::Member(id) => {
+                self.reply(id, Err(failure));
+            }
             Waiter::Renewals(waiting) => {
                 waiting.into_iter().for_each(|(id, _)| self.reply(id, Err(failure)));
             }
@@ -387,10 +410,11 @@ impl Node {
         }
     }
 
-    /// The member with the longest log that answers.
+    /// The voter with the longest log that answers.
     fn successor(&self) -> Option<NodeId> {
-        let peers = self.raft.status().peers;
-        let active = peers.iter().filter(|(_, peer)| peer.active);
+        let raft::Status { peers, membership, .. } = self.raft.status();
+        let voters = peers.iter().filter(|(id, _)| membership.voters.contains(id));
+        let active = voters.filter(|(_, peer)| peer.active);
         active.max_by_key(|(_, peer)| peer.matched).map(|(id, _)| *id)
     }
 
@@ -417,12 +441,17 @@ impl Node {
             self.reply(id, Err(Failure::Stopped));
             return;
         }
+        if self.members.leaving && !is_local(&request) {
+            self.reply(id, Err(Failure::NotServing));
+            return;
+        }
         match request {
             Request::Write(command) => self.client_write(Waiter::Client(id), id, &command),
             Request::Compact { revision, physical } => {
                 let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
                 self.client_write(waiter, id, &Command::Compact { revision });
             }
+            Request::Once { stamp, request } => self.request_once(id, stamp, *request),
             Request::LeaseRenew(_)
                 if self.writes.len() + self.leases.waiting() >= self.config.max_pending =>
             {
@@ -433,7 +462,9 @@ impl Node {
                 let status = self.status();
                 self.reply(id, Ok(Body::Status(Box::new(status))));
             }
+            Request::Settle => self.settle(id),
             Request::MoveLeader(to) => self.move_leader(id, to),
+            Request::MemberChange(change) => self.member_change(id, change),
             read @ (Request::Range { .. }
             | Request::ReadTxn { .. }
             | Request::LeaseTimeToLive { .. }
@@ -445,12 +476,29 @@ impl Node {
         }
     }
 
-    fn client_write(&mut self, waiter: Waiter, id: RequestId, command: &Command) {
+    /// Takes a request in that a client may repeat.
+    fn request_once(&mut self, id: RequestId, stamp: Stamp, request: Request) {
+        match request {
+            Request::Write(command) => {
+                self.client_write(Waiter::Client(id), id, &command.stamped(stamp));
+            }
+            Request::Compact { revision, physical } => {
+                let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
+                let command = Command::Compact { revision };
+                self.client_write(waiter, id, &command.stamped(stamp));
+            }
+            other => self.request(id, other),
+        }
+    }
+
+    pub(crate) fn client_write(&mut self, waiter: Waiter, id: RequestId, command: &Command) {
         if let Err(error) = Store::validate(&self.config.limits, command) {
             self.reply(id, Err(Failure::Store(error)));
         } else if self.overloaded() {
             self.counters.failed += 1;
             self.reply(id, Err(Failure::TooManyRequests));
+        } else if self.store.refuses_growth(command) {
+            self.reply(id, Err(Failure::NoSpace));
         } else {
             self.write(waiter, command);
         }

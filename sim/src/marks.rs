@@ -57,6 +57,9 @@ marks! {
     SnapshotRestarted: "The transfer of a state began anew.",
     PieceDamaged: "A piece of a state was damaged before its frame was made.",
     LogAdopted: "A node found its state ahead of its log, and its log began anew there.",
+    ShortOfSpace: "A node found less free than its reserve.",
+    SpaceAgain: "A node that was short of space had enough again.",
+    LogWithoutRoom: "A log had no room for its next segment, and waited.",
     Elected: "A node became leader.",
     ElectionLost: "A candidate or pre-candidate gave up.",
     SteppedDown: "A leader stepped down within its term or for a higher one.",
@@ -155,7 +158,7 @@ impl Marks {
             Event::Truncated { .. } => self.hit(Mark::Truncated),
             Event::DoubtResolved { .. } => self.hit(Mark::DoubtResolved),
             Event::Stranded { .. } => self.hit(Mark::Stranded),
-            Event::Role { .. } => {}
+            Event::Role { .. } | Event::Departed { .. } | Event::Stalled { .. } => {}
         }
     }
 

@@ -72,6 +72,7 @@ fn node() -> Node {
         entries: Vec::new(),
         applied: Index(0),
         doubt: None,
+        membership: None,
     };
     Node::new(config, restored, Store::new(limits()), 7)
 }
@@ -254,7 +255,9 @@ impl Stand {
                 }
                 Output::WatchOverrun(stream) => self.crowd.overrun(now, stream),
                 Output::Halt(error) => panic!("the node halts: {error}"),
-                Output::Send { .. }
+                Output::Membership { .. }
+                | Output::Removed
+                | Output::Send { .. }
                 | Output::Fetch { .. }
                 | Output::Look { .. }
                 | Output::Trim(_)
@@ -264,6 +267,7 @@ impl Stand {
                 | Output::StageBegin
                 | Output::Stage(_)
                 | Output::StageAbort
+                | Output::Economise(_)
                 | Output::Install { .. }
                 | Output::SnapshotRefused { .. }
                 | Output::Event(_)

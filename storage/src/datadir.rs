@@ -14,7 +14,8 @@
 //! ```
 //!
 //! `FORMAT` is written whole under another name and then renamed, before either folder exists. So
-//! a folder without it is damage and not a beginning.
+//! a folder without it is damage and not a beginning. A directory that is made from a backup has a
+//! file `RESTORING` until it is whole.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -23,6 +24,10 @@ use std::path::{Path, PathBuf};
 
 use protocol::{ClusterId, NodeId};
 use rustix::fs::{FlockOperation, flock};
+
+mod building;
+
+pub use building::Building;
 
 use crate::Identity;
 
@@ -34,6 +39,8 @@ const FORMAT_BYTES: usize = 32;
 const LOCK: &str = "LOCK";
 const FORMAT: &str = "FORMAT";
 const FORMAT_NEW: &str = "FORMAT.new";
+/// There while the directory is being put together.
+const MARK: &str = "RESTORING";
 const FOLDERS: [&str; 2] = ["log", "state"];
 /// A state that was put aside, before its number.
 const ASIDE: &str = "state.damaged-";
@@ -81,6 +88,12 @@ pub enum DataDirError {
     /// Its `FORMAT` file is damaged or missing although there is data.
     #[error("{}: the file FORMAT is damaged or missing", .0.display())]
     Damaged(PathBuf),
+    /// It was to be made from a backup, and that did not come to its end: do that once more.
+    #[error("{} was not restored to its end", .0.display())]
+    Unfinished(PathBuf),
+    /// A new directory was to be made there, and there is something.
+    #[error("{} is not empty", .0.display())]
+    NotEmpty(PathBuf),
     /// The system failed.
     #[error("{}: {source}", path.display())]
     Io {
@@ -105,7 +118,7 @@ impl DataDir {
         create_folder(&path)?;
         let lock = lock(&path)?;
         match Self::identity(&path)? {
-            Some(found) if found == identity => {}
+            Some(found) if found == identity => building::forget(&path)?,
             Some(found) => return Err(DataDirError::Foreign { path, found, wanted: identity }),
             None => write_format(&path, identity)?,
         }
@@ -123,6 +136,9 @@ impl DataDir {
         let bytes = match fs::read(path.join(FORMAT)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => {
+                if building::is_unfinished(path) {
+                    return Err(DataDirError::Unfinished(path.to_owned()));
+                }
                 if FOLDERS.iter().any(|folder| path.join(folder).exists()) {
                     return Err(DataDirError::Damaged(path.to_owned()));
                 }

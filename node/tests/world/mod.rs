@@ -43,6 +43,10 @@ pub(crate) struct World {
     pub(crate) installed: usize,
     /// How far logs are kept for those that lag, in bytes.
     pub(crate) keep: u64,
+    /// How many members the cluster has at first; the others may join.
+    initial: usize,
+    /// Those who were told that they are members no more.
+    pub(crate) removed: BTreeSet<usize>,
     nodes: Vec<Option<Node>>,
     disks: Vec<Disk>,
     runs: Vec<u64>,
@@ -60,7 +64,15 @@ fn id(at: usize) -> NodeId {
 
 impl World {
     pub(crate) fn new(size: usize, seed: u64) -> Self {
+        Self::with_spares(size, 0, seed)
+    }
+
+    /// With room for some who join later.
+    pub(crate) fn with_spares(initial: usize, spares: usize, seed: u64) -> Self {
+        let size = initial + spares;
         let mut world = Self {
+            initial,
+            removed: BTreeSet::new(),
             now: Time(1),
             rng: Rng::new(seed),
             loss: 0,
@@ -77,12 +89,13 @@ impl World {
             cut: BTreeSet::new(),
             replies: BTreeMap::new(),
         };
-        (0..size).for_each(|at| world.start(at));
+        (0..initial).for_each(|at| world.start(at));
         world
     }
 
     fn config(&self, at: usize) -> Config {
-        let size = self.nodes.len();
+        // Who joins knows nobody.
+        let size = if at < self.initial { self.initial } else { 0 };
         let member = |at: usize| Member {
             id: id(at),
             name: String::new(),
@@ -162,6 +175,7 @@ impl World {
                 .collect(),
             applied: applied.index,
             doubt: None,
+            membership: None,
         };
         self.disks[at].backend.discard(&dead).unwrap();
         let seed = self.rng.next();
@@ -248,8 +262,13 @@ impl World {
                 let base = disk.base;
                 self.done(at, Input::Trimmed(base));
             }
-            Output::Event(_)
+            Output::Removed => {
+                self.removed.insert(at);
+                self.crash(at);
+            }
+            Output::Membership { .. }
             | Output::Look { .. }
+            | Output::Event(_)
             | Output::Watch { .. }
             | Output::WatchOverrun(_) => {}
             Output::Reply { id, reply } => {
@@ -280,7 +299,7 @@ impl World {
                 self.done(at, Input::Scanned { token, records });
             }
             Output::Halt(error) => panic!("replica {at} halts: {error}"),
-            Output::Stopped => {}
+            Output::Economise(_) | Output::Stopped => {}
         }
     }
 
@@ -368,6 +387,11 @@ impl World {
     /// What a replica's disk holds of the log.
     pub(crate) fn log(&self, at: usize) -> &[Entry] {
         &self.disks[at].entries
+    }
+
+    /// How far a replica's backend has come.
+    pub(crate) fn flushed(&self, at: usize) -> Index {
+        self.disks[at].backend.applied().index
     }
 
     /// Feeds a replica something out of the ordinary, and gives what it wants done.

@@ -8,7 +8,7 @@ use std::io;
 use std::net::TcpListener as StdListener;
 use std::time::Duration;
 
-use node::{Input, MendConfig, MendInput, MendOutput, Mending, gather};
+use node::{MendConfig, MendInput, MendOutput, Mending, gather};
 use protocol::{Index, Position};
 use storage::log::Salvage;
 use tokio::net::TcpListener;
@@ -16,8 +16,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::clock::Clock;
-use super::open::{Doubt, Ground, Opened, Opening, StartError};
-use super::server::{Network, ServerError, peers};
+use super::open::{Doubt, Ground, Opened, Opening, StartError, Wounded};
+use super::peers::{FromPeers, Peer};
+use super::server::{Network, ServerError};
 use super::workers::AnyDisk;
 use crate::config::Config;
 
@@ -45,13 +46,13 @@ enum End {
 /// Mends until the replica can run; `None` when the process is to end before.
 pub(super) async fn treat(
     ward: &mut Ward<'_>,
-    mut salvage: Salvage<AnyDisk>,
+    mut wounded: Wounded,
     client: &StdListener,
 ) -> Result<Option<Box<Opened>>, ServerError> {
     let clients = client.try_clone().and_then(TcpListener::from_std).map_err(StartError::Thread)?;
     let turned_away = tokio::spawn(turn_away(clients));
     let opened = loop {
-        let known = match ward.mend(salvage).await? {
+        let known = match ward.mend(wounded).await? {
             End::Stopped => break None,
             End::Healed(salvage) => {
                 drop(salvage.into_disk());
@@ -66,7 +67,7 @@ pub(super) async fn treat(
         };
         match ward.ground.open(ward.config, known)? {
             Opening::Ready(opened) => break Some(opened),
-            Opening::Wounded(more) => salvage = *more,
+            Opening::Wounded(more) => wounded = *more,
         }
     };
     turned_away.abort();
@@ -82,14 +83,15 @@ async fn turn_away(clients: TcpListener) -> io::Result<()> {
 
 impl Ward<'_> {
     /// Asks for what is missing until all is there, or a leader has not got it.
-    async fn mend(&mut self, mut salvage: Salvage<AnyDisk>) -> Result<End, StartError> {
-        let me = self.ground.identity().node;
+    async fn mend(&mut self, wounded: Wounded) -> Result<End, StartError> {
+        let Wounded { mut salvage, others } = wounded;
         let config = MendConfig {
-            peers: peers(self.config, me).iter().map(|peer| peer.id).collect(),
+            peers: others.iter().map(|peer| peer.id).collect(),
             term: salvage.hard_state().term,
             life: self.ground.incarnation,
             interval: self.config.heartbeat * 2,
         };
+        self.network.links.keep_to(others);
         let clock = Clock::start();
         tell(&salvage);
         let mut mending = Mending::new(config, salvage.wanted().collect(), salvage.is_helpless());
@@ -137,13 +139,18 @@ impl Ward<'_> {
     /// Takes in what other members say, until something was said or it is time. False when the
     /// process is to end.
     async fn listen(&mut self, mending: &mut Mending, clock: &Clock, due: Instant) -> bool {
-        let Network { messages, events, .. } = &mut self.network;
+        let Network { messages, events, links, .. } = &mut self.network;
         tokio::select! {
-            Some(batch) = messages.recv() => batch.for_each_input(|input| {
-                if let Input::Receive { from, message } = input {
+            Some(batch) = messages.recv() => match batch {
+                FromPeers::Messages(from, batch) => batch.into_iter().for_each(|message| {
                     mending.handle(clock.now(), MendInput::Receive { from, message });
+                }),
+                FromPeers::Newcomer(id, address) => {
+                    links.dial_newcomer(Peer { id, name: id.to_string(), address });
                 }
-            }),
+                // Whoever wants to join asks again, and elsewhere.
+                FromPeers::Join(_) | FromPeers::Unreachable(_) | FromPeers::Removed => {}
+            },
             Some(_) = events.recv() => {}
             () = sleep_until(due) => {}
             _ = self.stop.wait_for(|stop| *stop) => return false,

@@ -4,22 +4,31 @@ use std::io;
 use std::net::SocketAddr;
 
 use node::{Config as NodeConfig, Node};
-use protocol::{ClusterId, Index, NodeId, raft};
+use protocol::raft::{self, Payload};
+use protocol::{ClusterId, Index, NodeId};
 use storage::Identity;
 use storage::datadir::{DataDir, DataDirError};
 use storage::disk::{FaultPlan, FaultyDisk, RealDisk};
-use storage::log::{Covered, Damage, Log, LogOptions, Opening as LogOpening, Recovered, Salvage};
+use storage::log::{
+    Covered, Damage, Log, LogError, LogOptions, Opening as LogOpening, Recovered, Salvage,
+};
 use storage::state::{State, StateOptions};
 use store::watch::WatchLimits;
-use store::{Backend, BackendError, BackendRead, Limits, Member, Revision, Store};
+use store::{Backend, BackendError, BackendRead, Limits, Member, MemberTable, Revision, Store};
 use thiserror::Error;
 
 use super::identity::{cluster_id, member_id};
+use super::members::address_of;
+use super::peers::{Peer, Refused};
+use super::server::founders;
 use super::workers::AnyDisk;
 use crate::config::{Config, Reads};
+use crate::reserve::Gauge;
 
 /// Records read from the backend at once while the index is rebuilt.
 const SCAN: usize = 10_000;
+/// Tables may always grow to this many bytes, however small the reserve.
+const LEAST_TABLE: u64 = 16 << 20;
 /// The length of a segment when the log is in memory.
 const MEMORY_SEGMENT: u64 = 4 << 20;
 
@@ -50,9 +59,21 @@ pub enum StartError {
     /// The state cannot be used.
     #[error("cannot open the state: {0}")]
     State(String),
+    /// No member of the cluster that exists takes this one in.
+    #[error("{0}")]
+    Join(String),
+    /// It was told to end while it waited to be taken in.
+    #[error("stopped before any member of the cluster had answered")]
+    Stopped,
     /// A thread or a runtime could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
+}
+
+impl From<Refused> for StartError {
+    fn from(refused: Refused) -> Self {
+        Self::Join(refused.to_string())
+    }
 }
 
 fn advice(error: &io::Error, flag: &str) -> String {
@@ -81,6 +102,8 @@ fn remedy(error: &DataDirError) -> &'static str {
             "choose another one with --data-dir"
         }
         DataDirError::Version { .. } => "run the version of this program that has written it",
+        DataDirError::NotEmpty(_) => "choose another one with --data-dir",
+        DataDirError::Unfinished(_) => "run `conclave snapshot restore` for it once more",
         DataDirError::Damaged(_) => {
             "restore it, or choose an empty directory with --data-dir and join as a new member"
         }
@@ -95,12 +118,57 @@ pub(crate) struct Opened {
     pub(crate) state: State,
     pub(crate) cluster: ClusterId,
     pub(crate) id: NodeId,
+    /// Of a server on a disk.
+    pub(crate) gauge: Option<Gauge>,
+}
+
+/// Who a server is, before it opens anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Whom its data directory names, or one of those that a new cluster starts with.
+    Known(Identity),
+    /// Somebody who has to ask the members first.
+    Newcomer,
+}
+
+/// Finds out who this server is.
+pub(crate) fn identify(config: &Config) -> Result<Who, StartError> {
+    check(config)?;
+    let found = match &config.data_dir {
+        Some(path) => DataDir::identity(path)?,
+        None => None,
+    };
+    match found {
+        Some(identity) => Ok(Who::Known(identity)),
+        None if config.join => Ok(Who::Newcomer),
+        None => founder(config).map(Who::Known),
+    }
+}
+
+/// Who the settings say that a founding member is, when they are sound.
+pub(super) fn founder_of(config: &Config) -> Result<Identity, StartError> {
+    check(config)?;
+    founder(config)
+}
+
+/// Who the settings say that a founding member is.
+fn founder(config: &Config) -> Result<Identity, StartError> {
+    let members = &config.initial_cluster;
+    let Some(me) = members.iter().find(|member| member.name == config.name) else {
+        return Err(StartError::Config(format!(
+            "--initial-cluster does not name this member: add {}=HOST:PORT, or correct --name",
+            config.name
+        )));
+    };
+    let token = &config.cluster_token;
+    Ok(Identity { cluster: cluster_id(members, token), node: member_id(me, token) })
 }
 
 /// What opening starts from: checked settings, and a data directory that is locked.
 pub(crate) struct Ground {
     directory: Option<DataDir>,
     identity: Identity,
+    gauge: Option<Gauge>,
     pub(crate) incarnation: u64,
     client_url: String,
 }
@@ -110,7 +178,14 @@ pub(crate) enum Opening {
     /// The replica can run.
     Ready(Box<Opened>),
     /// Its log lacks what only other members have.
-    Wounded(Box<Salvage<AnyDisk>>),
+    Wounded(Box<Wounded>),
+}
+
+/// A replica that cannot run yet.
+pub(crate) struct Wounded {
+    pub(crate) salvage: Salvage<AnyDisk>,
+    /// The other members, as far as is known.
+    pub(crate) others: Vec<Peer>,
 }
 
 /// What is known about entries that are in doubt.
@@ -151,15 +226,18 @@ fn random() -> u64 {
 }
 
 impl Ground {
-    /// Checks the settings and locks the data directory.
-    pub(crate) fn lay(config: &Config, client_url: String) -> Result<Self, StartError> {
-        let (cluster, id) = check(config)?;
-        let identity = Identity { cluster, node: id };
+    /// Locks the data directory.
+    pub(crate) fn lay(
+        config: &Config,
+        identity: Identity,
+        client_url: String,
+    ) -> Result<Self, StartError> {
         let directory = match &config.data_dir {
             Some(path) => Some(DataDir::open(path, identity)?),
             None => None,
         };
-        Ok(Self { directory, identity, incarnation: random(), client_url })
+        let gauge = open_gauge(config)?;
+        Ok(Self { directory, identity, gauge, incarnation: random(), client_url })
     }
 
     /// Who this is.
@@ -177,7 +255,8 @@ impl Ground {
             Ok((_, store)) => Covered { applied: store.applied(), installed: store.installed() },
             Err(_) => Covered::default(),
         };
-        let alone = config.initial_cluster.len() == 1;
+        let others = self.others(config, found.as_ref().ok().map(|(_, store)| store));
+        let alone = others.is_empty();
         let (disk, options) = log_disk(self.directory.as_ref(), self.identity, config)?;
         let opening = Log::open_or_salvage(disk, options, covered);
         let (mut log, recovered) = match opening.map_err(log_error)? {
@@ -190,9 +269,12 @@ impl Ground {
                 salvage.open_in_doubt(led).map_err(log_error)?
             }
             LogOpening::Wounded(salvage) if alone => return Err(lost_alone(&salvage, found.err())),
-            LogOpening::Wounded(salvage) => return Ok(Opening::Wounded(salvage)),
+            LogOpening::Wounded(salvage) => {
+                let wounded = Wounded { salvage: *salvage, others };
+                return Ok(Opening::Wounded(Box::new(wounded)));
+            }
         };
-        log.prepare().map_err(log_error)?;
+        prepare(&mut log)?;
         let (state, store) = match found {
             Ok(found) => found,
             // The log holds nothing that could be replayed: it is not this state's.
@@ -202,6 +284,13 @@ impl Ground {
             Err(fault) => self.begin_state_anew(config, why(fault))?,
         };
         self.assemble(config, log, recovered, state, store)
+    }
+
+    /// The other members, as the state has them; the settings may be stale.
+    fn others(&self, config: &Config, store: Option<&Store>) -> Vec<Peer> {
+        let known = store.and_then(|store| Some((store, store.membership()?)));
+        let all = known.map_or_else(|| founders(config), |(store, known)| seats(store, known));
+        all.into_iter().filter(|peer| peer.id != self.identity.node).collect()
     }
 
     fn assemble(
@@ -222,16 +311,19 @@ impl Ground {
             .restored(store.applied().index)
             .map_err(|error| StartError::Log(format!("it does not continue the state: {error}")))?;
         let Identity { cluster, node: id } = self.identity;
-        let config = node_config(config, id, self.incarnation, self.client_url.clone());
+        let founding = founds(config, self.identity, &store, &restored)?;
+        let client_url = self.client_url.clone();
+        let config = node_config(config, (id, founding), self.incarnation, client_url);
         let node = Node::new(config, restored, store, random());
-        Ok(Opening::Ready(Box::new(Opened { node, log, state, cluster, id })))
+        let gauge = self.gauge.clone();
+        Ok(Opening::Ready(Box::new(Opened { node, log, state, cluster, id, gauge })))
     }
 
     fn open_state(&self, config: &Config) -> Result<(State, Store), StateFault> {
         let mut state = match &self.directory {
             None => State::memory(),
             Some(directory) => {
-                let options = StateOptions::default();
+                let options = self.state_options();
                 match State::open(&directory.state(), self.identity, options) {
                     Ok(state) => state,
                     Err(storage::state::OpenError::Corrupt(what)) => {
@@ -243,6 +335,17 @@ impl Ground {
         };
         let store = restore(config, &mut state)?;
         Ok((state, store))
+    }
+
+    /// What a compaction needs in order to give space back is the copy of one table: it has to fit
+    /// into the reserve.
+    fn state_options(&self) -> StateOptions {
+        let mut options = StateOptions::default();
+        let reserved = self.gauge.as_ref().map_or(0, Gauge::reserved);
+        if reserved > 0 {
+            options.table_bytes = options.table_bytes.min((reserved / 2).max(LEAST_TABLE));
+        }
+        options
     }
 
     /// Puts a damaged state aside and begins with an empty one: the log, or a leader, has all.
@@ -306,16 +409,46 @@ fn heed_doubt(
     Ok(())
 }
 
+/// The members of a configuration, with their addresses.
+fn seats(store: &Store, membership: &raft::Membership) -> Vec<Peer> {
+    let seats = MemberTable::of(membership).unwrap_or_default().seats.into_iter();
+    let peers = seats.filter_map(|(id, seat)| {
+        let address = seat.peer_urls.first().and_then(|url| address_of(url))?.to_owned();
+        let told = store.members().find(|member| member.id == id);
+        let name = told.map_or_else(|| id.to_string(), |member| member.name.clone());
+        Some(Peer { id, name, address })
+    });
+    peers.collect()
+}
+
+/// Whether this member starts with the members that the settings name. Not when log or state say
+/// who the members are, or when it waits to be told by them; the settings may be stale then.
+fn founds(
+    config: &Config,
+    identity: Identity,
+    store: &Store,
+    restored: &raft::Restored,
+) -> Result<bool, StartError> {
+    let wanted = founder(config).ok();
+    if wanted == Some(identity) {
+        return Ok(true);
+    }
+    let told = restored.entries.iter().any(|it| matches!(it.payload, Payload::Membership(_)));
+    let told = told || store.membership().is_some();
+    let known_as = store.members().find(|member| member.id == identity.node);
+    let misnamed = known_as.is_some_and(|known| known.name != config.name);
+    if (told || config.join) && !misnamed {
+        return Ok(false);
+    }
+    let path = config.data_dir.clone().unwrap_or_default();
+    let wanted = wanted.unwrap_or(Identity { cluster: ClusterId(0), node: NodeId(0) });
+    Err(DataDirError::Foreign { path, found: identity, wanted }.into())
+}
+
 /// Checks what no single flag can.
-fn check(config: &Config) -> Result<(ClusterId, NodeId), StartError> {
+fn check(config: &Config) -> Result<(), StartError> {
     let refuse = |message: String| Err(StartError::Config(message));
     let members = &config.initial_cluster;
-    let Some(me) = members.iter().find(|member| member.name == config.name) else {
-        return refuse(format!(
-            "--initial-cluster does not name this member: add {}=HOST:PORT, or correct --name",
-            config.name
-        ));
-    };
     for (at, member) in members.iter().enumerate() {
         for other in &members[..at] {
             if other.name == member.name || other.peer == member.peer {
@@ -343,8 +476,7 @@ fn check(config: &Config) -> Result<(ClusterId, NodeId), StartError> {
     if matches!(config.reads, Reads::Lease { .. }) && !(config.check_quorum && config.stickiness) {
         return refuse("lease reads need check-quorum and stickiness".into());
     }
-    let token = &config.cluster_token;
-    Ok((cluster_id(members, token), member_id(me, token)))
+    Ok(())
 }
 
 /// Rebuilds the index by reading every record once.
@@ -388,6 +520,29 @@ fn log_disk(
     Ok((disk, options))
 }
 
+/// Makes the first segment that is to come.
+fn prepare(log: &mut Log<AnyDisk>) -> Result<(), StartError> {
+    match log.prepare() {
+        // What is in the log can be served, and what gives space back has room in its last segment.
+        Err(LogError::NoSpare { cause }) => {
+            tracing::warn!(%cause, "the log has no room to grow: free some space");
+            Ok(())
+        }
+        prepared => prepared.map_err(log_error),
+    }
+}
+
+fn open_gauge(config: &Config) -> Result<Option<Gauge>, StartError> {
+    let Some(path) = &config.data_dir else { return Ok(None) };
+    let gauge = Gauge::new(path, config.disk_reserved);
+    gauge.map(Some).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            StartError::Config(format!("--disk-reserved is too much for this disk: {error}"))
+        }
+        _ => StartError::State(format!("cannot measure the disk of {}: {error}", path.display())),
+    })
+}
+
 fn report(damage: &Damage) {
     if damage.is_corruption() {
         tracing::warn!("the log is damaged where the state has all of it: {damage}");
@@ -405,11 +560,15 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn node_config(config: &Config, id: NodeId, incarnation: u64, client_url: String) -> NodeConfig {
+fn node_config(
+    config: &Config,
+    (id, founding): (NodeId, bool),
+    incarnation: u64,
+    client_url: String,
+) -> NodeConfig {
     let token = &config.cluster_token;
-    let members: Vec<Member> = config
-        .initial_cluster
-        .iter()
+    let founders = config.initial_cluster.iter().filter(|_| founding);
+    let members: Vec<Member> = founders
         .map(|member| Member {
             id: member_id(member, token),
             name: String::new(),
@@ -417,11 +576,10 @@ fn node_config(config: &Config, id: NodeId, incarnation: u64, client_url: String
             client_urls: Vec::new(),
         })
         .collect();
-    let me = members.iter().find(|member| member.id == id);
     let publish = Member {
         id,
         name: config.name.clone(),
-        peer_urls: me.map(|me| me.peer_urls.clone()).unwrap_or_default(),
+        peer_urls: vec![format!("http://{}", config.own_address())],
         client_urls: vec![client_url],
     };
     let longest = config.election_timeout_max.unwrap_or(config.election_timeout * 2);

@@ -238,6 +238,8 @@ impl Local {
                 Output::ReadReady { .. }
                 | Output::ReadRefused { .. }
                 | Output::ProposalRefused { .. }
+                | Output::ReconfigureRefused { .. }
+                | Output::Membership { .. }
                 | Output::Event(_) => {}
             }
         }

@@ -98,7 +98,14 @@ impl Mix {
             Seen::Asked { at, id, request } => {
                 self.head(14, at, 0, request_kind(request));
                 self.word(id.0);
-                if let Request::Write(command) = request {
+                let plain = match request {
+                    Request::Once { stamp, request } => {
+                        stamp.hash(self);
+                        &**request
+                    }
+                    other => other,
+                };
+                if let Request::Write(command) = plain {
                     command.hash(self);
                 }
             }
@@ -289,6 +296,9 @@ const fn request_kind(request: &Request) -> u64 {
         Request::Status => 11,
         Request::Barrier => 12,
         Request::MoveLeader(_) => 13,
+        Request::Once { .. } => 14,
+        Request::Settle => 15,
+        Request::MemberChange(_) => 16,
     }
 }
 

@@ -58,6 +58,13 @@ pub(super) fn command(command: &Command) -> String {
         Command::Tick { elapsed_ms } => format!("tick {elapsed_ms} ms"),
         Command::Alarm { .. } => "alarm".to_owned(),
         Command::Publish(member) => format!("publish {}", who(member.id)),
+        Command::Once { stamp, command: inner } => {
+            format!("{} (write {})", self::command(inner), stamp.sequence())
+        }
+        Command::SpaceReport { member, short: true } => format!("{} is short", who(*member)),
+        Command::SpaceReport { member, short: false } => format!("{} has space", who(*member)),
+        Command::Member(change) => format!("wish {change:?}"),
+        Command::Settle { ticket, refusal } => format!("refuse wish {ticket}: {refusal:?}"),
     }
 }
 
@@ -106,8 +113,13 @@ pub(super) fn request(request: &Request) -> String {
         Request::Members { .. } => "members".to_owned(),
         Request::Alarms => "alarms".to_owned(),
         Request::Status => "status".to_owned(),
+        Request::Settle => "settle".to_owned(),
         Request::Barrier => "barrier".to_owned(),
         Request::MoveLeader(to) => format!("move leadership to {}", who(*to)),
+        Request::Once { stamp, request: inner } => {
+            format!("{} (write {})", self::request(inner), stamp.sequence())
+        }
+        Request::MemberChange(change) => format!("wish {change:?}"),
     }
 }
 
@@ -138,6 +150,7 @@ fn outcome_words(outcome: &Outcome, revision: i64) -> String {
         | Outcome::LeaseGrant { .. }
         | Outcome::LeaseRenew(_)
         | Outcome::Alarm(_)
+        | Outcome::Queued(_)
         | Outcome::Done => format!("done, revision {revision}"),
     }
 }

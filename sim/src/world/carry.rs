@@ -7,6 +7,7 @@ use node::codec::{FRAME_HEADER, FrameHeader, decode_message, encode_message, fra
 use node::{Input, Output, gather};
 use protocol::raft::{Body, Message, WriteId};
 use protocol::{Index, NodeId, Position};
+use storage::log::LogError;
 
 use super::machine::{Chore, Done, Durable, READER, WRITER};
 use super::{Event, Status, World, eyes};
@@ -16,6 +17,8 @@ use crate::seen::{Fate, Place, Seen, id, place};
 
 /// The pause of the state's thread between two steps of giving space back.
 const BREATH: Duration = Duration::from_millis(10);
+/// The pause before a log that found no room tries again.
+const ROOM_PAUSE: Duration = Duration::from_secs(1);
 
 impl World {
     /// Carries out everything that a node wants now, and looks at it.
@@ -95,6 +98,7 @@ impl World {
                 self.eyes.see(self.now, &Seen::Installing { at, last: applied });
                 self.chore(at, Chore::Install { meta, applied });
             }
+            Output::Economise(short) => self.economise(at, short),
             Output::SnapshotRefused { from, why } => {
                 self.note(&format!(
                     "{} refuses the state of {from}: {why}",
@@ -107,9 +111,10 @@ impl World {
                 self.watched(at, stream, response);
             }
             Output::WatchOverrun(stream) => self.crowd.overrun(self.now, stream),
+            Output::Membership { .. } => {}
             Output::Event(event) => self.eyes.marks.event(&event),
             Output::Halt(error) => self.halt(at, &format!("the state failed: {error}")),
-            Output::Stopped => self.stopped(at),
+            Output::Removed | Output::Stopped => self.stopped(at),
         }
     }
 
@@ -221,6 +226,12 @@ impl World {
         let Some(id) = running.syncing.take() else { return };
         match running.log.sync() {
             Ok(()) => self.persisted(at, id),
+            // It is queued still: tried again until there is room.
+            Err(LogError::NoSpare { .. }) => {
+                running.syncing = Some(id);
+                self.eyes.marks.hit(Mark::LogWithoutRoom);
+                self.queue.push(self.now + ROOM_PAUSE, Event::Synced { at, life, number });
+            }
             Err(error) => self.halt(at, &format!("the log failed: {error}")),
         }
     }
@@ -326,6 +337,7 @@ impl World {
         }
         match input {
             Some(input) => {
+                self.look_at_disk(at);
                 self.feed(at, input);
                 self.drain(at);
             }

@@ -36,6 +36,7 @@ impl World {
         if let Medium::Disk(files) = &machine.state {
             files.disk().set_capacity(state);
         }
+        self.measure_soon(at);
     }
 
     /// The bytes on a node's disks: of its log, and of its state where that is on a disk.

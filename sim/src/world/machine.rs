@@ -53,6 +53,8 @@ pub(crate) struct Machine {
     pub(crate) lost: bool,
     /// Part of a state has been staged and is not installed.
     pub(crate) staged: bool,
+    /// What is free on its disks is being measured.
+    pub(crate) measured: bool,
 }
 
 /// A job of the state's thread.
@@ -237,6 +239,7 @@ impl Machine {
             life: 0,
             lost: false,
             staged: false,
+            measured: false,
         }
     }
 

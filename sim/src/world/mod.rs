@@ -33,6 +33,7 @@ mod mending;
 mod network;
 mod queue;
 mod script;
+mod space;
 
 use std::time::Duration;
 
@@ -89,6 +90,10 @@ enum Event {
         peer: NodeId,
         from: Index,
         max_bytes: usize,
+    },
+    /// It is time to look at what is free on a node's disks.
+    Measure {
+        at: Place,
     },
     Storm(storm::Step),
 }
@@ -227,6 +232,7 @@ impl World {
             Event::Fetched { at, life, peer, from, max_bytes } => {
                 self.fetched(at, life, peer, from, max_bytes);
             }
+            Event::Measure { at } => self.measure(at),
             Event::Storm(step) => storm::strike(self, step),
         }
     }

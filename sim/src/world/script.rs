@@ -154,6 +154,7 @@ impl World {
                 self.eyes.see(self.now, &seen);
                 self.feed(at, Input::Timeout);
                 self.drain(at);
+                self.measure_soon(at);
             }
             Err(refusal) => self.refused(at, &refusal),
         }

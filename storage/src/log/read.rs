@@ -58,6 +58,7 @@ impl<D: Disk> Log<D> {
             entries: self.read(applied.next(), usize::MAX)?,
             applied,
             doubt: self.doubt(),
+            membership: None,
         })
     }
 
