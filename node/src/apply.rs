@@ -249,7 +249,8 @@ impl Node {
     /// What the state holds cannot be read. Where others have it, this replica ends, and gets it
     /// back from them at its next start; one that is alone serves what is left.
     pub(crate) fn damaged(&mut self, error: BackendError) {
-        if matches!(error, BackendError::Corrupt(_)) && self.config.raft.voters.len() > 1 {
+        let alone = self.raft().membership().members().len() <= 1;
+        if matches!(error, BackendError::Corrupt(_)) && !alone {
             self.halt(error);
         }
     }
