@@ -221,4 +221,6 @@ fn the_member_commands_speak_for_themselves() {
     let (code, said) = run(&["remove", "m1"]);
     assert!(code == Some(0) && said.contains("removed"), "{said}");
     assert_eq!(cluster.await_end(1), REMOVED);
+    cluster.run(1);
+    assert_eq!(cluster.await_end(1), REMOVED, "it knows, or is told");
 }
