@@ -12,7 +12,7 @@ use etcdpb::etcdserverpb::{
 use http::Uri;
 use http::uri::PathAndQuery;
 use tonic::client::Grpc;
-use tonic::{Response, Status};
+use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
 use crate::Result;
@@ -28,7 +28,7 @@ async fn own<Q, R>(
     link: Link,
     origin: Uri,
     method: &'static str,
-    request: Q,
+    request: Request<Q>,
 ) -> Result<Response<R>, Status>
 where
     Q: prost::Message + Send + Sync + 'static,
@@ -37,7 +37,7 @@ where
     let mut grpc = Grpc::with_origin(link, origin);
     grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
     let path = PathAndQuery::from_static(method);
-    grpc.unary(tonic::Request::new(request), path, ProstCodec::default()).await
+    grpc.unary(request, path, ProstCodec::default()).await
 }
 
 impl Client {

@@ -233,13 +233,24 @@ impl Node {
                     self.store.supply(revision, record);
                 }
             }
-            (Err(_), Some(Loading::Read)) => self.fail_plan(Failure::Unreadable),
+            (Err(error), Some(Loading::Read)) => {
+                self.fail_plan(Failure::Unreadable);
+                self.damaged(error);
+            }
             // Without its values the entry cannot be applied, and nothing after it: this replica
             // must not go on, and must not make values up.
             (Err(error), Some(Loading::Entry) | None) => self.halt(error),
         }
         if whose == Some(Loading::Read) {
             self.plan_next();
+        }
+    }
+
+    /// What the state holds cannot be read. Where others have it, this replica ends, and gets it
+    /// back from them at its next start; one that is alone serves what is left.
+    pub(crate) fn damaged(&mut self, error: BackendError) {
+        if matches!(error, BackendError::Corrupt(_)) && self.config.raft.voters.len() > 1 {
+            self.halt(error);
         }
     }
 

@@ -58,7 +58,8 @@ impl Node {
         }
         let full = self.store.unflushed_bytes() >= self.config.flush_bytes;
         let due = self.now >= flushing.last + self.config.flush_interval;
-        let awaited = self.stopping.is_some() || self.apply.awaits_compaction();
+        let awaited =
+            self.stopping.is_some() || self.apply.awaits_compaction() || self.settling.waits();
         if (due || (full || awaited) && !flushing.cramped)
             && let Some(flush) = self.store.begin_flush()
         {
@@ -72,6 +73,8 @@ impl Node {
         self.flushing.under_way = false;
         self.flushing.last = self.now;
         self.flushing.cramped = result.is_err();
+        self.settled_by(&result.clone().map(|position| position.index));
+        self.flush_found(matches!(result, Err(BackendError::Full(_))));
         match result {
             Ok(position) => {
                 self.flushing.durable = position;
@@ -85,7 +88,9 @@ impl Node {
 
     /// Trims the log behind the backend, as far as no member needs it any more.
     pub(crate) fn trim(&mut self) {
-        let kept = self.apply.weights.within(self.config.log_keep_bytes);
+        let short = self.measured.is_short();
+        let keep = if short { 0 } else { self.config.log_keep_bytes };
+        let kept = self.apply.weights.within(keep);
         let bound = self.raft.trim_bound().max(kept).min(self.flushing.durable.index);
         // Whoever gets a snapshot goes on from there.
         let covered = self.sending.values().filter_map(Sending::covers).min();
@@ -93,7 +98,7 @@ impl Node {
         let total = self.apply.weights.total();
         let heavy = total - self.flushing.weighed >= self.config.flush_bytes as u64;
         let many = bound.0 >= self.flushing.trimmed.0 + self.config.trim_stride;
-        if many || (heavy && bound > self.flushing.trimmed) {
+        if many || ((heavy || short) && bound > self.flushing.trimmed) {
             self.flushing.trimmed = bound;
             self.flushing.weighed = total;
             self.output(Output::Trim(bound));

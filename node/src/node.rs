@@ -8,10 +8,10 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use protocol::raft::{self, Output as Consensus, Raft, Role, Tag};
+use protocol::raft::{self, Message, Output as Consensus, Raft, Role, Tag};
 use protocol::{NodeId, Term, Time};
 use store::watch::{Hub, WatchOutput};
-use store::{Command, Revision, Store};
+use store::{Command, Revision, Stamp, Store};
 
 use crate::apply::Apply;
 use crate::codec::Envelope;
@@ -23,7 +23,9 @@ use crate::membership::Members;
 use crate::output::Output;
 use crate::reads::{Reads, is_local};
 use crate::request::{Body, Failure, Header, Reply, Request, RequestId};
+use crate::settle::Settling;
 use crate::snapshot::{Receiving, Sending};
+use crate::space::Measured;
 use crate::writes::{Waiter, Writes};
 
 /// Lagging watches are caught up by this many events a turn.
@@ -50,6 +52,7 @@ pub struct Node {
     pub(crate) apply: Apply,
     pub(crate) flushing: Flushing,
     pub(crate) leases: Leases,
+    pub(crate) measured: Measured,
     pub(crate) members: Members,
     pub(crate) counters: Counters,
     /// Snapshots on their way to members.
@@ -60,6 +63,7 @@ pub struct Node {
     pub(crate) receiving: Option<Receiving>,
     /// Answers to come of a transfer that was given up.
     pub(crate) stages_to_ignore: u32,
+    pub(crate) settling: Settling,
     /// Operators who wait for another leader, and until when.
     pub(crate) transfers: Vec<(RequestId, NodeId, Time)>,
     outputs: VecDeque<Output>,
@@ -100,12 +104,14 @@ impl Node {
             apply: Apply::default(),
             flushing: Flushing::new(store.applied(), base),
             leases: Leases::default(),
+            measured: Measured::default(),
             members: Members::default(),
             counters: Counters::default(),
             sending: BTreeMap::new(),
             next_view: 0,
             receiving: None,
             stages_to_ignore: 0,
+            settling: Settling::default(),
             transfers: Vec::new(),
             outputs: VecDeque::new(),
             stirred: true,
@@ -123,8 +129,14 @@ impl Node {
         self.stirred = true;
         match input {
             Input::Timeout => self.consensus(raft::Input::Timeout),
+            Input::Receive { from, message: Message { body: raft::Body::Mend(word), .. } } => {
+                self.mend_word(from, word);
+            }
             Input::Receive { from, message } => {
                 self.consensus(raft::Input::Receive { from, message });
+            }
+            Input::Found { peer, life, entries, absent } => {
+                self.mend_found(peer, life, entries, absent);
             }
             Input::Unreachable(peer) => self.consensus(raft::Input::Unreachable(peer)),
             Input::Persisted(id) => self.consensus(raft::Input::Persisted(id)),
@@ -150,12 +162,16 @@ impl Node {
             Input::WatchSent { stream, bytes } => self.hub.sent(stream, bytes),
             Input::WatchClose(stream) => self.hub.close(stream),
             Input::Scanned { token, records } => {
+                let failed = records.as_ref().err().cloned();
                 self.hub.scanned(token, records, &self.store);
+                failed.into_iter().for_each(|error| self.damaged(error));
             }
+            Input::Damaged(error) => self.damaged(error),
             Input::ViewOpened { view, opened } => self.view_opened(view, opened),
             Input::ViewRead { view, from, records } => self.view_read(view, from, records),
             Input::Staged(result) => self.staged(result),
             Input::Installed(result) => self.installed(result),
+            Input::Space(space) => self.measured(space),
             Input::Stop => self.stop(),
         }
     }
@@ -172,8 +188,10 @@ impl Node {
             self.writes_timeout(),
             self.reads.timeout(),
             self.leases_timeout(),
+            self.report_timeout(),
             self.flush_timeout(),
             self.sending_timeout(),
+            self.settling.timeout(),
             self.members.timeout(),
             self.transfers.iter().map(|(_, _, deadline)| *deadline).min(),
             self.stopping.filter(|_| !self.stopped),
@@ -219,6 +237,7 @@ impl Node {
         self.tick_leases();
         self.renew_leases();
         self.publish();
+        self.report_space();
         if !self.writes.waiting() || self.now < self.writes.retry_at() {
             return;
         }
@@ -333,6 +352,7 @@ impl Node {
         for (id, failure) in self.reads.expired(self.now) {
             self.reply(id, Err(failure));
         }
+        self.give_up_settling();
     }
 
     fn writes_timeout(&self) -> Option<Time> {
@@ -431,6 +451,7 @@ impl Node {
                 let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
                 self.client_write(waiter, id, &Command::Compact { revision });
             }
+            Request::Once { stamp, request } => self.request_once(id, stamp, *request),
             Request::LeaseRenew(_)
                 if self.writes.len() + self.leases.waiting() >= self.config.max_pending =>
             {
@@ -441,6 +462,7 @@ impl Node {
                 let status = self.status();
                 self.reply(id, Ok(Body::Status(Box::new(status))));
             }
+            Request::Settle => self.settle(id),
             Request::MoveLeader(to) => self.move_leader(id, to),
             Request::MemberChange(change) => self.member_change(id, change),
             read @ (Request::Range { .. }
@@ -454,12 +476,29 @@ impl Node {
         }
     }
 
+    /// Takes a request in that a client may repeat.
+    fn request_once(&mut self, id: RequestId, stamp: Stamp, request: Request) {
+        match request {
+            Request::Write(command) => {
+                self.client_write(Waiter::Client(id), id, &command.stamped(stamp));
+            }
+            Request::Compact { revision, physical } => {
+                let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
+                let command = Command::Compact { revision };
+                self.client_write(waiter, id, &command.stamped(stamp));
+            }
+            other => self.request(id, other),
+        }
+    }
+
     pub(crate) fn client_write(&mut self, waiter: Waiter, id: RequestId, command: &Command) {
         if let Err(error) = Store::validate(&self.config.limits, command) {
             self.reply(id, Err(Failure::Store(error)));
         } else if self.overloaded() {
             self.counters.failed += 1;
             self.reply(id, Err(Failure::TooManyRequests));
+        } else if self.store.refuses_growth(command) {
+            self.reply(id, Err(Failure::NoSpace));
         } else {
             self.write(waiter, command);
         }

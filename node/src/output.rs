@@ -37,6 +37,16 @@ pub enum Output {
         /// The most bytes, at least one entry.
         max_bytes: usize,
     },
+    /// Look whether the log has these very entries, for a member that mends its own; answer
+    /// [`crate::Input::Found`]. See [`crate::gather`].
+    Look {
+        /// Who asks.
+        peer: NodeId,
+        /// In which life of its.
+        life: u64,
+        /// For which entries.
+        wanted: Vec<Position>,
+    },
     /// Drop the log up to and including this index; answer [`crate::Input::Trimmed`].
     Trim(Index),
     /// Answer a client.
@@ -103,6 +113,8 @@ pub enum Output {
         /// Why.
         why: SnapshotRefused,
     },
+    /// Space is short from now on, or no longer is: give back sooner what is not needed, or not.
+    Economise(bool),
     /// Tell a watch stream something. In order for each stream.
     Watch {
         /// Which stream.

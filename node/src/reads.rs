@@ -147,7 +147,7 @@ impl Node {
             self.reply(id, Err(Failure::Store(error)));
         } else if self.reads.len() >= MAX_WAITING {
             self.reply(id, Err(Failure::TooManyRequests));
-        } else if is_local(&request) {
+        } else if is_local(&request) && self.raft().doubt().is_none() {
             self.serve(id, request);
         } else {
             let deadline = self.now + self.config.request_timeout;
@@ -230,9 +230,11 @@ impl Node {
             }
             Request::Barrier
             | Request::Write(_)
+            | Request::Once { .. }
             | Request::Compact { .. }
             | Request::LeaseRenew(_)
             | Request::Status
+            | Request::Settle
             | Request::MoveLeader(_)
             | Request::MemberChange(_) => self.reply(id, Ok(Body::Done)),
         }
@@ -326,8 +328,10 @@ pub(crate) fn is_local(request: &Request) -> bool {
         | Request::Alarms
         | Request::Barrier
         | Request::Write(_)
+        | Request::Once { .. }
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
+        | Request::Settle
         | Request::MoveLeader(_)
         | Request::MemberChange(_) => false,
     }
@@ -345,8 +349,10 @@ fn validate(limits: &store::Limits, request: &Request) -> Result<(), Error> {
         | Request::Status
         | Request::Barrier
         | Request::Write(_)
+        | Request::Once { .. }
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
+        | Request::Settle
         | Request::MoveLeader(_)
         | Request::MemberChange(_) => Ok(()),
     }

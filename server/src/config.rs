@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::reserve::DiskReserve;
+
 /// One member of a static cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InitialMember {
@@ -40,6 +42,17 @@ pub enum Reads {
         /// The bound.
         drift_per_mille: u32,
     },
+}
+
+/// When backups are made by the clock, and where they go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupSchedule {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The time from one to the next; at least 1 s.
+    pub interval: Duration,
+    /// How many are kept; at least 1.
+    pub keep: usize,
 }
 
 /// The settings of one server. Sizes are in bytes.
@@ -92,6 +105,10 @@ pub struct Config {
     pub cache_bytes: usize,
     /// Bytes of commands that the log is kept for: a member that lags by more is sent the state.
     pub log_keep_bytes: u64,
+    /// Backups by the clock, if any.
+    pub backups: Option<BackupSchedule>,
+    /// What stays free on the disk: below it, what grows is refused.
+    pub disk_reserved: DiskReserve,
     /// Declares that no entry which the log is in doubt about had been acknowledged, so that this
     /// member votes again at once. For an operator who knows, and for one start only.
     pub dismiss_doubt: bool,
@@ -132,6 +149,8 @@ impl Config {
             watch_progress_interval: Duration::from_secs(600),
             cache_bytes: 32 << 20,
             log_keep_bytes: 256 << 20,
+            backups: None,
+            disk_reserved: DiskReserve::Auto,
             dismiss_doubt: false,
         }
     }

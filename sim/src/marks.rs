@@ -43,6 +43,10 @@ marks! {
     DoubtResolved: "A node in doubt got its entries again.",
     DoubtDismissed: "An operator dismissed a doubt.",
     RefusedToStart: "A node refused to start on a damaged disk.",
+    LogWounded: "A log lacked what only other nodes could have.",
+    LogMended: "A log got back from other nodes what it had lost.",
+    LogSurrendered: "A log was given up for that of a leader.",
+    StateSetAside: "A damaged state was begun anew, from the log.",
     CrashedWithinSync: "A machine lost its power within a sync.",
     TornEndCut: "The end of a log was torn, and cut.",
     CopyMended: "One of two copies was mended.",
@@ -53,6 +57,9 @@ marks! {
     SnapshotRestarted: "The transfer of a state began anew.",
     PieceDamaged: "A piece of a state was damaged before its frame was made.",
     LogAdopted: "A node found its state ahead of its log, and its log began anew there.",
+    ShortOfSpace: "A node found less free than its reserve.",
+    SpaceAgain: "A node that was short of space had enough again.",
+    LogWithoutRoom: "A log had no room for its next segment, and waited.",
     Elected: "A node became leader.",
     ElectionLost: "A candidate or pre-candidate gave up.",
     SteppedDown: "A leader stepped down within its term or for a higher one.",
@@ -151,7 +158,7 @@ impl Marks {
             Event::Truncated { .. } => self.hit(Mark::Truncated),
             Event::DoubtResolved { .. } => self.hit(Mark::DoubtResolved),
             Event::Stranded { .. } => self.hit(Mark::Stranded),
-            Event::Role { .. } | Event::Departed { .. } => {}
+            Event::Role { .. } | Event::Departed { .. } | Event::Stalled { .. } => {}
         }
     }
 

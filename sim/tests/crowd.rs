@@ -259,6 +259,7 @@ impl Stand {
                 | Output::Removed
                 | Output::Send { .. }
                 | Output::Fetch { .. }
+                | Output::Look { .. }
                 | Output::Trim(_)
                 | Output::ViewOpen { .. }
                 | Output::ViewRead { .. }
@@ -266,6 +267,7 @@ impl Stand {
                 | Output::StageBegin
                 | Output::Stage(_)
                 | Output::StageAbort
+                | Output::Economise(_)
                 | Output::Install { .. }
                 | Output::SnapshotRefused { .. }
                 | Output::Event(_)

@@ -1,12 +1,13 @@
 //! What the log carries: the commands of the state machine, and what they answer.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 use protocol::NodeId;
 
-use crate::{KeyRange, KeyValue, LeaseId, MemberChange, MemberRefusal, Range, RangeResult};
+use crate::{KeyRange, KeyValue, LeaseId, MemberChange, MemberRefusal, Range, RangeResult, Stamp};
 
 /// A change of the replicated state. Validated before it is proposed ([`crate::Error`]); what can
 /// only be known at its place in the log is checked when it is applied.
@@ -58,6 +59,22 @@ pub enum Command {
     },
     /// A member tells its name and addresses.
     Publish(Member),
+    /// A client's write under its number, which is carried out at most once.
+    Once {
+        /// Which write of which client.
+        stamp: Stamp,
+        /// The write: a put, a deletion, a transaction, a compaction, or the grant or end of a
+        /// lease.
+        command: Box<Command>,
+    },
+    /// A member tells whether its disk is short of space. As long as one is, [`Alarm::NoSpace`] is
+    /// raised for it; what an operator has raised is another matter, and stays.
+    SpaceReport {
+        /// Which member.
+        member: NodeId,
+        /// Less is free than it keeps in reserve.
+        short: bool,
+    },
     /// Other members are wished: put in line, see [`MemberChange`].
     Member(MemberChange),
     /// The leader refuses the wish that is first in line.
@@ -67,6 +84,29 @@ pub enum Command {
         /// Why.
         refusal: MemberRefusal,
     },
+}
+
+impl Command {
+    /// The command under a client's number, if it is one that can have a number; itself otherwise.
+    #[must_use]
+    pub fn stamped(self, stamp: Stamp) -> Self {
+        match self {
+            Self::Put(_)
+            | Self::DeleteRange(_)
+            | Self::Txn(_)
+            | Self::Compact { .. }
+            | Self::LeaseGrant { .. }
+            | Self::LeaseRevoke { .. } => Self::Once { stamp, command: Box::new(self) },
+            Self::LeaseRenew { .. }
+            | Self::Tick { .. }
+            | Self::Alarm { .. }
+            | Self::Publish(_)
+            | Self::SpaceReport { .. }
+            | Self::Member(_)
+            | Self::Settle { .. }
+            | Self::Once { .. } => self,
+        }
+    }
 }
 
 /// Put one key.

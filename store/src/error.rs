@@ -34,6 +34,15 @@ pub enum Error {
     NoSpace,
     /// The member's state is corrupt: it takes nothing.
     Corrupt,
+    /// A stamp whose answer is no longer kept: it may have been carried out, and is not again.
+    StampForgotten,
+    /// The client says that it has had answers, and is not known (any more).
+    SessionUnknown,
+    /// There is no room for a further client with stamps.
+    TooManySessions,
+    /// The write was carried out before, and there was no room to keep its answer. The state
+    /// changed then, not now.
+    AnswerForgotten,
     /// A member with this id exists, or existed.
     MemberIdExists,
     /// A member has this peer address.

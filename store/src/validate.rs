@@ -40,6 +40,7 @@ fn checked(command: &Command, max_txn_ops: usize) -> Result<(), Error> {
         Command::Put(put) => named(put),
         Command::DeleteRange(delete) => keyed(&delete.range),
         Command::Txn(it) => txn(it, max_txn_ops),
+        Command::Once { command, .. } => checked(command, max_txn_ops),
         Command::LeaseGrant { .. }
         | Command::Compact { .. }
         | Command::LeaseRevoke { .. }
@@ -47,6 +48,7 @@ fn checked(command: &Command, max_txn_ops: usize) -> Result<(), Error> {
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
+        | Command::SpaceReport { .. }
         | Command::Member(_)
         | Command::Settle { .. } => Ok(()),
     }
@@ -151,6 +153,7 @@ fn size(command: &Command) -> usize {
         Command::Put(put) => put_size(put),
         Command::DeleteRange(delete) => keys_size(&delete.range),
         Command::Txn(txn) => txn_size(txn),
+        Command::Once { command, .. } => size(command),
         Command::LeaseRenew { ids } => OPERATION_COST + 8 * ids.len(),
         Command::Publish(member) => {
             let urls = member.peer_urls.iter().chain(&member.client_urls);
@@ -164,7 +167,8 @@ fn size(command: &Command) -> usize {
         | Command::LeaseGrant { .. }
         | Command::LeaseRevoke { .. }
         | Command::Tick { .. }
-        | Command::Alarm { .. } => OPERATION_COST,
+        | Command::Alarm { .. }
+        | Command::SpaceReport { .. } => OPERATION_COST,
     }
 }
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use server::{InitialMember, Reads, Threads};
+use server::{DiskReserve, InitialMember, Reads, Threads};
 
-use super::value::{bytes, duration, initial_member, reads, threads};
+use super::value::{bytes, disk_reserve, duration, initial_member, reads, threads};
 use crate::logging::LogLevel;
 
 /// Timers that belong together.
@@ -105,6 +105,19 @@ pub(crate) struct Settings {
     /// How much log is kept for members that lag; who lags more gets the state [default: 256MiB].
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) log_keep: Option<usize>,
+    /// Where this member puts a backup of its state every --backup-interval [default: none is made].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backup_dir: Option<PathBuf>,
+    /// The time from one backup to the next [default: 1h].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) backup_interval: Option<Duration>,
+    /// How many of this member's backups are kept [default: 24].
+    #[arg(long, value_name = "N")]
+    pub(crate) backup_keep: Option<usize>,
+    /// How much of the disk stays free, in bytes or as 5%; 0: nothing. Below it what grows is refused
+    /// [default: 5%, at least 64MiB, at most 1GiB].
+    #[arg(long, value_name = "BYTES|PERCENT", value_parser = disk_reserve)]
+    pub(crate) disk_reserved: Option<DiskReserve>,
     /// For one start of a member whose log is in doubt: nothing in doubt was ever acknowledged.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) dismiss_doubt: Option<bool>,
@@ -140,6 +153,10 @@ impl Settings {
             watch_progress_interval: self.watch_progress_interval.or(below.watch_progress_interval),
             cache_bytes: self.cache_bytes.or(below.cache_bytes),
             log_keep: self.log_keep.or(below.log_keep),
+            backup_dir: self.backup_dir.or(below.backup_dir),
+            backup_interval: self.backup_interval.or(below.backup_interval),
+            backup_keep: self.backup_keep.or(below.backup_keep),
+            disk_reserved: self.disk_reserved.or(below.disk_reserved),
             dismiss_doubt: self.dismiss_doubt.or(below.dismiss_doubt),
             log: self.log.or(below.log),
         }

@@ -49,11 +49,37 @@ impl Cluster {
 
     /// The same, with further flags for every member.
     pub(crate) fn start_with(size: usize, extra: &[&str]) -> Self {
-        Self::start_with_spares(size, 0, extra)
+        Self::start_in(size, extra, &[])
     }
 
-    /// The same, with places for `spares` members that have not been added yet.
+    /// The same, with some members in these data directories.
+    pub(crate) fn start_in(size: usize, extra: &[&str], dirs: &[(usize, PathBuf)]) -> Self {
+        let mut cluster = Self::prepare(size, extra);
+        for (at, dir) in dirs {
+            cluster.members[*at].dir.clone_from(dir);
+        }
+        cluster.found();
+        cluster
+    }
+
+    /// As [`Cluster::start_with`], with places for `spares` members that have not been added yet.
     pub(crate) fn start_with_spares(founders: usize, spares: usize, extra: &[&str]) -> Self {
+        let mut cluster = Self::prepare_with_spares(founders, spares, extra);
+        cluster.found();
+        cluster
+    }
+
+    fn found(&mut self) {
+        (0..self.founders).for_each(|at| self.run(at));
+        self.await_healthy();
+    }
+
+    /// Members that do not run yet.
+    pub(crate) fn prepare(size: usize, extra: &[&str]) -> Self {
+        Self::prepare_with_spares(size, 0, extra)
+    }
+
+    fn prepare_with_spares(founders: usize, spares: usize, extra: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let size = founders + spares;
         let ports = free_ports(2 * size);
@@ -72,10 +98,12 @@ impl Cluster {
             .collect();
         let initial = initial.join(",");
         let extra = extra.iter().map(ToString::to_string).collect();
-        let mut cluster = Self { members, initial, founders, extra, dir };
-        (0..founders).for_each(|at| cluster.run(at));
-        cluster.await_healthy();
-        cluster
+        Self { members, initial, founders, extra, dir }
+    }
+
+    /// The value of their `--initial-cluster`.
+    pub(crate) fn initial(&self) -> &str {
+        &self.initial
     }
 
     /// Starts a member's process.

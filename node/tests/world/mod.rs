@@ -267,6 +267,7 @@ impl World {
                 self.crash(at);
             }
             Output::Membership { .. }
+            | Output::Look { .. }
             | Output::Event(_)
             | Output::Watch { .. }
             | Output::WatchOverrun(_) => {}
@@ -298,7 +299,7 @@ impl World {
                 self.done(at, Input::Scanned { token, records });
             }
             Output::Halt(error) => panic!("replica {at} halts: {error}"),
-            Output::Stopped => {}
+            Output::Economise(_) | Output::Stopped => {}
         }
     }
 
@@ -386,6 +387,11 @@ impl World {
     /// What a replica's disk holds of the log.
     pub(crate) fn log(&self, at: usize) -> &[Entry] {
         &self.disks[at].entries
+    }
+
+    /// How far a replica's backend has come.
+    pub(crate) fn flushed(&self, at: usize) -> Index {
+        self.disks[at].backend.applied().index
     }
 
     /// Feeds a replica something out of the ordinary, and gives what it wants done.

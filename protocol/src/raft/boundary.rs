@@ -351,6 +351,11 @@ pub enum Event {
         /// Who was asked to take over.
         heir: Option<NodeId>,
     },
+    /// The disk of this leader does not answer: it hands over.
+    Stalled {
+        /// To whom.
+        heir: NodeId,
+    },
     /// A peer needs entries that this node's log no longer holds.
     Stranded {
         /// The peer.

@@ -83,10 +83,6 @@ impl Raft {
                 leader.leaving.entry(id).or_insert(None);
             }
         }
-        let lost = |to: NodeId| !membership.voters.contains(&to);
-        if leader.transfer.as_ref().is_some_and(|transfer| lost(transfer.to())) {
-            leader.transfer = None;
-        }
         // Those who decide from now on have had no time yet to answer.
         leader.since = now;
         leader.check_at = first_check;

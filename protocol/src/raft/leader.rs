@@ -43,6 +43,8 @@ pub(super) struct Leader {
     /// When to look again whether a quorum still answers.
     pub(super) check_at: Option<Time>,
     pub(super) transfer: Option<Transfer>,
+    /// A disk that hangs is borne with until then.
+    pub(super) bear_until: Time,
     /// A successor has been told to campaign: no lease holds against it in this term.
     pub(super) lease_void: bool,
     pub(super) reads: ReadQueue,
@@ -96,6 +98,7 @@ impl Raft {
             heartbeat_at: self.now + self.config.heartbeat,
             check_at: self.first_check(),
             transfer: None,
+            bear_until: self.now,
             lease_void: false,
             reads: ReadQueue::default(),
             arrivals: Arrivals::default(),
@@ -199,6 +202,7 @@ impl Raft {
         if self.now >= leader.heartbeat_at && !leader.peers.is_empty() {
             self.beat();
         }
+        self.watch_disk();
     }
 
     pub(super) fn flush_leader(&mut self) {

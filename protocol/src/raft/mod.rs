@@ -47,12 +47,14 @@ mod invariant;
 mod leader;
 mod log;
 mod membership;
+mod mend;
 mod message;
 mod progress;
 mod read;
 mod replication;
 mod round;
 mod snapshot;
+mod stall;
 mod status;
 mod transfer;
 mod vote;
@@ -63,6 +65,7 @@ pub use boundary::{
 };
 pub use config::{Config, ReadMode};
 pub use membership::{Membership, MembershipError};
+pub use mend::Mend;
 pub use message::{Body, Message, Parcel, Rejection};
 pub use status::{Peer, Role, Status};
 
@@ -213,7 +216,9 @@ impl Raft {
                 follower.timeout().into_iter().chain([self.election_at]).min()
             }
             State::Candidate(_) => Some(self.election_at),
-            State::Leader(leader) => leader.timeout(),
+            State::Leader(leader) => {
+                leader.timeout().into_iter().chain(self.stall_at(leader)).min()
+            }
         }
     }
 
@@ -265,7 +270,8 @@ impl Raft {
     }
 
     fn on_receive(&mut self, from: NodeId, message: Message) {
-        if from == self.config.id || !message.is_sane() {
+        let mending = matches!(message.body, Body::Mend(_));
+        if from == self.config.id || !message.is_sane() || mending {
             return self.drop_message();
         }
         let Message { term, body } = message;
@@ -296,6 +302,7 @@ impl Raft {
                 self.on_snapshot(from, last, Output::Chunk { from, last, number, data, done });
             }
             Body::SnapshotReply { last, next } => self.on_snapshot_reply(from, last, next),
+            Body::Mend(_) => self.drop_message(),
         }
     }
 
@@ -331,6 +338,12 @@ impl Raft {
     #[must_use]
     pub const fn last(&self) -> crate::Position {
         self.log.last()
+    }
+
+    /// Entries up to here may have been acknowledged and are not there.
+    #[must_use]
+    pub const fn doubt(&self) -> Option<Index> {
+        self.doubt
     }
 
     /// How far the log may be trimmed without stranding any member.

@@ -17,13 +17,6 @@ pub(super) struct Transfer {
     told: bool,
 }
 
-impl Transfer {
-    /// The successor.
-    pub(super) const fn to(&self) -> NodeId {
-        self.to
-    }
-}
-
 impl Raft {
     pub(super) fn on_transfer_wish(&mut self, to: NodeId) {
         match (&self.state, self.leader) {

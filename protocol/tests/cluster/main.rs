@@ -14,10 +14,11 @@
 //! | RI6 | a vote is durable before it is told, and never changes | Raft figure 2 |
 //! | RI7 | term and commit index never fall | Raft figure 2 |
 //! | RI8 | what is acknowledged is durable, and is the leader's | Raft figure 2 |
-//! | RI9 | what is committed is durable on a majority of those who count, and here where delivered | Raft §5.3, §6 |
+//! | RI9 | what is committed is durable on a majority, and here where delivered | Raft §5.3, §6 |
 //! | RI10 | a leader commits by counting its own term only | Raft §5.4.2 |
 //! | RI11 | a follower commits only what matches its leader | Raft figure 2 |
-//! | RI12 | a command enters the log in the term it was proposed in, or never; one change of members at a time, under a leader that knows what is committed | `Input::Propose`, `Input::Reconfigure` |
+//! | RI12 | a command enters the log in the term it was proposed in, or never | `Input::Propose` |
+//! |  | members change one step at a time, once it is known what is committed | Raft §6 |
 //! | RI13 | a read index covers all that was committed when the read arrived | thesis §6.4 |
 //! | RI14 | a snapshot is what was committed and takes nobody back; the log follows it | Raft §7 |
 //! | RI16 | after healing: a leader, agreement, and nothing waits for ever | — |

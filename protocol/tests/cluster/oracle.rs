@@ -1,8 +1,7 @@
 //! Sees everything, remembers everything, and checks each law where it could break.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::quorum::{Outcome, Voters};
 use protocol::raft::{
     Body, Entry, HardState, Membership, Message, Output, Payload, Raft, ReadId, Role,
 };
@@ -124,17 +123,18 @@ impl Oracle {
 
     /// RI9: under the configuration in force, or the one that this very turn has replaced.
     fn decides(&mut self, node: &Image<'_>, others: &[Image<'_>], ruled: Option<Membership>) {
-        let position = at(node.view, node.raft.commit()).unwrap().position;
+        let held = at(node.view, node.raft.commit());
+        let position = held.expect("RI9: what storage has not seen is committed").position;
         let holders: Vec<NodeId> = others
             .iter()
             .chain([node])
             .filter(|image| holds(image.durable, position))
             .map(|image| image.id)
             .collect();
-        let won = |membership: &Membership| {
-            let voters = Voters::joint(membership.voters.clone(), membership.outgoing.clone());
-            voters.outcome(|id| Some(holders.contains(&id))) == Outcome::Won
+        let most = |ids: &BTreeSet<NodeId>| {
+            ids.iter().filter(|id| holders.contains(id)).count() > ids.len() / 2
         };
+        let won = |it: &Membership| most(&it.voters) && (!it.is_joint() || most(&it.outgoing));
         let fair = won(node.raft.membership()) || ruled.as_ref().is_some_and(won);
         assert!(fair, "RI9: {position} is on {holders:?} only, of {}", node.raft.membership());
         self.decided = self.decided.max(position.index);

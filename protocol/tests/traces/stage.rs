@@ -20,6 +20,8 @@ struct Actor {
     applied: Index,
     /// Where a snapshot put the state, durably.
     installed: Position,
+    /// The members that came with it.
+    brought: Option<Membership>,
     /// Where the log began anew.
     anew: Index,
     doubt: Option<Index>,
@@ -51,11 +53,12 @@ pub(crate) struct Stage {
     shown: Vec<String>,
 }
 
-/// `1,2,3 [learners=4,5]`.
+/// `1,2,3 [learners=4,5] [outgoing=1,2]`.
 fn members(words: &[&str]) -> Membership {
     let list = |word: &str| word.split(',').map(|id| NodeId(number(id))).collect();
     let learners = option(words, "learners").map(list).unwrap_or_default();
-    Membership { learners, ..Membership::of(list(words[0])) }
+    let outgoing = option(words, "outgoing").map(list).unwrap_or_default();
+    Membership { learners, outgoing, ..Membership::of(list(words[0])) }
 }
 
 fn ids(words: &[&str]) -> Vec<NodeId> {
@@ -176,12 +179,12 @@ impl Stage {
             "failed" => vec![Input::SnapshotFailed { peer: NodeId(number(rest[0])) }],
             "installed" => {
                 let last = position(rest[0]);
+                let membership = (rest.len() > 1).then(|| members(&rest[1..]));
                 let actor = self.actor(NodeId(number(words[1])));
                 if actor.applied < last.index {
                     (actor.applied, actor.installed) = (last.index, last);
+                    actor.brought.clone_from(&membership);
                 }
-                let membership = Some(rest.len() > 1).filter(|told| *told);
-                let membership = membership.map(|_| members(&rest[1..]));
                 vec![Input::Installed { last, membership }]
             }
             other => panic!("{other} is no command"),
@@ -253,6 +256,7 @@ impl Stage {
             base,
             applied: index("applied").unwrap_or(base),
             installed: Position::ORIGIN,
+            brought: None,
             anew: Index(0),
             doubt: index("doubt"),
             rotten: Index(0),
@@ -550,11 +554,11 @@ impl Actor {
     /// The members as of what has been applied.
     fn membership(&self) -> Option<Membership> {
         let applied = self.log.iter().filter(|entry| entry.position.index <= self.applied);
-        let last = applied.filter_map(|entry| match &entry.payload {
+        let told = applied.filter_map(|entry| match &entry.payload {
             Payload::Membership(bytes) => Some(Membership::decode(bytes).unwrap()),
             Payload::Empty | Payload::Command(_) => None,
         });
-        last.last()
+        told.last().or_else(|| self.brought.clone())
     }
 
     fn restored(&self) -> Restored {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use node::{Input, Node, Output, Reply, RequestId};
+use node::{Input, Node, Output, Reply, RequestId, Space};
 use store::watch::{StreamId, WatchResponse};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -189,6 +189,7 @@ impl Driver {
                 self.waiting.streams.insert(stream, sender);
                 Input::WatchOpen(stream)
             }
+            Call::View(borrower) => return self.state.lend(borrower),
             Call::Input(input) => {
                 if let Input::WatchClose(stream) = &input {
                     self.waiting.streams.remove(stream);
@@ -234,11 +235,27 @@ impl Driver {
         }
     }
 
+    /// Tells a person that space is short, or no longer is.
+    fn tell_space(&self, short: bool) {
+        let Some(Space { free, reserved }) = self.node.status().space else { return };
+        if short {
+            tracing::warn!(
+                free,
+                reserved,
+                "space is short: what grows is refused everywhere until a quarter more than the \
+                 reserve is free; delete and compact, or free space on the disk"
+            );
+        } else {
+            tracing::info!(free, reserved, "there is enough space");
+        }
+    }
+
     fn output(&mut self, output: Output) -> Result<Next, RunError> {
         match output {
             Output::Send { to, message } => self.links.push(to, &message),
             Output::Persist { id, write } => self.log.persist(id, write),
             Output::Fetch { peer, from, max_bytes } => self.log.fetch(peer, from, max_bytes),
+            Output::Look { peer, life, wanted } => self.log.look(peer, life, wanted),
             Output::Trim(through) => self.log.trim(through),
             Output::Reply { id, reply } => {
                 if let Some(sender) = self.waiting.replies.remove(&id) {
@@ -257,6 +274,11 @@ impl Driver {
             Output::Stage(records) => self.state.stage(records),
             Output::StageAbort => self.state.stage_abort(),
             Output::Install { meta, applied } => self.state.install(meta, applied),
+            Output::Economise(short) => {
+                self.log.economise(short);
+                self.state.economise(short);
+                self.tell_space(short);
+            }
             Output::SnapshotRefused { from, why } => {
                 tracing::warn!(%from, %why, "the state of another member was not installed");
             }

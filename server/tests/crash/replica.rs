@@ -331,6 +331,7 @@ impl<D: Disk, F: Files> Replica<D, F> {
             Output::Event(_) | Output::Membership { .. } | Output::Removed => {}
             Output::Send { .. }
             | Output::Fetch { .. }
+            | Output::Look { .. }
             | Output::Scan { .. }
             | Output::ViewOpen { .. }
             | Output::ViewRead { .. }
@@ -338,6 +339,7 @@ impl<D: Disk, F: Files> Replica<D, F> {
             | Output::StageBegin
             | Output::Stage(_)
             | Output::StageAbort
+            | Output::Economise(_)
             | Output::Install { .. }
             | Output::SnapshotRefused { .. }
             | Output::Watch { .. }

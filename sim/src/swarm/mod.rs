@@ -61,6 +61,8 @@ pub struct Disks {
     pub batch_bytes: usize,
     /// Trimmed segments that are kept.
     pub spares: usize,
+    /// Bytes that must stay free; 0: nothing is kept in reserve.
+    pub reserved: u64,
 }
 
 /// The store's and the node's.
@@ -135,6 +137,7 @@ impl Options {
                 page_bytes: 1024,
                 batch_bytes: 16 << 10,
                 spares: 1,
+                reserved: 128 << 10,
             },
             stores: Stores {
                 limits: Limits::default(),

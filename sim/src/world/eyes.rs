@@ -32,7 +32,8 @@ impl Eyes {
         let config = Config {
             nodes: options.nodes,
             expiries_per_tick: options.stores.limits.expiries_per_tick,
-            keeps_log: options.stores.log_keep_bytes == u64::MAX,
+            // A node that is short of space keeps it for nobody.
+            keeps_log: options.stores.log_keep_bytes == u64::MAX && options.disks.reserved == 0,
         };
         Self {
             trace: Trace::new(options.nodes, options.record),

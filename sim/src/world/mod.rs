@@ -29,9 +29,11 @@ mod disk;
 mod eyes;
 mod harm;
 mod machine;
+mod mending;
 mod network;
 mod queue;
 mod script;
+mod space;
 
 use std::time::Duration;
 
@@ -88,6 +90,10 @@ enum Event {
         peer: NodeId,
         from: Index,
         max_bytes: usize,
+    },
+    /// It is time to look at what is free on a node's disks.
+    Measure {
+        at: Place,
     },
     Storm(storm::Step),
 }
@@ -185,8 +191,12 @@ impl World {
     fn next_timer(&self) -> (Time, Place) {
         let mut first = (Time(u64::MAX), 0);
         for machine in &self.machines {
-            if let Status::Up(running) = &machine.status
-                && let Some(timer) = running.timer
+            let timer = match &machine.status {
+                Status::Up(running) => running.timer,
+                Status::Mending(patient) => patient.timer,
+                Status::Down | Status::Paused(_) => None,
+            };
+            if let Some(timer) = timer
                 && timer < first.0
             {
                 first = (timer, machine.at);
@@ -222,6 +232,7 @@ impl World {
             Event::Fetched { at, life, peer, from, max_bytes } => {
                 self.fetched(at, life, peer, from, max_bytes);
             }
+            Event::Measure { at } => self.measure(at),
             Event::Storm(step) => storm::strike(self, step),
         }
     }
@@ -243,6 +254,7 @@ impl World {
                 running.node.handle(local, input);
             }
             Status::Paused(running) => running.inbox.push_back(input),
+            Status::Mending(_) => self.feed_patient(at, input),
             Status::Down => {}
         }
     }

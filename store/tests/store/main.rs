@@ -15,6 +15,7 @@ mod random;
 mod reads;
 mod recorded;
 mod rig;
+mod sessions;
 mod snapshots;
 mod transactions;
 mod twin;

@@ -187,6 +187,9 @@ impl Draw {
     fn alarm(&mut self) -> Command {
         let member = NodeId(self.rng.below(3));
         let alarm = self.pick(&[Alarm::NoSpace, Alarm::Corrupt]);
+        if self.one_in(4) {
+            return Command::SpaceReport { member, short: self.one_in(3) };
+        }
         if self.one_in(3) {
             let (member, alarm) = (Some(member), Some(alarm));
             return Command::Alarm { action: AlarmAction::Activate, member, alarm };

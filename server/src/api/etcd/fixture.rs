@@ -28,6 +28,8 @@ pub(crate) fn status_of_one() -> NodeStatus {
         revision: 5,
         compact_revision: -1,
         keys: 3,
+        sessions: 0,
+        session_bytes: 0,
         unflushed_bytes: 100,
         pending: 0,
         watch_streams: 1,
@@ -39,5 +41,7 @@ pub(crate) fn status_of_one() -> NodeStatus {
         proposals_failed: 0,
         snapshots_sent: 0,
         snapshots_installed: 0,
+        space: None,
+        short: false,
     }
 }

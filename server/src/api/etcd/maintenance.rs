@@ -42,7 +42,7 @@ pub(super) async fn alarm(
             return Err(Status::invalid_argument(text));
         }
     };
-    match api.write(Command::Alarm { action, member, alarm }).await? {
+    match api.write(Command::Alarm { action, member, alarm }, None).await? {
         (header, Outcome::Alarm(alarms)) => {
             let alarms = alarms.into_iter().map(member_alarm_to_pb).collect();
             Ok(pb::AlarmResponse { header: api.headers.of(header), alarms })

@@ -85,6 +85,7 @@ methods! {
         Hash = "Hash" Unary,
         HashKv = "HashKV" Unary,
         MoveLeader = "MoveLeader" Unary,
+        Snapshot = "Snapshot" ServerStream,
     }
     "etcdserverpb.Auth" {
         AuthStatus = "AuthStatus" Unary,
@@ -107,9 +108,6 @@ impl Method {
 pub(super) fn missing(path: &str) -> Option<&'static str> {
     let (service, method) = path.strip_prefix('/')?.split_once('/')?;
     match (service, method) {
-        ("etcdserverpb.Maintenance", "Snapshot") => {
-            Some("etcdserver: snapshots are not supported by this version")
-        }
         ("etcdserverpb.Maintenance", "Downgrade") => {
             Some("etcdserver: downgrades are not supported by this version")
         }

@@ -4,6 +4,7 @@
 //! not counted here at all; it is copied from a status when somebody asks for the page. The format
 //! is OpenMetrics. Some of etcd's names end in `_total` and are gauges there, and so they are here.
 
+mod backups;
 mod disk;
 mod grpc;
 mod node;
@@ -17,6 +18,7 @@ use prometheus_client::registry::Registry;
 use store::Size;
 use tonic::Code;
 
+pub use backups::BackupMetrics;
 pub use disk::DiskMetrics;
 pub use peers::{PeerCounters, PeerMetrics};
 
@@ -39,6 +41,7 @@ struct Shared {
     node: NodeMetrics,
     disk: DiskMetrics,
     peers: PeerMetrics,
+    backups: BackupMetrics,
 }
 
 impl Default for Metrics {
@@ -56,13 +59,20 @@ impl Metrics {
         let node = NodeMetrics::register(&mut registry);
         let disk = DiskMetrics::register(&mut registry);
         let peers = PeerMetrics::register(&mut registry);
-        Self { shared: Arc::new(Shared { registry, grpc, node, disk, peers }) }
+        let backups = BackupMetrics::register(&mut registry);
+        Self { shared: Arc::new(Shared { registry, grpc, node, disk, peers, backups }) }
     }
 
     /// For those who write to disk.
     #[must_use]
     pub fn disk(&self) -> &DiskMetrics {
         &self.shared.disk
+    }
+
+    /// For backups by the clock.
+    #[must_use]
+    pub fn backups(&self) -> &BackupMetrics {
+        &self.shared.backups
     }
 
     /// For the links to peers.

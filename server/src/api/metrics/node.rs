@@ -30,9 +30,14 @@ pub(super) struct NodeMetrics {
     watch_streams: Gauge,
     watchers: Gauge,
     leases: Gauge,
+    sessions: Gauge,
+    session_bytes: Gauge,
     unflushed: Gauge,
     snapshots_sent: Counter,
     snapshots_installed: Counter,
+    disk_free: Gauge,
+    disk_reserved: Gauge,
+    disk_short: Gauge,
 }
 
 /// Gauges are signed; what is larger than that is shown as the largest.
@@ -68,10 +73,17 @@ impl NodeMetrics {
         let watch_streams = gauge("etcd_debugging_mvcc_watch_stream_total", "Watch streams");
         let watchers = gauge("etcd_debugging_mvcc_watcher_total", "Watchers");
         let leases = gauge("conclave_leases", "Leases alive");
+        let sessions = gauge("conclave_sessions", "Clients whose last answers are remembered");
+        let session_bytes = gauge("conclave_session_bytes", "Bytes of these answers");
         let unflushed = gauge(
             "conclave_unflushed_bytes",
             "Bytes applied that only the log and memory hold yet",
         );
+        let disk_free =
+            gauge("conclave_disk_free_bytes", "Bytes free for this member, as last measured");
+        let disk_reserved = gauge("conclave_disk_reserved_bytes", "Bytes that must stay free");
+        let disk_short =
+            gauge("conclave_disk_short", "Whether this member is short of space and says so");
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::<u64>::default();
             registry.register(name, help, counter.clone());
@@ -96,6 +108,8 @@ impl NodeMetrics {
             watch_streams,
             watchers,
             leases,
+            sessions,
+            session_bytes,
             unflushed,
             snapshots_sent: counter(
                 "conclave_snapshots_sent",
@@ -105,6 +119,9 @@ impl NodeMetrics {
                 "conclave_snapshots_installed",
                 "States received whole and installed",
             ),
+            disk_free,
+            disk_reserved,
+            disk_short,
         }
     }
 
@@ -130,8 +147,14 @@ impl NodeMetrics {
         set(&self.watch_streams, status.watch_streams);
         set(&self.watchers, status.watchers);
         set(&self.leases, status.leases);
+        set(&self.sessions, status.sessions);
+        set(&self.session_bytes, status.session_bytes);
         set(&self.unflushed, status.unflushed_bytes);
         raise(&self.snapshots_sent, status.snapshots_sent);
         raise(&self.snapshots_installed, status.snapshots_installed);
+        let space = status.space.unwrap_or_default();
+        set(&self.disk_free, space.free);
+        set(&self.disk_reserved, space.reserved);
+        set(&self.disk_short, u64::from(status.short));
     }
 }

@@ -91,8 +91,9 @@ fn local(request: &Request) -> bool {
             *serializable
         }
         Request::Members { linearizable } => !*linearizable,
-        Request::HashKv { .. } | Request::Status | Request::MoveLeader(_) => true,
+        Request::HashKv { .. } | Request::Status | Request::Settle | Request::MoveLeader(_) => true,
         Request::Write(_)
+        | Request::Once { .. }
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
         | Request::LeaseTimeToLive { .. }
@@ -183,6 +184,7 @@ impl Case<'_> {
                 | Request::Members { .. }
                 | Request::Alarms
                 | Request::Status
+                | Request::Settle
                 | Request::Barrier
                 | Request::MoveLeader(_)
                 | Request::MemberChange(_),
@@ -190,6 +192,7 @@ impl Case<'_> {
             ) => Ok(()),
             (
                 Request::Write(_)
+                | Request::Once { .. }
                 | Request::Compact { .. }
                 | Request::Range { .. }
                 | Request::ReadTxn { .. }
@@ -200,6 +203,7 @@ impl Case<'_> {
                 | Request::Members { .. }
                 | Request::Alarms
                 | Request::Status
+                | Request::Settle
                 | Request::Barrier
                 | Request::MoveLeader(_)
                 | Request::MemberChange(_),
@@ -341,12 +345,14 @@ impl Case<'_> {
             Request::Write(command) => self.refused_write(error, command),
             Request::HashKv { .. } => true,
             Request::Compact { .. }
+            | Request::Once { .. }
             | Request::LeaseRenew(_)
             | Request::LeaseTimeToLive { .. }
             | Request::Leases
             | Request::Members { .. }
             | Request::Alarms
             | Request::Status
+            | Request::Settle
             | Request::Barrier
             | Request::MoveLeader(_)
             | Request::MemberChange(_) => true,

@@ -10,6 +10,7 @@ pub(super) fn flaw(command: &Command) -> Option<Error> {
         Command::Put(put) => empty(&put.key),
         Command::DeleteRange(delete) => empty(&delete.range.key),
         Command::Txn(txn) => flaw_of_txn(txn),
+        Command::Once { command, .. } => flaw(command),
         Command::Compact { .. }
         | Command::LeaseGrant { .. }
         | Command::LeaseRevoke { .. }
@@ -17,6 +18,7 @@ pub(super) fn flaw(command: &Command) -> Option<Error> {
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
+        | Command::SpaceReport { .. }
         | Command::Member(_)
         | Command::Settle { .. } => None,
     }
