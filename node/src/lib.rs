@@ -14,6 +14,7 @@ mod config;
 mod flush;
 mod input;
 mod leases;
+mod membership;
 mod node;
 mod output;
 mod reads;

@@ -19,8 +19,9 @@ use crate::config::Config;
 use crate::flush::Flushing;
 use crate::input::Input;
 use crate::leases::Leases;
+use crate::membership::Members;
 use crate::output::Output;
-use crate::reads::Reads;
+use crate::reads::{Reads, is_local};
 use crate::request::{Body, Failure, Header, Reply, Request, RequestId};
 use crate::snapshot::{Receiving, Sending};
 use crate::writes::{Waiter, Writes};
@@ -49,6 +50,7 @@ pub struct Node {
     pub(crate) apply: Apply,
     pub(crate) flushing: Flushing,
     pub(crate) leases: Leases,
+    pub(crate) members: Members,
     pub(crate) counters: Counters,
     /// Snapshots on their way to members.
     pub(crate) sending: BTreeMap<NodeId, Sending>,
@@ -84,7 +86,8 @@ pub(crate) struct Counters {
 impl Node {
     /// A replica over what the log and the backend held.
     #[must_use]
-    pub fn new(config: Config, restored: raft::Restored, store: Store, seed: u64) -> Self {
+    pub fn new(config: Config, mut restored: raft::Restored, store: Store, seed: u64) -> Self {
+        restored.membership = store.membership().cloned();
         let base = restored.base.index;
         let raft = Raft::new(config.raft.clone(), restored, seed);
         let hub = Hub::new(config.watch.clone(), seed.rotate_left(32));
@@ -97,6 +100,7 @@ impl Node {
             apply: Apply::default(),
             flushing: Flushing::new(store.applied(), base),
             leases: Leases::default(),
+            members: Members::default(),
             counters: Counters::default(),
             sending: BTreeMap::new(),
             next_view: 0,
@@ -170,6 +174,7 @@ impl Node {
             self.leases_timeout(),
             self.flush_timeout(),
             self.sending_timeout(),
+            self.members.timeout(),
             self.transfers.iter().map(|(_, _, deadline)| *deadline).min(),
             self.stopping.filter(|_| !self.stopped),
         ]
@@ -199,6 +204,8 @@ impl Node {
         self.flush();
         self.trim();
         self.give_up_late();
+        self.reconcile();
+        self.members_due();
         self.finish_transfers();
         self.finish_stopping();
         // What was asked of consensus since the last drain, and what it answers at once.
@@ -215,7 +222,7 @@ impl Node {
         if !self.writes.waiting() || self.now < self.writes.retry_at() {
             return;
         }
-        if self.raft.leader().is_none() {
+        if self.raft.leader().is_none() || self.members.leaving {
             return;
         }
         let term = self.raft.term();
@@ -258,7 +265,9 @@ impl Node {
                     self.piece(from, last, number, data);
                 }
                 Consensus::ChunkAcked { peer, last, next } => self.piece_acked(peer, last, next),
-                Consensus::ReconfigureRefused { .. } | Consensus::Membership { .. } => {}
+                // Looked at again before long.
+                Consensus::ReconfigureRefused { .. } => {}
+                Consensus::Membership { at, membership } => self.members_changed(at, membership),
                 Consensus::Event(event) => self.consensus_event(event),
             }
         }
@@ -336,7 +345,9 @@ impl Node {
     pub(crate) fn fail(&mut self, waiter: Waiter, failure: Failure) {
         self.counters.failed += 1;
         match waiter {
-            Waiter::Client(id) | Waiter::Compaction(id) => self.reply(id, Err(failure)),
+            Waiter::Client(id) | Waiter::Compaction(id) | Waiter::Member(id) => {
+                self.reply(id, Err(failure));
+            }
             Waiter::Renewals(waiting) => {
                 waiting.into_iter().for_each(|(id, _)| self.reply(id, Err(failure)));
             }
@@ -379,10 +390,11 @@ impl Node {
         }
     }
 
-    /// The member with the longest log that answers.
+    /// The voter with the longest log that answers.
     fn successor(&self) -> Option<NodeId> {
-        let peers = self.raft.status().peers;
-        let active = peers.iter().filter(|(_, peer)| peer.active);
+        let raft::Status { peers, membership, .. } = self.raft.status();
+        let voters = peers.iter().filter(|(id, _)| membership.voters.contains(id));
+        let active = voters.filter(|(_, peer)| peer.active);
         active.max_by_key(|(_, peer)| peer.matched).map(|(id, _)| *id)
     }
 
@@ -409,6 +421,10 @@ impl Node {
             self.reply(id, Err(Failure::Stopped));
             return;
         }
+        if self.members.leaving && !is_local(&request) {
+            self.reply(id, Err(Failure::NotServing));
+            return;
+        }
         match request {
             Request::Write(command) => self.client_write(Waiter::Client(id), id, &command),
             Request::Compact { revision, physical } => {
@@ -426,6 +442,7 @@ impl Node {
                 self.reply(id, Ok(Body::Status(Box::new(status))));
             }
             Request::MoveLeader(to) => self.move_leader(id, to),
+            Request::MemberChange(change) => self.member_change(id, change),
             read @ (Request::Range { .. }
             | Request::ReadTxn { .. }
             | Request::LeaseTimeToLive { .. }
@@ -437,7 +454,7 @@ impl Node {
         }
     }
 
-    fn client_write(&mut self, waiter: Waiter, id: RequestId, command: &Command) {
+    pub(crate) fn client_write(&mut self, waiter: Waiter, id: RequestId, command: &Command) {
         if let Err(error) = Store::validate(&self.config.limits, command) {
             self.reply(id, Err(Failure::Store(error)));
         } else if self.overloaded() {

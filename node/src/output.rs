@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use protocol::raft::{Event, Message, Write, WriteId};
+use protocol::raft::{Event, Membership, Message, Write, WriteId};
 use protocol::{Index, NodeId, Position};
 use store::watch::{StreamId, WatchResponse};
 use store::{Flush, Record, Revision};
@@ -112,6 +112,12 @@ pub enum Output {
     },
     /// A stream asked without end and read nothing: it is forgotten here, and its connection ends.
     WatchOverrun(StreamId),
+    /// Another configuration is in force, or the first one after the start: speak with these
+    /// members. Those who are not among them any more may still be spoken to for a while.
+    Membership(Membership),
+    /// This member was removed from the cluster for good, and all it could still answer is
+    /// answered: the driver may end.
+    Removed,
     /// Something a person would want in a log file.
     Event(Event),
     /// The backend failed for good: this replica must not go on.

@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use protocol::raft::Status;
 use protocol::{NodeId, Position, Term};
-use store::{Alarm, Command, Error, LeaseId, Member, Outcome, Range, Txn, TxnView, View};
+use store::{
+    Alarm, Command, Error, LeaseId, Member, MemberChange, Outcome, Range, Txn, TxnView, View,
+};
 
 /// The driver's name for a request; it comes back with the reply. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +69,9 @@ pub enum Request {
     Barrier,
     /// Hand leadership to a member; only the leader takes it.
     MoveLeader(NodeId),
+    /// Change the members. Answered with the members when it is done: a new one is there as a
+    /// learner by then.
+    MemberChange(MemberChange),
 }
 
 /// What stands above every answer; the driver adds the cluster's and the member's id.
@@ -201,6 +206,8 @@ pub enum Failure {
     NotLeader,
     /// Leadership cannot go to that member.
     BadTransferee,
+    /// This member is no voter, or none any more; another one will take it. Nothing happened.
+    NotServing,
     /// A value could not be read from the backend: it is damaged.
     Unreadable,
 }

@@ -34,7 +34,7 @@ impl Node {
     pub(crate) fn move_leader(&mut self, id: RequestId, to: NodeId) {
         if self.raft.role() != Role::Leader {
             self.reply(id, Err(Failure::NotLeader));
-        } else if !self.config.raft.voters.contains(&to) {
+        } else if !self.raft.membership().voters.contains(&to) {
             self.reply(id, Err(Failure::BadTransferee));
         } else if to == self.config.raft.id {
             self.reply(id, Ok(Body::Done));

@@ -29,7 +29,9 @@ impl Store {
             Command::LeaseRenew { .. }
             | Command::Tick { .. }
             | Command::Alarm { .. }
-            | Command::Publish(_) => (false, false),
+            | Command::Publish(_)
+            | Command::Member(_)
+            | Command::Settle { .. } => (false, false),
         };
         if changes && self.has_alarm(Alarm::Corrupt) {
             return Err(Error::Corrupt);

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use protocol::NodeId;
 
-use crate::{KeyRange, KeyValue, LeaseId, Range, RangeResult};
+use crate::{KeyRange, KeyValue, LeaseId, MemberChange, MemberRefusal, Range, RangeResult};
 
 /// A change of the replicated state. Validated before it is proposed ([`crate::Error`]); what can
 /// only be known at its place in the log is checked when it is applied.
@@ -58,6 +58,15 @@ pub enum Command {
     },
     /// A member tells its name and addresses.
     Publish(Member),
+    /// Other members are wished: put in line, see [`MemberChange`].
+    Member(MemberChange),
+    /// The leader refuses the wish that is first in line.
+    Settle {
+        /// Which; another one is left alone.
+        ticket: u64,
+        /// Why.
+        refusal: MemberRefusal,
+    },
 }
 
 /// Put one key.
@@ -213,6 +222,9 @@ pub enum Outcome {
     LeaseRenew(Vec<(LeaseId, i64)>),
     /// Of an alarm: the alarms it changed.
     Alarm(Vec<(NodeId, Alarm)>),
+    /// Of a wish for other members: it is in line under this ticket, and
+    /// [`crate::Store::take_settled`] tells what became of it, perhaps at once.
+    Queued(u64),
     /// Of everything that has nothing to say.
     Done,
 }

@@ -34,4 +34,24 @@ pub enum Error {
     NoSpace,
     /// The member's state is corrupt: it takes nothing.
     Corrupt,
+    /// A member with this id exists, or existed.
+    MemberIdExists,
+    /// A member has this peer address.
+    PeerUrlExists,
+    /// There is no such member.
+    MemberNotFound,
+    /// No address was given, or one that leads nowhere.
+    BadPeerUrls,
+    /// Too few of the voters that would remain have ever started.
+    NotEnoughStarted,
+    /// Only a learner can become a voter.
+    MemberNotLearner,
+    /// The learner's log is too far behind the leader's.
+    LearnerNotReady,
+    /// There may be no more learners.
+    TooManyLearners,
+    /// Too few of the voters that would remain have answered the leader lately.
+    Unhealthy,
+    /// Too many changes of the members wait; try again later.
+    TooManyWishes,
 }

@@ -7,6 +7,9 @@
 //! "l" id i64 (big-endian)       time to live i64 (s) | has a deadline u8 | deadline u64 (ms)
 //! "a" member u64 (BE) kind u8   nothing
 //! "m" member u64 (BE)           id u64 | name | peer URLs | client URLs
+//! "c"                           the configuration, encoded as in the log
+//! "q"                           the first one stands u8 | list of: ticket u64 | change
+//! "x" member u64 (BE)           nothing: it was removed
 //! "installed"                   term u64 | index u64: where it came as a whole, if it did
 //! ```
 //!
@@ -15,11 +18,13 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use protocol::raft::Membership;
 use protocol::{Index, NodeId, Position, Term};
 
 use crate::codec::{
     DecodeError, Reader, alarm_of, alarm_tag, put_i64, put_u64, read_member, write_member,
 };
+use crate::member::Queue;
 use crate::{Alarm, LeaseId, Member, Store};
 
 const STATE: &[u8] = b"state";
@@ -28,6 +33,9 @@ const VERSION: u8 = 1;
 const LEASE: u8 = b'l';
 const ALARM: u8 = b'a';
 const MEMBER: u8 = b'm';
+const REMOVED: u8 = b'x';
+const MEMBERSHIP: &[u8] = b"c";
+const QUEUE: &[u8] = b"q";
 
 /// What a value is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +43,9 @@ pub(crate) enum Name {
     Lease(LeaseId),
     Alarm(NodeId, Alarm),
     Member(NodeId),
+    Membership,
+    Removed(NodeId),
+    Queue,
 }
 
 /// The numbers of the store, which every flush writes.
@@ -53,6 +64,9 @@ pub(crate) enum Kept {
     Lease { id: LeaseId, ttl: i64, deadline: Option<u64> },
     Alarm(NodeId, Alarm),
     Member(Member),
+    Membership(Membership),
+    Removed(NodeId),
+    Queue(Queue),
     Installed(Position),
 }
 
@@ -109,13 +123,34 @@ pub(crate) fn encode(store: &Store, name: Name) -> (Bytes, Option<Bytes>) {
                 value
             })
         }
+        Name::Membership => {
+            key.extend_from_slice(MEMBERSHIP);
+            store.membership().map(|membership| membership.encode().to_vec())
+        }
+        Name::Removed(id) => {
+            key.push(REMOVED);
+            key.extend_from_slice(&id.0.to_be_bytes());
+            store.was_removed(id).then(Vec::new)
+        }
+        Name::Queue => {
+            key.extend_from_slice(QUEUE);
+            store.roster.queue.encode()
+        }
     };
     (key.into(), value.map(Bytes::from))
 }
 
 /// The meaning of a value.
 pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
+    if name == MEMBERSHIP {
+        let membership = Membership::decode(&value);
+        return membership.map(Kept::Membership).map_err(|_| DecodeError::Tag("configuration"));
+    }
     let mut value = Reader::new(value);
+    if name == QUEUE {
+        let queue = Queue::decode(&mut value)?;
+        return value.end(Kept::Queue(queue));
+    }
     if name == STATE {
         match value.u8()? {
             VERSION => {}
@@ -149,6 +184,7 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
             }
             Kept::Member(member)
         }
+        REMOVED => Kept::Removed(NodeId(name.u64_be()?)),
         _ => return Err(DecodeError::Tag("name of metadata")),
     };
     name.end(())?;

@@ -27,7 +27,9 @@ impl Store {
             | Command::LeaseRenew { .. }
             | Command::Tick { .. }
             | Command::Alarm { .. }
-            | Command::Publish(_) => {}
+            | Command::Publish(_)
+            | Command::Member(_)
+            | Command::Settle { .. } => {}
         }
         self.unsupplied(needs)
     }

@@ -20,7 +20,7 @@ use crate::key_index::Version;
 use crate::meta::{Kept, decode};
 use crate::recent::Recent;
 use crate::store::FIRST_REVISION;
-use crate::{LeaseId, Limits, Record, Revision, Store};
+use crate::{LeaseId, Limits, MemberTable, Record, Revision, Store};
 
 /// Why a state could not be restored: it is not one that a flush has written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,14 @@ impl Store {
                     store.alarms.insert((member, alarm));
                 }
                 Kept::Installed(at) => store.installed = Some(at),
+                Kept::Membership(membership) => {
+                    MemberTable::of(&membership).map_err(RestoreError::Meta)?;
+                    store.roster.membership = Some(membership);
+                }
+                Kept::Removed(id) => {
+                    store.roster.removed.insert(id);
+                }
+                Kept::Queue(queue) => store.roster.queue = queue,
                 Kept::Member(member) => {
                     store.members.insert(member.id, member);
                 }

@@ -9,6 +9,7 @@ use protocol::{NodeId, Position};
 use crate::compact::Pruning;
 use crate::index::Index;
 use crate::lease::Leases;
+use crate::member::Roster;
 use crate::meta::{Name, State};
 use crate::recent::Recent;
 use crate::{
@@ -38,6 +39,7 @@ pub struct Store {
     pub(crate) leases: Leases,
     pub(crate) alarms: BTreeSet<(NodeId, Alarm)>,
     pub(crate) members: BTreeMap<NodeId, Member>,
+    pub(crate) roster: Roster,
     /// Records that the caller fetched for the next command.
     pub(crate) supplied: BTreeMap<Revision, Option<Record>>,
     pub(crate) watched: bool,
@@ -76,6 +78,7 @@ impl Store {
             leases: Leases::default(),
             alarms: BTreeSet::new(),
             members: BTreeMap::new(),
+            roster: Roster::default(),
             supplied: BTreeMap::new(),
             watched: false,
             events: Vec::new(),
@@ -241,11 +244,15 @@ impl Store {
             Command::Alarm { action, member, alarm } => {
                 Ok(self.apply_alarm(*action, *member, *alarm))
             }
+            // Told before it was removed.
+            Command::Publish(member) if self.was_removed(member.id) => Ok(Outcome::Done),
             Command::Publish(member) => {
                 self.dirty.insert(Name::Member(member.id));
                 self.members.insert(member.id, member.clone());
                 Ok(Outcome::Done)
             }
+            Command::Member(change) => self.apply_member(change),
+            Command::Settle { ticket, refusal } => Ok(self.apply_settle(*ticket, *refusal)),
         }
     }
 

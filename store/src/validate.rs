@@ -46,7 +46,9 @@ fn checked(command: &Command, max_txn_ops: usize) -> Result<(), Error> {
         | Command::LeaseRenew { .. }
         | Command::Tick { .. }
         | Command::Alarm { .. }
-        | Command::Publish(_) => Ok(()),
+        | Command::Publish(_)
+        | Command::Member(_)
+        | Command::Settle { .. } => Ok(()),
     }
 }
 
@@ -154,7 +156,11 @@ fn size(command: &Command) -> usize {
             let urls = member.peer_urls.iter().chain(&member.client_urls);
             urls.fold(OPERATION_COST + member.name.len(), |sum, url| sum + url.len())
         }
+        Command::Member(change) => {
+            change.peer_urls().iter().fold(OPERATION_COST, |sum, url| sum + url.len())
+        }
         Command::Compact { .. }
+        | Command::Settle { .. }
         | Command::LeaseGrant { .. }
         | Command::LeaseRevoke { .. }
         | Command::Tick { .. }

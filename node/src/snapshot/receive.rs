@@ -247,7 +247,8 @@ impl Node {
         if !dead.is_empty() {
             self.output(Output::Discard(dead));
         }
-        self.consensus(raft::Input::Installed { last, membership: None });
+        let membership = self.store.membership().cloned();
+        self.consensus(raft::Input::Installed { last, membership });
     }
 
     /// Goes on with another state.

@@ -43,6 +43,10 @@ pub(crate) struct World {
     pub(crate) installed: usize,
     /// How far logs are kept for those that lag, in bytes.
     pub(crate) keep: u64,
+    /// How many members the cluster has at first; the others may join.
+    initial: usize,
+    /// Those who were told that they are members no more.
+    pub(crate) removed: BTreeSet<usize>,
     nodes: Vec<Option<Node>>,
     disks: Vec<Disk>,
     runs: Vec<u64>,
@@ -60,7 +64,15 @@ fn id(at: usize) -> NodeId {
 
 impl World {
     pub(crate) fn new(size: usize, seed: u64) -> Self {
+        Self::with_spares(size, 0, seed)
+    }
+
+    /// With room for some who join later.
+    pub(crate) fn with_spares(initial: usize, spares: usize, seed: u64) -> Self {
+        let size = initial + spares;
         let mut world = Self {
+            initial,
+            removed: BTreeSet::new(),
             now: Time(1),
             rng: Rng::new(seed),
             loss: 0,
@@ -77,12 +89,13 @@ impl World {
             cut: BTreeSet::new(),
             replies: BTreeMap::new(),
         };
-        (0..size).for_each(|at| world.start(at));
+        (0..initial).for_each(|at| world.start(at));
         world
     }
 
     fn config(&self, at: usize) -> Config {
-        let size = self.nodes.len();
+        // Who joins knows nobody.
+        let size = if at < self.initial { self.initial } else { 0 };
         let member = |at: usize| Member {
             id: id(at),
             name: String::new(),
@@ -249,7 +262,14 @@ impl World {
                 let base = disk.base;
                 self.done(at, Input::Trimmed(base));
             }
-            Output::Event(_) | Output::Watch { .. } | Output::WatchOverrun(_) => {}
+            Output::Removed => {
+                self.removed.insert(at);
+                self.crash(at);
+            }
+            Output::Membership(_)
+            | Output::Event(_)
+            | Output::Watch { .. }
+            | Output::WatchOverrun(_) => {}
             Output::Reply { id, reply } => {
                 self.replies.insert((at, id.0), reply);
             }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use protocol::NodeId;
 
 use super::{DecodeError, Reader, put_bytes, put_i64, put_len, put_u64};
+use crate::member::{read_change, read_refusal, write_change, write_refusal};
 use crate::{
     Alarm, AlarmAction, Command, Compare, Comparison, Condition, DeleteRange, Filter, KeyRange,
     LeaseId, MAX_TXN_DEPTH, Member, Operation, Put, Range, SortOrder, SortTarget, Txn,
@@ -51,6 +52,11 @@ impl Command {
                 out.push(alarm.map_or(0, alarm_tag));
             }),
             Self::Publish(member) => tagged(out, 10, |out| write_member(out, member)),
+            Self::Member(change) => tagged(out, 11, |out| write_change(out, change)),
+            Self::Settle { ticket, refusal } => tagged(out, 12, |out| {
+                put_u64(out, *ticket);
+                write_refusal(out, *refusal);
+            }),
         }
     }
 
@@ -76,6 +82,8 @@ impl Command {
             8 => Self::Tick { elapsed_ms: r.u32()? },
             9 => read_alarm(r)?,
             10 => Self::Publish(read_member(r)?),
+            11 => Self::Member(read_change(r)?),
+            12 => Self::Settle { ticket: r.u64()?, refusal: read_refusal(r)? },
             _ => return Err(DecodeError::Tag("command")),
         };
         reader.end(command)

@@ -9,6 +9,7 @@ mod fuzz;
 mod hashing;
 mod keys;
 mod leases;
+mod members;
 mod model;
 mod random;
 mod reads;

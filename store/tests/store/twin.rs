@@ -133,6 +133,8 @@ impl Twin {
             }
             Command::Alarm { action, member, alarm } => self.alarm(*action, *member, *alarm),
             Command::Publish(_) => Outcome::Done,
+            // `members.rs` has a twin of its own for these.
+            Command::Member(_) | Command::Settle { .. } => panic!("no wishes here"),
         };
         self.keep(draft);
         Ok(outcome)
