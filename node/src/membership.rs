@@ -144,7 +144,7 @@ impl Node {
         let belongs = membership.contains(self.config.raft.id);
         self.members.leaving = !belongs && self.members.belonged;
         self.members.belonged |= belongs;
-        self.output(Output::Membership(membership));
+        self.output(Output::Membership { at, membership });
     }
 
     /// Applies a configuration. False when it is of a version that cannot be read.

@@ -114,7 +114,12 @@ pub enum Output {
     WatchOverrun(StreamId),
     /// Another configuration is in force, or the first one after the start: speak with these
     /// members. Those who are not among them any more may still be spoken to for a while.
-    Membership(Membership),
+    Membership {
+        /// The index of its entry, or of the state that it came with.
+        at: Index,
+        /// The configuration.
+        membership: Membership,
+    },
     /// This member was removed from the cluster for good, and all it could still answer is
     /// answered: the driver may end.
     Removed,

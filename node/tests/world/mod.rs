@@ -266,7 +266,7 @@ impl World {
                 self.removed.insert(at);
                 self.crash(at);
             }
-            Output::Membership(_)
+            Output::Membership { .. }
             | Output::Event(_)
             | Output::Watch { .. }
             | Output::WatchOverrun(_) => {}

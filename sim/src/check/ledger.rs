@@ -102,7 +102,14 @@ pub fn settle(operations: &[Operation], truth: &Truth) -> Result<Ledger, Violati
     }
     for place in (0..truth.len()).filter(|place| taken[*place].is_none()) {
         match truth.command(place) {
-            None | Some(Command::Tick { .. } | Command::Publish(_) | Command::Alarm { .. }) => {}
+            None
+            | Some(
+                Command::Tick { .. }
+                | Command::Publish(_)
+                | Command::Alarm { .. }
+                | Command::Member(_)
+                | Command::Settle { .. },
+            ) => {}
             Some(Command::LeaseRenew { ids }) => {
                 for id in ids.iter().collect::<BTreeSet<_>>() {
                     ledger.renewals.entry(*id).or_default().push(place);
@@ -142,7 +149,8 @@ fn compactions(operations: &[Operation]) -> BTreeMap<usize, Command> {
         | Request::Alarms
         | Request::Status
         | Request::Barrier
-        | Request::MoveLeader(_) => None,
+        | Request::MoveLeader(_)
+        | Request::MemberChange(_) => None,
     };
     operations.iter().enumerate().filter_map(compact).collect()
 }
@@ -177,6 +185,7 @@ fn duty(operation: &Operation) -> Duty {
             | Failure::TooManyRequests
             | Failure::NotLeader
             | Failure::BadTransferee
+            | Failure::NotServing
             | Failure::Unreadable => Duty::MustNot,
         },
     }
@@ -192,7 +201,17 @@ pub(super) const fn in_the_log(error: Error) -> bool {
         | Error::Compacted
         | Error::FutureRevision
         | Error::NoSpace
-        | Error::Corrupt => true,
+        | Error::Corrupt
+        | Error::MemberIdExists
+        | Error::PeerUrlExists
+        | Error::MemberNotFound
+        | Error::BadPeerUrls
+        | Error::NotEnoughStarted
+        | Error::MemberNotLearner
+        | Error::LearnerNotReady
+        | Error::TooManyLearners
+        | Error::Unhealthy
+        | Error::TooManyWishes => true,
         Error::EmptyKey
         | Error::ValueProvided
         | Error::LeaseProvided
@@ -215,7 +234,9 @@ fn place_of_change(operation: &Operation, command: &Command, truth: &Truth) -> O
         | Command::LeaseRenew { .. }
         | Command::Tick { .. }
         | Command::Alarm { .. }
-        | Command::Publish(_) => return None,
+        | Command::Publish(_)
+        | Command::Member(_)
+        | Command::Settle { .. } => return None,
     }
     let place = truth.maker(answer.header.revision)?;
     (truth.command(place)? == command && fits(operation, place, truth)).then_some(place)

@@ -59,6 +59,7 @@ const fn is_unsure(failure: Failure) -> bool {
         | Failure::TooManyRequests
         | Failure::NotLeader
         | Failure::BadTransferee
+        | Failure::NotServing
         | Failure::Unreadable => false,
     }
 }

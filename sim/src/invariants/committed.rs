@@ -62,7 +62,9 @@ impl CommittedEntry {
                 | Command::LeaseGrant { .. }
                 | Command::LeaseRenew { .. }
                 | Command::Alarm { .. }
-                | Command::Publish(_),
+                | Command::Publish(_)
+                | Command::Member(_)
+                | Command::Settle { .. },
             )
             | None => 0,
         }

@@ -275,6 +275,7 @@ const fn request_kind(request: &Request) -> u64 {
         Request::Status => 11,
         Request::Barrier => 12,
         Request::MoveLeader(_) => 13,
+        Request::MemberChange(_) => 14,
     }
 }
 

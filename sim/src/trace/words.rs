@@ -58,6 +58,8 @@ pub(super) fn command(command: &Command) -> String {
         Command::Tick { elapsed_ms } => format!("tick {elapsed_ms} ms"),
         Command::Alarm { .. } => "alarm".to_owned(),
         Command::Publish(member) => format!("publish {}", who(member.id)),
+        Command::Member(change) => format!("wish {change:?}"),
+        Command::Settle { ticket, refusal } => format!("refuse wish {ticket}: {refusal:?}"),
     }
 }
 
@@ -108,6 +110,7 @@ pub(super) fn request(request: &Request) -> String {
         Request::Status => "status".to_owned(),
         Request::Barrier => "barrier".to_owned(),
         Request::MoveLeader(to) => format!("move leadership to {}", who(*to)),
+        Request::MemberChange(change) => format!("wish {change:?}"),
     }
 }
 
@@ -138,6 +141,7 @@ fn outcome_words(outcome: &Outcome, revision: i64) -> String {
         | Outcome::LeaseGrant { .. }
         | Outcome::LeaseRenew(_)
         | Outcome::Alarm(_)
+        | Outcome::Queued(_)
         | Outcome::Done => format!("done, revision {revision}"),
     }
 }

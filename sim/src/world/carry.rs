@@ -103,8 +103,12 @@ impl World {
                 self.watched(at, stream, response);
             }
             Output::WatchOverrun(stream) => self.crowd.overrun(self.now, stream),
+            Output::Membership { at: since, membership } => {
+                self.members_changed(at, since, membership);
+            }
             Output::Event(event) => self.eyes.marks.event(&event),
             Output::Halt(error) => self.halt(at, &format!("the state failed: {error}")),
+            Output::Removed => self.removed(at),
             Output::Stopped => self.stopped(at),
         }
     }
@@ -338,7 +342,7 @@ impl World {
         }
     }
 
-    fn stopped(&mut self, at: Place) {
+    pub(super) fn stopped(&mut self, at: Place) {
         self.last_look(at);
         self.eyes.marks.hit(Mark::StoppedInOrder);
         let machine = &mut self.machines[at];

@@ -98,7 +98,8 @@ fn local(request: &Request) -> bool {
         | Request::LeaseTimeToLive { .. }
         | Request::Leases
         | Request::Alarms
-        | Request::Barrier => false,
+        | Request::Barrier
+        | Request::MemberChange(_) => false,
     }
 }
 
@@ -183,7 +184,8 @@ impl Case<'_> {
                 | Request::Alarms
                 | Request::Status
                 | Request::Barrier
-                | Request::MoveLeader(_),
+                | Request::MoveLeader(_)
+                | Request::MemberChange(_),
                 Told::Done,
             ) => Ok(()),
             (
@@ -199,7 +201,8 @@ impl Case<'_> {
                 | Request::Alarms
                 | Request::Status
                 | Request::Barrier
-                | Request::MoveLeader(_),
+                | Request::MoveLeader(_)
+                | Request::MemberChange(_),
                 _,
             ) => wrong_kind(),
         }
@@ -345,7 +348,8 @@ impl Case<'_> {
             | Request::Alarms
             | Request::Status
             | Request::Barrier
-            | Request::MoveLeader(_) => true,
+            | Request::MoveLeader(_)
+            | Request::MemberChange(_) => true,
         };
         judged.unreadable += usize::from(matches!(
             (&*self.operation.request, error),

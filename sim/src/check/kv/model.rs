@@ -141,7 +141,10 @@ impl Model {
                 Ok(Outcome::Done)
             }
             Command::Alarm { action, member, alarm } => Ok(self.alarm(*action, *member, *alarm)),
-            Command::Publish(_) => Ok(Outcome::Done),
+            // Members are no affair of this model.
+            Command::Publish(_) | Command::Member(_) | Command::Settle { .. } => {
+                Ok(Outcome::Done)
+            }
         }
     }
 
@@ -156,7 +159,9 @@ impl Model {
             Command::LeaseRenew { .. }
             | Command::Tick { .. }
             | Command::Alarm { .. }
-            | Command::Publish(_) => (false, false),
+            | Command::Publish(_)
+            | Command::Member(_)
+            | Command::Settle { .. } => (false, false),
         };
         if touches && self.raised(Alarm::Corrupt) {
             Some(Error::Corrupt)

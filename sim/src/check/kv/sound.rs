@@ -16,7 +16,9 @@ pub(super) fn flaw(command: &Command) -> Option<Error> {
         | Command::LeaseRenew { .. }
         | Command::Tick { .. }
         | Command::Alarm { .. }
-        | Command::Publish(_) => None,
+        | Command::Publish(_)
+        | Command::Member(_)
+        | Command::Settle { .. } => None,
     }
 }
 

@@ -68,6 +68,8 @@ pub(crate) fn command(it: &Command) -> String {
         Command::Tick { elapsed_ms } => format!("tick of {elapsed_ms} ms"),
         Command::Alarm { .. } => "alarm".into(),
         Command::Publish(member) => format!("publish member {}", member.id.0),
+        Command::Member(change) => format!("wish {change:?}"),
+        Command::Settle { ticket, refusal } => format!("refuse wish {ticket}: {refusal:?}"),
     }
 }
 
@@ -98,6 +100,7 @@ fn request(it: &Request) -> String {
         Request::Status => "status".into(),
         Request::Barrier => "barrier".into(),
         Request::MoveLeader(to) => format!("move leadership to {}", to.0),
+        Request::MemberChange(change) => format!("wish {change:?}"),
     }
 }
 

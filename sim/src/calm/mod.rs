@@ -8,6 +8,11 @@
 //! What is demanded follows from what the world's options promise: without pre-vote, check-quorum
 //! or stickiness a node outside may disturb, so the whole world is healed then, and the bound is
 //! wider.
+//!
+//! Where members change, all that is whole is healed first, and what operators wish must come to
+//! its end (`members.rs`); the core is then drawn from the members that there are.
+
+mod members;
 
 use std::time::Duration;
 
@@ -32,7 +37,8 @@ impl World {
     /// # Errors
     /// The first law that was broken.
     pub(crate) fn calm_down(&mut self) -> Result<(), Violation> {
-        let core = self.heal_core();
+        let core =
+            if self.options.changes_members() { self.settle_members()? } else { self.heal_core() };
         let healed = self.now;
         self.eyes.healed_at = Some(healed);
         // Whoever led in the storm may believe it for a while yet.
@@ -83,15 +89,7 @@ impl World {
     fn heal_core(&mut self) -> Vec<Place> {
         self.storm.end();
         let core = self.choose_core();
-        let weather = self.options.weather;
-        self.network.heal_among(&core, Weather { loss: 0, flips: 0, ..weather });
-        for &at in &core {
-            self.set_clock(at, TRUE_RATE, 0);
-            self.machines[at].heal();
-            self.resume(at);
-            self.unstick(at);
-            self.start(at);
-        }
+        self.mend(&core);
         let voters = |world: &Self, at: Place| {
             world.node(at).is_some_and(|node| node.raft().status().doubt.is_none())
         };
@@ -102,6 +100,19 @@ impl World {
         self.crowd.restrict(&core);
         self.shut_out(&core);
         core
+    }
+
+    /// Nothing is wrong with these any more, nor with what joins them.
+    fn mend(&mut self, places: &[Place]) {
+        let weather = self.options.weather;
+        self.network.heal_among(places, Weather { loss: 0, flips: 0, ..weather });
+        for &at in places {
+            self.set_clock(at, TRUE_RATE, 0);
+            self.machines[at].heal();
+            self.resume(at);
+            self.unstick(at);
+            self.start(at);
+        }
     }
 
     /// Keeps the others from leading the core: they no longer hear it, or are no longer heard. What
