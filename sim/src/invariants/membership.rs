@@ -18,8 +18,8 @@ pub(super) const LAW: &str = "RI12 membership";
 
 /// - Configurations in one log form a chain: each differs from the one before it by at most one
 ///   voter, or joins old and new ones, or ends such a joining. Who was removed does not come back.
-/// - In the log of a leader at most one is not committed, and one that it made itself came after an
-///   entry of its own term was committed.
+/// - One that a leader made is the only one that it does not know to be committed, and came after an
+///   entry of its own term was.
 /// - Who is elected has the votes of a majority of its configuration (joint: of both halves), and
 ///   who asks for votes may be a voter still, as far as it knows what is committed.
 /// - An operator who is told that the members are as wished has had a configuration committed in
@@ -107,18 +107,20 @@ fn follows(last: &Membership, next: &Membership) -> bool {
     last.voters.symmetric_difference(&next.voters).count() <= 1
 }
 
-/// A look at a leader after its turn.
+/// A look at a leader after its turn. What earlier leaders left may be more than one change that it
+/// does not know to be committed; its own is the only one.
 pub(super) fn leads(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
     let log = &ghosts.nodes[at].log;
     let after = |(index, _): &(Index, &Membership)| *index > view.commit;
+    let term = |index| log.position(index).map(|position| position.term);
     let mut pending = ghosts.configurations.within(log, log.last_index()).take_while(after);
-    let Some((last, _)) = pending.next() else { return Ok(()) };
+    let own = |(index, _): &(Index, &Membership)| term(*index) == Some(view.term);
+    let Some((last, _)) = pending.next().filter(own) else { return Ok(()) };
     if let Some((other, _)) = pending.next() {
         let what = format!("node {at} leads in term {} and commits {}", view.term, view.commit);
         return broken(LAW, format!("{what}; two changes are under way, at {other} and {last}"));
     }
-    let term = |index| log.position(index).map(|position| position.term);
-    if term(last) == Some(view.term) && term(view.commit) != Some(view.term) {
+    if term(view.commit) != Some(view.term) {
         let what = format!("node {at} changes the members at {last} in term {}", view.term);
         return broken(LAW, format!("{what}, in which nothing is committed yet"));
     }

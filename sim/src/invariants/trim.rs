@@ -25,7 +25,9 @@ pub(super) fn trimmed(ghosts: &Ghosts, at: Place, base: Position, keeps: bool) -
         let state = ghost.state;
         return broken(LAW, format!("node {at} trims to {base}, its state on disk is of {state}"));
     }
-    for (place, other) in ghosts.nodes.iter().enumerate().filter(|_| keeps) {
+    // A log that begins here already gives up nothing.
+    let gives_up = keeps && index > ghost.base.index;
+    for (place, other) in ghosts.nodes.iter().enumerate().filter(|_| gives_up) {
         let held = other.durable.holds(index, slot.chain) || other.lost >= index;
         if !held && ghosts.configurations.has_stayed(place, &ghost.log, index) {
             let last = other.durable.last();
