@@ -55,9 +55,14 @@ pub struct Config {
     pub advertise_client: Option<String>,
     /// Where peers connect.
     pub listen_peer: SocketAddr,
-    /// The members, this one among them (its `peer` is what others connect to). With one member
-    /// no peer port is opened.
+    /// The members, this one among them (its `peer` is what others connect to). They count for
+    /// the first start of a new cluster, and name whom to ask when joining.
     pub initial_cluster: Vec<InitialMember>,
+    /// Join a cluster that exists: ask the others in `initial_cluster`. Without meaning once there
+    /// is a data directory.
+    pub join: bool,
+    /// Open the peer port even when this member is alone: others can join then.
+    pub expects_peers: bool,
     /// Distinguishes clusters that have the same members.
     pub cluster_token: String,
     /// The period of heartbeats.
@@ -93,6 +98,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// Where the others reach this member: `host:port`.
+    #[must_use]
+    pub fn own_address(&self) -> String {
+        let own = self.initial_cluster.iter().find(|member| member.name == self.name);
+        own.map_or_else(|| self.listen_peer.to_string(), |member| member.peer.clone())
+    }
+
     /// One member on loopback with the default ports, all in memory.
     #[must_use]
     pub fn single(name: &str) -> Self {
@@ -104,6 +116,8 @@ impl Config {
             advertise_client: None,
             listen_peer: peer,
             initial_cluster: vec![InitialMember { name: name.into(), peer: peer.to_string() }],
+            join: false,
+            expects_peers: false,
             cluster_token: "conclave".into(),
             heartbeat: Duration::from_millis(100),
             election_timeout: Duration::from_millis(1000),

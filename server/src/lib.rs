@@ -5,4 +5,4 @@ mod config;
 pub mod runtime;
 
 pub use config::{Config, InitialMember, Reads, Threads};
-pub use runtime::{ServerError, run};
+pub use runtime::{RunError, ServerError, run};

@@ -255,7 +255,9 @@ impl Stand {
                 }
                 Output::WatchOverrun(stream) => self.crowd.overrun(now, stream),
                 Output::Halt(error) => panic!("the node halts: {error}"),
-                Output::Send { .. }
+                Output::Membership { .. }
+                | Output::Removed
+                | Output::Send { .. }
                 | Output::Fetch { .. }
                 | Output::Trim(_)
                 | Output::ViewOpen { .. }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use server::{Config, InitialMember};
 
-use super::settings::{Profile, Settings};
+use super::settings::{ClusterState, Profile, Settings};
 use crate::failure::{Failure, Result};
 
 /// Fills in the defaults, and refuses what cannot work.
@@ -30,6 +30,8 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
         advertise_client: settings.advertise_client,
         listen_peer,
         initial_cluster: settings.initial_cluster.unwrap_or_else(alone),
+        join: settings.initial_cluster_state == Some(ClusterState::Existing),
+        expects_peers: default.expects_peers,
         cluster_token: settings.cluster_token.unwrap_or(default.cluster_token),
         heartbeat: settings.heartbeat_interval.unwrap_or(heartbeat),
         election_timeout: settings.election_timeout.unwrap_or(election),
@@ -71,6 +73,11 @@ fn check(config: &Config) -> Result {
         if members[..position].iter().any(|other| other.peer == member.peer) {
             return refuse(format!("--initial-cluster has the address {} twice", member.peer));
         }
+    }
+    if config.join && members.len() == 1 {
+        let text = "to join a cluster that exists, --initial-cluster must name this member and \
+                    those to ask, as `conclave member add` prints it";
+        return refuse(text.to_owned());
     }
     if members.len() > 1 && config.data_dir.is_none() {
         let text = "a cluster of several members needs --data-dir: a member that forgets what it \

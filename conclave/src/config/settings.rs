@@ -19,6 +19,15 @@ pub(crate) enum Profile {
     LanFast,
 }
 
+/// Whether the cluster is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClusterState {
+    /// Its members start for the first time.
+    New,
+    /// This one joins it.
+    Existing,
+}
+
 /// What may be set. `None` leaves it to the next layer, and in the end to the default.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Settings {
@@ -46,6 +55,10 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "NAME=HOST:PORT,…", value_delimiter = ',')]
     #[arg(value_parser = initial_member)]
     pub(crate) initial_cluster: Option<Vec<InitialMember>>,
+    /// Found a new cluster, or join one that exists after `conclave member add`. Without meaning
+    /// once there is a data directory [default: new].
+    #[arg(long, value_enum, value_name = "STATE")]
+    pub(crate) initial_cluster_state: Option<ClusterState>,
     /// Distinguishes clusters that have the same members [default: conclave].
     #[arg(long, value_name = "TEXT")]
     pub(crate) cluster_token: Option<String>,
@@ -111,6 +124,7 @@ impl Settings {
             advertise_client: self.advertise_client.or(below.advertise_client),
             listen_peer: self.listen_peer.or(below.listen_peer),
             initial_cluster: self.initial_cluster.or(below.initial_cluster),
+            initial_cluster_state: self.initial_cluster_state.or(below.initial_cluster_state),
             cluster_token: self.cluster_token.or(below.cluster_token),
             profile: self.profile.or(below.profile),
             heartbeat_interval: self.heartbeat_interval.or(below.heartbeat_interval),

@@ -1,7 +1,7 @@
 //! How the APIs talk to the node: bounded queues in, one-shot answers and watch queues out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use node::{Failure, Header, Input, Reply, Request};
 use protocol::{ClusterId, NodeId};
@@ -33,17 +33,18 @@ struct Shared {
     cluster: ClusterId,
     member: NodeId,
     streams: AtomicU64,
+    learner: Arc<AtomicBool>,
 }
 
 impl NodeHandle {
     pub(crate) fn new(
         calls: mpsc::Sender<Call>,
         reader: Reader,
-        cluster: ClusterId,
-        member: NodeId,
+        (cluster, member): (ClusterId, NodeId),
+        learner: Arc<AtomicBool>,
     ) -> Self {
         let streams = AtomicU64::new(1);
-        Self { shared: Arc::new(Shared { calls, reader, cluster, member, streams }) }
+        Self { shared: Arc::new(Shared { calls, reader, cluster, member, streams, learner }) }
     }
 
     /// Asks the node. When its queue is full this waits: the client feels it as latency. Dropping
@@ -78,6 +79,12 @@ impl NodeHandle {
     #[must_use]
     pub fn cluster(&self) -> ClusterId {
         self.shared.cluster
+    }
+
+    /// Whether this member has no vote: not yet, or not any more.
+    #[must_use]
+    pub fn is_learner(&self) -> bool {
+        self.shared.learner.load(Ordering::Relaxed)
     }
 
     /// This member's id.

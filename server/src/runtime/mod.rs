@@ -14,6 +14,7 @@ mod clock;
 mod driver;
 mod handle;
 mod identity;
+mod members;
 mod open;
 mod peers;
 mod server;
@@ -21,5 +22,7 @@ mod workers;
 
 pub use driver::RunError;
 pub use handle::{NodeHandle, WatchStream};
+pub(crate) use identity::new_member_id;
+pub(crate) use members::address_of;
 pub use open::StartError;
 pub use server::{ServerError, run};

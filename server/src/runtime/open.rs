@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use node::{Config as NodeConfig, Node};
-use protocol::{ClusterId, NodeId, raft};
+use protocol::raft::{self, Payload};
+use protocol::{ClusterId, NodeId};
 use storage::Identity;
 use storage::datadir::{DataDir, DataDirError};
 use storage::disk::{FaultPlan, FaultyDisk, RealDisk};
@@ -15,6 +16,7 @@ use store::{Backend, BackendRead, Limits, Member, Revision, Store};
 use thiserror::Error;
 
 use super::identity::{cluster_id, member_id};
+use super::peers::Refused;
 use super::workers::AnyDisk;
 use crate::config::{Config, Reads};
 
@@ -50,9 +52,21 @@ pub enum StartError {
     /// The state cannot be used.
     #[error("cannot open the state: {0}")]
     State(String),
+    /// No member of the cluster that exists takes this one in.
+    #[error("{0}")]
+    Join(String),
+    /// It was told to end while it waited to be taken in.
+    #[error("stopped before any member of the cluster had answered")]
+    Stopped,
     /// A thread or a runtime could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
+}
+
+impl From<Refused> for StartError {
+    fn from(refused: Refused) -> Self {
+        Self::Join(refused.to_string())
+    }
 }
 
 fn advice(error: &io::Error, flag: &str) -> String {
@@ -100,10 +114,49 @@ pub(crate) struct Opened {
     pub(crate) directory: Option<DataDir>,
 }
 
+/// Who a server is, before it opens anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Whom its data directory names, or one of those that a new cluster starts with.
+    Known(Identity),
+    /// Somebody who has to ask the members first.
+    Newcomer,
+}
+
+/// Finds out who this server is.
+pub(crate) fn identify(config: &Config) -> Result<Who, StartError> {
+    check(config)?;
+    let found = match &config.data_dir {
+        Some(path) => DataDir::identity(path)?,
+        None => None,
+    };
+    match found {
+        Some(identity) => Ok(Who::Known(identity)),
+        None if config.join => Ok(Who::Newcomer),
+        None => founder(config).map(Who::Known),
+    }
+}
+
+/// Who the settings say that a founding member is.
+fn founder(config: &Config) -> Result<Identity, StartError> {
+    let members = &config.initial_cluster;
+    let Some(me) = members.iter().find(|member| member.name == config.name) else {
+        return Err(StartError::Config(format!(
+            "--initial-cluster does not name this member: add {}=HOST:PORT, or correct --name",
+            config.name
+        )));
+    };
+    let token = &config.cluster_token;
+    Ok(Identity { cluster: cluster_id(members, token), node: member_id(me, token) })
+}
+
 /// Opens log and state and puts a replica together.
-pub(crate) fn open(config: &Config, client_url: String) -> Result<Opened, StartError> {
-    let (cluster, id) = check(config)?;
-    let identity = Identity { cluster, node: id };
+pub(crate) fn open(
+    config: &Config,
+    client_url: String,
+    identity: Identity,
+) -> Result<Opened, StartError> {
+    let Identity { cluster, node: id } = identity;
     let directory = match &config.data_dir {
         Some(path) => Some(DataDir::open(path, identity)?),
         None => None,
@@ -137,21 +190,40 @@ pub(crate) fn open(config: &Config, client_url: String) -> Result<Opened, StartE
         std::hash::RandomState::new().build_hasher().finish()
     };
     let incarnation = random();
-    let node_config = node_config(config, id, incarnation, client_url);
+    let founding = founds(config, identity, &store, &restored)?;
+    let node_config = node_config(config, (id, founding), incarnation, client_url);
     let node = Node::new(node_config, restored, store, random());
     Ok(Opened { node, log, state, cluster, id, incarnation, directory })
 }
 
+/// Whether this member starts with the members that the settings name. Not when log or state say
+/// who the members are, or when it waits to be told by them; the settings may be stale then.
+fn founds(
+    config: &Config,
+    identity: Identity,
+    store: &Store,
+    restored: &raft::Restored,
+) -> Result<bool, StartError> {
+    let wanted = founder(config).ok();
+    if wanted == Some(identity) {
+        return Ok(true);
+    }
+    let told = restored.entries.iter().any(|it| matches!(it.payload, Payload::Membership(_)));
+    let told = told || store.membership().is_some();
+    let known_as = store.members().find(|member| member.id == identity.node);
+    let misnamed = known_as.is_some_and(|known| known.name != config.name);
+    if (told || config.join) && !misnamed {
+        return Ok(false);
+    }
+    let path = config.data_dir.clone().unwrap_or_default();
+    let wanted = wanted.unwrap_or(Identity { cluster: ClusterId(0), node: NodeId(0) });
+    Err(DataDirError::Foreign { path, found: identity, wanted }.into())
+}
+
 /// Checks what no single flag can.
-fn check(config: &Config) -> Result<(ClusterId, NodeId), StartError> {
+fn check(config: &Config) -> Result<(), StartError> {
     let refuse = |message: String| Err(StartError::Config(message));
     let members = &config.initial_cluster;
-    let Some(me) = members.iter().find(|member| member.name == config.name) else {
-        return refuse(format!(
-            "--initial-cluster does not name this member: add {}=HOST:PORT, or correct --name",
-            config.name
-        ));
-    };
     for (at, member) in members.iter().enumerate() {
         for other in &members[..at] {
             if other.name == member.name || other.peer == member.peer {
@@ -179,8 +251,7 @@ fn check(config: &Config) -> Result<(ClusterId, NodeId), StartError> {
     if matches!(config.reads, Reads::Lease { .. }) && !(config.check_quorum && config.stickiness) {
         return refuse("lease reads need check-quorum and stickiness".into());
     }
-    let token = &config.cluster_token;
-    Ok((cluster_id(members, token), member_id(me, token)))
+    Ok(())
 }
 
 fn open_state(directory: Option<&DataDir>, identity: Identity) -> Result<State, StartError> {
@@ -248,11 +319,15 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn node_config(config: &Config, id: NodeId, incarnation: u64, client_url: String) -> NodeConfig {
+fn node_config(
+    config: &Config,
+    (id, founding): (NodeId, bool),
+    incarnation: u64,
+    client_url: String,
+) -> NodeConfig {
     let token = &config.cluster_token;
-    let members: Vec<Member> = config
-        .initial_cluster
-        .iter()
+    let founders = config.initial_cluster.iter().filter(|_| founding);
+    let members: Vec<Member> = founders
         .map(|member| Member {
             id: member_id(member, token),
             name: String::new(),
@@ -260,11 +335,10 @@ fn node_config(config: &Config, id: NodeId, incarnation: u64, client_url: String
             client_urls: Vec::new(),
         })
         .collect();
-    let me = members.iter().find(|member| member.id == id);
     let publish = Member {
         id,
         name: config.name.clone(),
-        peer_urls: me.map(|me| me.peer_urls.clone()).unwrap_or_default(),
+        peer_urls: vec![format!("http://{}", config.own_address())],
         client_urls: vec![client_url],
     };
     let longest = config.election_timeout_max.unwrap_or(config.election_timeout * 2);

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
-use protocol::NodeId;
 use socket2::{Domain, Socket, Type};
 use storage::datadir::DataDir;
 use thiserror::Error;
@@ -15,9 +16,10 @@ use tokio::sync::{mpsc, watch};
 use super::clock::Clock;
 use super::driver::{Driver, Queues, RunError, Waiting};
 use super::handle::{Call, NodeHandle};
-use super::identity::member_id;
-use super::open::{Opened, StartError, open};
-use super::peers::{Acceptor, Identity, Links, Peer, listen};
+use super::identity::{member_id, token_hash};
+use super::members::Members;
+use super::open::{Opened, StartError, Who, identify, open};
+use super::peers::{Acceptor, Identity, Links, Peer, Roster, join, listen};
 use super::workers::{LogWorker, StateWorkers};
 use crate::api::etcd::{self, ApiOptions};
 use crate::api::metrics::Metrics;
@@ -50,17 +52,44 @@ pub enum ServerError {
 /// [`ServerError`], each with what to do about it.
 pub fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), ServerError> {
     let client = bind(config.listen_client, "clients", "--listen-client")?;
-    let alone = config.initial_cluster.len() == 1;
-    let peer = match alone {
-        true => None,
-        false => Some(bind(config.listen_peer, "peers", "--listen-peer")?),
+    let peer = match config.initial_cluster.len() > 1 || config.expects_peers || config.join {
+        true => Some(bind(config.listen_peer, "peers", "--listen-peer")?),
+        false => None,
     };
     let address = client.local_addr().map_err(StartError::Thread)?;
     let url = config.advertise_client.clone().unwrap_or_else(|| format!("http://{address}"));
-    let opened = open(&config, url)?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
+    let identity = match identify(&config)? {
+        Who::Known(identity) => identity,
+        Who::Newcomer => runtime.block_on(taken_in(&config, stop.clone()))?,
+    };
+    let opened = open(&config, url, identity)?;
     let setup = Setup { config, client, peer, opened, stopping: stop };
     Ok(setup.run(&runtime)?)
+}
+
+/// Asks the members of the cluster who this new one is, until one of them knows.
+async fn taken_in(
+    config: &Config,
+    mut stop: watch::Receiver<bool>,
+) -> Result<storage::Identity, StartError> {
+    let own = config.own_address();
+    let others = config.initial_cluster.iter().map(|member| member.peer.clone());
+    let others: Vec<String> = others.filter(|address| *address != own).collect();
+    if others.is_empty() {
+        let text = "to join a cluster that exists, --initial-cluster must name its members, too";
+        return Err(StartError::Config(text.to_owned()));
+    }
+    tracing::info!(own, members = ?others, "asking to join");
+    let asked = join(&others, token_hash(&config.cluster_token), &own);
+    tokio::select! {
+        joined = asked => {
+            let (cluster, node) = joined?;
+            tracing::info!(%node, "taken in");
+            Ok(storage::Identity { cluster, node })
+        }
+        _ = stop.wait_for(|stop| *stop) => Err(StartError::Stopped),
+    }
 }
 
 fn bind(
@@ -100,9 +129,11 @@ impl Setup {
             let Self { config, client, peer, opened, stopping } = self;
             let (calls, call_queue) = mpsc::channel(CALLS);
             let reader = opened.state.reader();
-            let handle = NodeHandle::new(calls, reader, opened.cluster, opened.id);
+            let learner = Arc::new(AtomicBool::new(false));
+            let ids = (opened.cluster, opened.id);
+            let handle = NodeHandle::new(calls, reader, ids, Arc::clone(&learner));
             let metrics = Metrics::new();
-            let inputs = (call_queue, stopping.clone());
+            let inputs = (call_queue, stopping.clone(), learner);
             let split = connections.is_some();
             let (driver, directory) =
                 driver(&config, peer, opened, inputs, split, &metrics).map_err(failed)?;
@@ -143,7 +174,7 @@ fn driver(
     config: &Config,
     peer: Option<StdListener>,
     opened: Opened,
-    (calls, stop): (mpsc::Receiver<Call>, watch::Receiver<bool>),
+    (calls, stop, learner): (mpsc::Receiver<Call>, watch::Receiver<bool>, Arc<AtomicBool>),
     split: bool,
     metrics: &Metrics,
 ) -> io::Result<(Driver, Option<DataDir>)> {
@@ -152,13 +183,18 @@ fn driver(
     let (messages, message_queue) = mpsc::channel(BATCHES);
     let (events, link_queue) = mpsc::unbounded_channel();
     let me = Identity { cluster, id, incarnation };
+    let founders = founders(config);
+    let known = founders.iter().map(|peer| peer.id).collect();
+    let roster = Roster::new(id, config.own_address(), known);
     if let Some(peer) = peer {
         let silence = config.election_timeout * 3;
-        let members = peers(config, id).iter().map(|peer| peer.id).collect();
-        let acceptor = Acceptor::new(me, members, messages, silence, metrics.peers().clone());
+        let acceptor =
+            Acceptor::new(me, roster.clone(), messages, silence, metrics.peers().clone());
         tokio::spawn(listen(TcpListener::from_std(peer)?, acceptor));
     }
-    let links = Links::start(me, peers(config, id), events, metrics.peers());
+    let links = Links::new(me, roster.clone(), events, metrics.peers());
+    let token = token_hash(&config.cluster_token);
+    let members = Members::new((cluster, id), token, founders, roster, learner);
     let reader = state.reader();
     let disk = metrics.disk();
     let state = StateWorkers::start(state, reader, done.clone(), disk.backend_commit.clone())?;
@@ -170,18 +206,20 @@ fn driver(
     let queues =
         Queues { calls, messages: message_queue, links: link_queue, done: done_queue, stop };
     let clock = Clock::start();
-    let driver = Driver { node, clock, links, log, state, queues, waiting: Waiting::default() };
+    let waiting = Waiting::default();
+    let driver = Driver { node, clock, links, members, log, state, queues, waiting };
     Ok((driver, directory))
 }
 
-fn peers(config: &Config, me: NodeId) -> Vec<Peer> {
+/// The members as the settings have them.
+fn founders(config: &Config) -> Vec<Peer> {
     let token = &config.cluster_token;
     let all = config.initial_cluster.iter().map(|member| Peer {
         id: member_id(member, token),
         name: member.name.clone(),
         address: member.peer.clone(),
     });
-    all.filter(|peer| peer.id != me).collect()
+    all.collect()
 }
 
 /// What serves clients.

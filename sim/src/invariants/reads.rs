@@ -115,9 +115,7 @@ fn claims_the_present(request: &Request) -> bool {
         | Request::Leases
         | Request::Alarms
         | Request::Barrier => true,
-        Request::HashKv { .. }
-        | Request::Status
-        | Request::MoveLeader(_)
-        | Request::MemberChange(_) => false,
+        Request::HashKv { .. } | Request::Status | Request::MoveLeader(_) => false,
+        Request::MemberChange(_) => true,
     }
 }

@@ -410,6 +410,6 @@ fn restored(length: u64, committed: u64) -> Restored {
         entries: (committed + 1..=length).map(entry).collect(),
         applied: Index(committed),
         doubt: None,
-            membership: None,
+        membership: None,
     }
 }

@@ -85,6 +85,17 @@ impl Store {
         self.roster.removed.contains(&id)
     }
 
+    /// How many were removed. It only grows.
+    #[must_use]
+    pub fn removed_count(&self) -> usize {
+        self.roster.removed.len()
+    }
+
+    /// Those who were members and were removed, ascending.
+    pub fn removed(&self) -> impl Iterator<Item = NodeId> {
+        self.roster.removed.iter().copied()
+    }
+
     /// The wish that the leader is to fulfil or to refuse: none while the members are on their way.
     #[must_use]
     pub fn wish(&self) -> Option<&Wish> {

@@ -133,6 +133,16 @@ impl From<store::Error> for EtcdError {
             Error::FutureRevision => Self::FutureRevision,
             Error::NoSpace => Self::NoSpace,
             Error::Corrupt => Self::Corrupt,
+            Error::MemberIdExists => Self::MemberExists,
+            Error::PeerUrlExists => Self::PeerUrlExists,
+            Error::MemberNotFound => Self::MemberNotFound,
+            Error::BadPeerUrls => Self::MemberBadUrls,
+            Error::NotEnoughStarted => Self::MemberNotEnoughStarted,
+            Error::MemberNotLearner => Self::MemberNotLearner,
+            Error::LearnerNotReady => Self::LearnerNotReady,
+            Error::TooManyLearners => Self::TooManyLearners,
+            Error::Unhealthy => Self::Unhealthy,
+            Error::TooManyWishes => Self::TooManyRequests,
         }
     }
 }
@@ -149,6 +159,7 @@ impl From<Failure> for EtcdError {
             Failure::Stopped => Self::Stopped,
             Failure::NotLeader => Self::NotLeader,
             Failure::BadTransferee => Self::BadLeaderTransferee,
+            Failure::NotServing => Self::NotSupportedForLearner,
             Failure::Unreadable => Self::Corrupt,
         }
     }

@@ -10,13 +10,16 @@ use super::convert::{
     delete_from_pb, delete_to_pb, put_from_pb, put_to_pb, range_from_pb, range_to_pb, read_only,
     txn_from_pb, txn_to_pb,
 };
-use super::errors::unexpected;
+use super::errors::{EtcdError, unexpected};
 use super::frame::framed;
 use super::{Api, read};
 
 /// `Range`: the answer is encoded where its values were read.
 pub(super) async fn range(api: &Api, request: pb::RangeRequest) -> Result<Bytes, Status> {
     let serializable = request.serializable;
+    if api.node.is_learner() && !serializable {
+        return Err(EtcdError::NotSupportedForLearner.into());
+    }
     let range = range_from_pb(request)?;
     let headers = api.headers.clone();
     let build = move |header, result| framed(&range_to_pb(headers.of(header), result));

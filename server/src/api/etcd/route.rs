@@ -128,6 +128,9 @@ pub(super) async fn route(api: Arc<Api>, request: Request<Incoming>) -> Response
         return Box::pin(elsewhere(api, request)).await;
     };
     let timer = api.metrics().started(method);
+    if api.node.is_learner() && !method.suits_learners() {
+        return refused(timer, EtcdError::NotSupportedForLearner.into());
+    }
     if insists(request.headers()) && !Box::pin(has_leader(&api)).await {
         return refused(timer, EtcdError::NoLeader.into());
     }
@@ -166,6 +169,12 @@ fn rarer(
         Method::LeaseTimeToLive => answer!(lease::time_to_live),
         Method::LeaseLeases => answer!(lease::leases),
         Method::MemberList => answer!(cluster::member_list),
+        Method::MemberAdd => answer!(cluster::member_add),
+        Method::MemberRemove => answer!(cluster::member_remove),
+        Method::MemberUpdate => answer!(cluster::member_update),
+        Method::MemberPromote => answer!(cluster::member_promote),
+        Method::MemberDemote => answer!(cluster::member_demote),
+        Method::MemberReplace => answer!(cluster::member_replace),
         Method::Alarm => answer!(maintenance::alarm),
         Method::Status => answer!(maintenance::status),
         Method::Defragment => answer!(maintenance::defragment),

@@ -14,6 +14,7 @@ use store::Size;
 pub(super) struct NodeMetrics {
     has_leader: Gauge,
     is_leader: Gauge,
+    is_learner: Gauge,
     leader_changes: Counter,
     committed: Gauge,
     applied: Gauge,
@@ -53,6 +54,7 @@ impl NodeMetrics {
         };
         let has_leader = gauge("etcd_server_has_leader", "Whether a leader is known");
         let is_leader = gauge("etcd_server_is_leader", "Whether this member leads");
+        let is_learner = gauge("etcd_server_is_learner", "Whether this member has no vote");
         let committed = gauge("etcd_server_proposals_committed_total", "The last index committed");
         let applied = gauge("etcd_server_proposals_applied_total", "The last index applied");
         let pending = gauge("etcd_server_proposals_pending", "Requests under way");
@@ -78,6 +80,7 @@ impl NodeMetrics {
         Self {
             has_leader,
             is_leader,
+            is_learner,
             leader_changes: counter("etcd_server_leader_changes_seen", "Changes of the leader"),
             committed,
             applied,
@@ -112,6 +115,8 @@ impl NodeMetrics {
     pub(super) fn observe(&self, status: &NodeStatus, size: Size) {
         self.has_leader.set(i64::from(status.raft.leader.is_some()));
         self.is_leader.set(i64::from(status.raft.role == Role::Leader));
+        let votes = status.raft.membership.votes(status.raft.id);
+        self.is_learner.set(i64::from(!votes));
         raise(&self.leader_changes, status.leader_changes);
         set(&self.committed, status.raft.hard_state.commit.0);
         set(&self.applied, status.applied.index.0);

@@ -1,6 +1,6 @@
 //! The receiving side: whoever dials shows who it is, then its frames are read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +15,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::FromPeers;
-use super::handshake::{Identity, Verdict, answer, hear, judge};
+use super::handshake::{self, Identity, Verdict, answer, hear_magic, no_peer};
+use super::join::{self, Admission, JoinRequest};
+use super::roster::Roster;
 use super::set_up;
 use crate::api::metrics::PeerMetrics;
 
@@ -28,7 +30,7 @@ const READ_CHUNK: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     me: Identity,
-    members: BTreeSet<NodeId>,
+    roster: Roster,
     messages: mpsc::Sender<FromPeers>,
     /// A link is silent when nothing came for this long: its place may then be taken.
     silence: Duration,
@@ -47,12 +49,12 @@ struct Claim {
 impl Acceptor {
     pub(crate) fn new(
         me: Identity,
-        members: BTreeSet<NodeId>,
+        roster: Roster,
         messages: mpsc::Sender<FromPeers>,
         silence: Duration,
         metrics: PeerMetrics,
     ) -> Arc<Self> {
-        Arc::new(Self { me, members, messages, silence, metrics, claims: Mutex::default() })
+        Arc::new(Self { me, roster, messages, silence, metrics, claims: Mutex::default() })
     }
 
     fn claim(&self, who: Identity) -> bool {
@@ -121,15 +123,28 @@ async fn serve(
     permit: tokio::sync::OwnedSemaphorePermit,
 ) -> io::Result<()> {
     set_up(&stream)?;
-    let hello = timeout(HANDSHAKE_TIMEOUT, hear(&mut stream)).await??;
+    let greeting = timeout(HANDSHAKE_TIMEOUT, hear(&mut stream)).await??;
+    let hello = match greeting {
+        Greeting::Peer(hello) => hello,
+        Greeting::OtherVersion => return answer(&mut stream, acceptor.me, Verdict::Version).await,
+        Greeting::Newcomer(admission) => {
+            let admission = timeout(HANDSHAKE_TIMEOUT, admit(acceptor, admission)).await?;
+            return join::answer(&mut stream, admission).await;
+        }
+    };
     drop(permit);
-    let mut verdict = judge(&hello, acceptor.me, acceptor.members.contains(&hello.from.id));
+    let (mut verdict, unknown) = acceptor.roster.judge(&hello, acceptor.me);
     if verdict == Verdict::Welcome && !acceptor.claim(hello.from) {
         verdict = Verdict::Duplicate;
     }
     if verdict != Verdict::Welcome {
         tracing::warn!(from = %hello.from.id, ?verdict, "a peer connection was refused");
         return answer(&mut stream, acceptor.me, verdict).await;
+    }
+    if unknown && !hello.address.is_empty() {
+        let newcomer = FromPeers::Newcomer(hello.from.id, hello.address.clone());
+        // A node that has ended closes its links by itself.
+        let _ = acceptor.messages.send(newcomer).await;
     }
     let welcomed = async {
         answer(&mut stream, acceptor.me, verdict).await?;
@@ -138,6 +153,35 @@ async fn serve(
     let result = welcomed.await;
     acceptor.release(hello.from);
     result
+}
+
+/// What a connection is for.
+enum Greeting {
+    Peer(handshake::Hello),
+    OtherVersion,
+    /// Token and address; `None` in another version.
+    Newcomer(Option<(u64, String)>),
+}
+
+async fn hear(stream: &mut TcpStream) -> io::Result<Greeting> {
+    match hear_magic(stream).await? {
+        handshake::MAGIC => {
+            let hello = handshake::hear(stream).await?;
+            Ok(hello.map_or(Greeting::OtherVersion, Greeting::Peer))
+        }
+        join::MAGIC => Ok(Greeting::Newcomer(join::hear(stream).await?)),
+        _ => Err(no_peer()),
+    }
+}
+
+/// Asks the node about a newcomer.
+async fn admit(acceptor: &Acceptor, question: Option<(u64, String)>) -> Admission {
+    let Some((token, address)) = question else { return Admission::Version };
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let request = FromPeers::Join(JoinRequest { token, address, answer });
+    // Whoever is ending knows nobody.
+    let _ = acceptor.messages.send(request).await;
+    answered.await.unwrap_or(Admission::Unknown)
 }
 
 async fn receive(mut stream: TcpStream, acceptor: &Acceptor, from: Identity) -> io::Result<()> {
@@ -212,8 +256,8 @@ mod tests {
         let (messages, _queue) = mpsc::channel(1);
         let me = Identity { cluster: ClusterId(1), id: NodeId(1), incarnation: 0 };
         let metrics = crate::api::metrics::Metrics::new().peers().clone();
-        let members = BTreeSet::from([NodeId(2)]);
-        let acceptor = Acceptor::new(me, members, messages, Duration::ZERO, metrics);
+        let roster = Roster::new(me.id, String::new(), [NodeId(2)].into());
+        let acceptor = Acceptor::new(me, roster, messages, Duration::ZERO, metrics);
         assert!(acceptor.claim(identity(7)) && acceptor.heard(identity(7)));
         // It is silent for as long as this acceptor waits.
         assert!(acceptor.claim(identity(8)) && acceptor.heard(identity(8)));

@@ -142,9 +142,7 @@ impl Model {
             }
             Command::Alarm { action, member, alarm } => Ok(self.alarm(*action, *member, *alarm)),
             // Members are no affair of this model.
-            Command::Publish(_) | Command::Member(_) | Command::Settle { .. } => {
-                Ok(Outcome::Done)
-            }
+            Command::Publish(_) | Command::Member(_) | Command::Settle { .. } => Ok(Outcome::Done),
         }
     }
 
