@@ -37,6 +37,11 @@ impl Configurations {
         &self.first
     }
 
+    /// Whether nobody has changed the members yet.
+    pub(crate) fn is_first(&self) -> bool {
+        self.made.is_empty()
+    }
+
     /// Those in a log up to `end`, the last one first; the one that the cluster began with stands
     /// at index 0.
     pub(crate) fn within<'a>(

@@ -127,13 +127,17 @@ pub(super) fn leads(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
     Ok(())
 }
 
-/// A node leads: enough of those have voted for it whose votes count.
+/// A node leads: enough of those have voted for it whose votes count. While the members are those of
+/// the beginning, RI1 and RI4 say as much.
 pub(super) fn elected(
     ghosts: &Ghosts,
     votes: &VoteDurability,
     at: Place,
     term: Term,
 ) -> Verdict {
+    if ghosts.configurations.is_first() {
+        return Ok(());
+    }
     let (index, membership) = ghosts.configurations.in_force(&ghosts.nodes[at].log);
     let voted = |voter| place(voter).is_some_and(|voter| votes.has_voted(voter, term, id(at)));
     if decides(membership, voted) {
