@@ -9,10 +9,10 @@
 //! without quorum checks and stickiness, `lease=200` for lease reads while clocks differ by so many
 //! parts per thousand, `mix=put+compact` for clients that do nothing else, `spares=8` for so many
 //! trimmed segments that are used again, `cache=0` for so many bytes of applied entries that are
-//! kept in memory, `keep=0` for so many bytes of the log that are kept for those who lag, `busy`
-//! for three nodes with much to do and every
-//! fault, `joiners=3` for so many machines that may join. A name that stands twice is chosen twice as
-//! often.
+//! kept in memory, `keep=0` for so many bytes of the log that are kept for those who lag,
+//! `nodes=5` and `joiners=3` for a cluster of so many nodes and so many machines that may join it,
+//! `busy` for three nodes with much to do and every fault. A name that stands twice is chosen twice
+//! as often.
 //!
 //! Written on one line, so that a failure can be repeated by whoever reads it.
 
@@ -319,9 +319,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let kinds =
-            "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,keep=0,nodes=5,joiners=3,unguarded,lease=500";
+            "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,keep=0,unguarded,lease=500";
+        let members = "9:kinds=add-voter+two-operators,nodes=5,joiners=3";
         let length = "4711:length=12000ms,strikes=3+17";
-        for text in ["0", "18446744073709551615", "7:busy", length, kinds] {
+        for text in ["0", "18446744073709551615", "7:busy", length, kinds, members] {
             assert_eq!(text.parse::<Case>().unwrap().to_string(), text);
         }
         let case: Case = "0x1f:length=12s,strikes=,operations=90,clients=4".parse().unwrap();
@@ -346,6 +347,8 @@ mod tests {
             "7:length=1s,length=2s",
             "7:busy,",
             "7:clients=0",
+            "7:nodes=0",
+            "7:joiners=9",
         ] {
             let read = text.parse::<Case>();
             assert!(read.is_err(), "{text} was read as {read:?}");

@@ -81,7 +81,12 @@ pub struct Marks {
 
 impl Default for Marks {
     fn default() -> Self {
-        Self { marks: [0; Mark::COUNT], faults: [0; Kind::COUNT], roles: [Role::Follower; 16], wishes: BTreeSet::new() }
+        Self {
+            marks: [0; Mark::COUNT],
+            faults: [0; Kind::COUNT],
+            roles: [Role::Follower; 16],
+            wishes: BTreeSet::new(),
+        }
     }
 }
 

@@ -148,11 +148,11 @@ impl Ghosts {
 
     /// The members as far as anybody knows them to be committed.
     pub(crate) fn members(&self) -> &Membership {
-        let commits = |ghost: &&Ghost| ghost.hard.commit.max(ghost.view.map_or(Index(0), |it| it.commit));
+        let commits =
+            |ghost: &&Ghost| ghost.hard.commit.max(ghost.view.map_or(Index(0), |it| it.commit));
         let furthest = self.nodes.iter().max_by_key(commits);
-        let known = furthest.and_then(|ghost| {
-            self.configurations.within(&ghost.log, self.committed.last()).next()
-        });
+        let known = furthest
+            .and_then(|ghost| self.configurations.within(&ghost.log, self.committed.last()).next());
         known.map_or_else(|| self.configurations.first(), |(_, membership)| membership)
     }
 

@@ -18,8 +18,8 @@ pub(super) const LAW: &str = "RI12 membership";
 
 /// - Configurations in one log form a chain: each differs from the one before it by at most one
 ///   voter, or joins old and new ones, or ends such a joining. Who was removed does not come back.
-/// - One that a leader made is the only one that it does not know to be committed, and came after an
-///   entry of its own term was.
+/// - One that a leader made is the only one that it does not know to be committed, and came after
+///   an entry of its own term was.
 /// - Who is elected has the votes of a majority of its configuration (joint: of both halves), and
 ///   who asks for votes may be a voter still, as far as it knows what is committed.
 /// - An operator who is told that the members are as wished has had a configuration committed in
@@ -127,14 +127,9 @@ pub(super) fn leads(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
     Ok(())
 }
 
-/// A node leads: enough of those have voted for it whose votes count. While the members are those of
-/// the beginning, RI1 and RI4 say as much.
-pub(super) fn elected(
-    ghosts: &Ghosts,
-    votes: &VoteDurability,
-    at: Place,
-    term: Term,
-) -> Verdict {
+/// A node leads: enough of those have voted for it whose votes count. While the members are those
+/// of the beginning, RI1 and RI4 say as much.
+pub(super) fn elected(ghosts: &Ghosts, votes: &VoteDurability, at: Place, term: Term) -> Verdict {
     if ghosts.configurations.is_first() {
         return Ok(());
     }

@@ -18,7 +18,7 @@
 //! | `quorum_commit` | RI9: what is committed is durable on a majority | Raft §5.3 |
 //! | `own_term_commit` | RI10: leaders count entries of their own term | Raft §5.4.2, figure 8 |
 //! | `verified_commit` | RI11: followers commit what matches the leader | Raft §5.3, figure 2 |
-//! | `membership` | RI12: members change one step at a time; who is none decides nothing | Raft §6, thesis §4.1 |
+//! | `membership` | RI12: members change one step at a time, and only members decide | Raft §6 |
 //! | `reads` | RI13: an answer about the present is not older than the question | thesis §6.4 |
 //! | `snapshots` | RI14: logs begin anew behind a durable state, which never goes back | Raft §7 |
 //! | `order` | applied ≤ commit ≤ last; only what is durable is applied | Raft figure 2 |

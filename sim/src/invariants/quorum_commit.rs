@@ -32,11 +32,7 @@ pub(super) fn committed(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
 }
 
 /// What may have decided. Only a leader does: the first one to know is it, or hears of it.
-fn ruling<'a>(
-    ghosts: &'a Ghosts,
-    at: Place,
-    view: &View,
-) -> impl Iterator<Item = &'a Membership> {
+fn ruling<'a>(ghosts: &'a Ghosts, at: Place, view: &View) -> impl Iterator<Item = &'a Membership> {
     let led = |role: Role| role == Role::Leader;
     let leads = led(view.role) || ghosts.nodes[at].view.is_some_and(|old| led(old.role));
     let leader = if leads { at } else { ghosts.leader(view.term).unwrap_or(at) };

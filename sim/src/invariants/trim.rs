@@ -10,8 +10,8 @@ use crate::seen::{Place, View};
 pub(super) const LAW: &str = "trimming";
 
 /// What is given up is durable here, in the log and in the state; and, in a world that `keeps` its
-/// logs, durable on everyone who has been a member since before it and still is, except on those that
-/// lost it in a declared fault. Who joined later may have to be sent the state.
+/// logs, durable on everyone who has been a member since before it and still is, except on those
+/// that lost it in a declared fault. Who joined later may have to be sent the state.
 pub(super) fn trimmed(ghosts: &Ghosts, at: Place, base: Position, keeps: bool) -> Verdict {
     let ghost = &ghosts.nodes[at];
     let Position { index, .. } = base;

@@ -99,7 +99,7 @@ kinds! {
     SlowSync "D14" "slow-sync": "a node's syncs are slow for a while.",
     Transfer "O" "transfer": "an operator moves leadership.",
     DismissDoubt "O" "dismiss-doubt": "an operator declares nothing in doubt acknowledged.",
-    AddVoter "O2" "add-voter": "an operator adds a member that shall vote; its machine may never start.",
+    AddVoter "O2" "add-voter": "an operator adds a voter, whose machine may never start.",
     AddLearner "O2" "add-learner": "an operator adds a learner.",
     Promote "O3" "promote": "an operator lets a learner vote.",
     Demote "O3" "demote": "an operator makes a voter a learner.",

@@ -104,8 +104,8 @@ pub(crate) struct Storm {
     strikes: u32,
     /// Nodes whose disks may be damaged.
     damaged: BTreeSet<Place>,
-    /// Nodes that no operator takes the vote from: one more than may be damaged, so that those are a
-    /// minority of every configuration.
+    /// Nodes that no operator takes the vote from: one more than may be damaged, so that those are
+    /// a minority of every configuration.
     anchors: BTreeSet<Place>,
     /// What strikes hold now.
     holds: Holds,

@@ -13,6 +13,7 @@ use super::{Event, Status, World, eyes};
 use crate::draw::Draw;
 use crate::marks::Mark;
 use crate::seen::{Fate, Place, Seen, id, place};
+use crate::trace::name;
 
 /// The pause of the state's thread between two steps of giving space back.
 const BREATH: Duration = Duration::from_millis(10);
@@ -92,10 +93,7 @@ impl World {
                 self.chore(at, Chore::Install { meta, applied });
             }
             Output::SnapshotRefused { from, why } => {
-                self.note(&format!(
-                    "{} refuses the state of {from}: {why}",
-                    crate::trace::name(at)
-                ));
+                self.note(&format!("{} refuses the state of {from}: {why}", name(at)));
             }
             Output::Watch { stream, response } => {
                 let seen = Seen::Watched { at, stream: stream.0, response: &response };
@@ -104,7 +102,7 @@ impl World {
             }
             Output::WatchOverrun(stream) => self.crowd.overrun(self.now, stream),
             Output::Membership { at: since, membership } => {
-                self.members_changed(at, since, membership);
+                self.members_changed(at, since, membership)
             }
             Output::Event(event) => self.eyes.marks.event(&event),
             Output::Halt(error) => self.halt(at, &format!("the state failed: {error}")),
