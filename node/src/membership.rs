@@ -142,8 +142,10 @@ impl Node {
     pub(crate) fn members_changed(&mut self, at: Index, membership: Membership) {
         self.members.since = at;
         self.members.look_at = Time::default();
-        let belongs = membership.contains(self.config.raft.id);
-        self.members.leaving = !belongs && self.members.belonged;
+        let own = self.config.raft.id;
+        let belongs = membership.contains(own);
+        let belonged = self.members.belonged || self.store.was_removed(own);
+        self.members.leaving = !belongs && belonged;
         self.members.belonged |= belongs;
         self.output(Output::Membership { at, membership });
     }
