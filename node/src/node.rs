@@ -356,8 +356,9 @@ impl Node {
     }
 
     fn writes_timeout(&self) -> Option<Time> {
-        let retry =
-            (self.writes.waiting() && self.raft.leader().is_some()).then(|| self.writes.retry_at());
+        // A member that goes proposes nothing any more.
+        let may = self.raft.leader().is_some() && !self.members.leaving;
+        let retry = (self.writes.waiting() && may).then(|| self.writes.retry_at());
         retry.into_iter().chain(self.writes.deadline()).min()
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use node::{Config, Input, Node, ViewHead, ViewId};
-use protocol::raft::{Restored, Write, WriteId};
+use protocol::raft::{Membership, Restored, Write, WriteId};
 use protocol::{ClusterId, Index, Position, Rng, Term, Time};
 use storage::Identity;
 use storage::disk::{FaultPlan, FaultyDisk};
@@ -51,6 +51,8 @@ pub(crate) struct Machine {
     pub(crate) life: u64,
     /// Its disk holds what must not be served: it cannot start any more.
     pub(crate) lost: bool,
+    /// Its node was removed from the cluster, and has ended for good.
+    pub(crate) retired: bool,
     /// Part of a state has been staged and is not installed.
     pub(crate) staged: bool,
     /// What is free on its disks is being measured.
@@ -148,6 +150,8 @@ pub(crate) struct Running {
     /// What came in while it was paused.
     pub(crate) inbox: VecDeque<Input>,
     pub(crate) restless: bool,
+    /// The configuration in force, and the index of its entry.
+    pub(crate) in_force: (Index, Membership),
     /// The last index at which a digest of the state was taken.
     pub(crate) digested: Index,
     /// The true time of its next timer.
@@ -238,6 +242,7 @@ impl Machine {
             status: Status::Down,
             life: 0,
             lost: false,
+            retired: false,
             staged: false,
             measured: false,
         }
@@ -310,6 +315,7 @@ impl Machine {
             views: BTreeMap::new(),
             inbox: VecDeque::new(),
             restless: true,
+            in_force: (Index(0), Membership::default()),
             digested: Index(0),
             timer: None,
         }));

@@ -122,7 +122,8 @@ impl World {
     }
 
     pub(super) fn start_as(&mut self, at: Place, how: How) {
-        if !matches!(self.machines[at].status, Status::Down) || self.machines[at].lost {
+        let machine = &self.machines[at];
+        if !matches!(machine.status, Status::Down) || machine.lost || machine.retired {
             return;
         }
         let (config, options) = (self.config(at), self.log_options(at));
@@ -136,6 +137,9 @@ impl World {
             }
             Ok(Some(found)) => {
                 let life = self.machines[at].life;
+                if at >= self.options.nodes && life == 1 {
+                    self.crowd.allow(at);
+                }
                 found.damage.iter().for_each(|damage| self.eyes.marks.damage(damage));
                 if found.restored.doubt.is_some() {
                     self.eyes.marks.hit(Mark::InDoubt);
@@ -340,7 +344,8 @@ impl World {
             peer_urls: vec![format!("http://n{}:2380", at + 1)],
             client_urls: Vec::new(),
         };
-        let all = 0..self.options.nodes;
+        // Who joins knows nobody.
+        let all = 0..if at < self.options.nodes { self.options.nodes } else { 0 };
         Config {
             raft: raft::Config {
                 id: id(at),
