@@ -88,7 +88,10 @@ fn a_dead_member_is_replaced_at_its_own_address_and_stale_flags_do_no_harm() {
     assert_ne!(member.id, dead);
     cluster.members[2].peer_port = 1;
     join(&runtime, &mut cluster, 3);
-    let members = runtime.block_on(client.member_list(true)).unwrap().members;
+    let members = eventually("the newcomer to tell its name", || {
+        let members = runtime.block_on(client.member_list(true)).ok()?.members;
+        members.iter().all(|member| !member.name.is_empty()).then_some(members)
+    });
     assert!(members.len() == 3 && members.iter().all(|listed| listed.id != dead));
     // All of them come back with the flags of their first start.
     for at in [0, 1, 3] {
