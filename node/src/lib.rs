@@ -11,6 +11,7 @@ extern crate alloc;
 mod apply;
 pub mod codec;
 mod config;
+mod equality;
 mod flush;
 mod input;
 mod leases;
@@ -25,6 +26,7 @@ mod weights;
 mod writes;
 
 pub use config::Config;
+pub use equality::Condemned;
 pub use input::Input;
 pub use node::Node;
 pub use output::Output;

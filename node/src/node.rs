@@ -16,6 +16,7 @@ use store::{Command, Revision, Store};
 use crate::apply::Apply;
 use crate::codec::Envelope;
 use crate::config::Config;
+use crate::equality::Equality;
 use crate::flush::Flushing;
 use crate::input::Input;
 use crate::leases::Leases;
@@ -51,6 +52,7 @@ pub struct Node {
     pub(crate) flushing: Flushing,
     pub(crate) leases: Leases,
     pub(crate) measured: Measured,
+    pub(crate) equality: Equality,
     pub(crate) counters: Counters,
     /// Snapshots on their way to members.
     pub(crate) sending: BTreeMap<NodeId, Sending>,
@@ -100,6 +102,7 @@ impl Node {
             flushing: Flushing::new(store.applied(), base),
             leases: Leases::default(),
             measured: Measured::default(),
+            equality: Equality::default(),
             counters: Counters::default(),
             sending: BTreeMap::new(),
             next_view: 0,
@@ -173,6 +176,7 @@ impl Node {
             self.reads.timeout(),
             self.leases_timeout(),
             self.report_timeout(),
+            self.state_timeout(),
             self.flush_timeout(),
             self.sending_timeout(),
             self.transfers.iter().map(|(_, _, deadline)| *deadline).min(),
@@ -201,6 +205,7 @@ impl Node {
         self.send_pieces();
         let lagging = self.watch();
         let discarded = self.discard();
+        self.end_condemned();
         self.flush();
         self.trim();
         self.give_up_late();
@@ -218,6 +223,7 @@ impl Node {
         self.renew_leases();
         self.publish();
         self.report_space();
+        self.tell_state();
         if !self.writes.waiting() || self.now < self.writes.retry_at() {
             return;
         }
@@ -412,6 +418,9 @@ impl Node {
     fn request(&mut self, id: RequestId, request: Request) {
         if self.stopping.is_some() {
             self.reply(id, Err(Failure::Stopped));
+            return;
+        }
+        if self.refuse_condemned(id, &request) {
             return;
         }
         match request {

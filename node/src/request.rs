@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 use protocol::raft::Status;
-use protocol::{NodeId, Position, Term};
+use protocol::{Index, NodeId, Position, Term};
 use store::{Alarm, Command, Error, LeaseId, Member, Outcome, Range, Txn, TxnView, View};
 
+use crate::equality::Condemned;
 use crate::space::Space;
 
 /// The driver's name for a request; it comes back with the reply. Never reused.
@@ -184,6 +185,10 @@ pub struct NodeStatus {
     pub space: Option<Space>,
     /// This member is short of space.
     pub short: bool,
+    /// The newest entry after which members had different states.
+    pub disputed: Option<Index>,
+    /// This member's state is not that of a majority: it must not be served.
+    pub condemned: Option<Condemned>,
 }
 
 /// Why a request failed. Unless it says otherwise, nothing happened.

@@ -29,6 +29,8 @@ impl Node {
             snapshots_installed: self.counters.snapshots_installed,
             space: self.measured.space,
             short: self.measured.is_short(),
+            disputed: self.equality.disputed(),
+            condemned: self.equality.condemned,
         }
     }
 

@@ -124,6 +124,7 @@ fn weight(command: &Command) -> Weight {
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
+        | Command::StateHash { .. }
         | Command::SpaceReport { .. } => Weight::None,
     }
 }

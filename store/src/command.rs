@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use protocol::NodeId;
+use protocol::{Index, NodeId};
 
 use crate::{KeyRange, KeyValue, LeaseId, Range, RangeResult};
 
@@ -58,6 +58,14 @@ pub enum Command {
     },
     /// A member tells its name and addresses.
     Publish(Member),
+    /// What a member's state was after an entry. All members compare, and note what their own is
+    /// after this one.
+    StateHash {
+        /// Which member.
+        member: NodeId,
+        /// Its number ([`crate::Store::state_hash`]) after an entry; `None`: it has none to tell.
+        told: Option<(Index, u64)>,
+    },
     /// A member tells whether its disk is short of space. As long as one is, [`Alarm::NoSpace`] is
     /// raised for it; what an operator has raised is another matter, and stays.
     SpaceReport {

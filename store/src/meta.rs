@@ -8,6 +8,7 @@
 //! "a" member u64 (BE) kind u8   nothing: an alarm that an operator has raised
 //! "a" member u64 (BE) 3         nothing: the member reports itself short of space
 //! "m" member u64 (BE)           id u64 | name | peer URLs | client URLs
+//! "h"                           index u64: this state differs from the others' since about there
 //! "installed"                   term u64 | index u64: where it came as a whole, if it did
 //! ```
 //!
@@ -25,6 +26,8 @@ use crate::{Alarm, LeaseId, Member, Store};
 
 const STATE: &[u8] = b"state";
 const INSTALLED: &[u8] = b"installed";
+/// Of a state that must not be served.
+const CONDEMNED: &[u8] = b"h";
 const VERSION: u8 = 1;
 const LEASE: u8 = b'l';
 const ALARM: u8 = b'a';
@@ -39,6 +42,7 @@ pub(crate) enum Name {
     Alarm(NodeId, Alarm),
     Short(NodeId),
     Member(NodeId),
+    Condemned,
 }
 
 /// The numbers of the store, which every flush writes.
@@ -59,6 +63,7 @@ pub(crate) enum Kept {
     Short(NodeId),
     Member(Member),
     Installed(Position),
+    Condemned(Index),
 }
 
 /// The metadata of a state that is installed as a whole: of another, with the position at which it
@@ -111,6 +116,10 @@ pub(crate) fn encode(store: &Store, name: Name) -> (Bytes, Option<Bytes>) {
             key.push(SHORT);
             store.short.contains(&member).then(Vec::new)
         }
+        Name::Condemned => {
+            key.extend_from_slice(CONDEMNED);
+            store.condemned.map(|at| at.0.to_le_bytes().to_vec())
+        }
         Name::Member(id) => {
             key.push(MEMBER);
             key.extend_from_slice(&id.0.to_be_bytes());
@@ -139,6 +148,10 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
             applied: Position::new(Term(value.u64()?), Index(value.u64()?)),
         };
         return value.end(Kept::State(state));
+    }
+    if name == CONDEMNED {
+        let at = Index(value.u64()?);
+        return value.end(Kept::Condemned(at));
     }
     if name == INSTALLED {
         let at = Position::new(Term(value.u64()?), Index(value.u64()?));

@@ -28,6 +28,7 @@ impl Store {
             | Command::Tick { .. }
             | Command::Alarm { .. }
             | Command::Publish(_)
+            | Command::StateHash { .. }
             | Command::SpaceReport { .. } => {}
         }
         self.unsupplied(needs)

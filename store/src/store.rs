@@ -4,9 +4,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use protocol::{NodeId, Position};
+use protocol::{Index as LogIndex, NodeId, Position};
 
 use crate::compact::Pruning;
+use crate::equality::Sum;
 use crate::index::Index;
 use crate::lease::Leases;
 use crate::meta::{Name, State};
@@ -41,6 +42,10 @@ pub struct Store {
     /// The members that report themselves short of space.
     pub(crate) short: BTreeSet<NodeId>,
     pub(crate) members: BTreeMap<NodeId, Member>,
+    /// Of the newest versions.
+    pub(crate) sum: Sum,
+    /// This state was found to differ from that of a majority.
+    pub(crate) condemned: Option<LogIndex>,
     /// Records that the caller fetched for the next command.
     pub(crate) supplied: BTreeMap<Revision, Option<Record>>,
     pub(crate) watched: bool,
@@ -80,6 +85,8 @@ impl Store {
             alarms: BTreeSet::new(),
             short: BTreeSet::new(),
             members: BTreeMap::new(),
+            sum: Sum::default(),
+            condemned: None,
             supplied: BTreeMap::new(),
             watched: false,
             events: Vec::new(),
@@ -245,6 +252,8 @@ impl Store {
                 self.members.insert(member.id, member.clone());
                 Ok(Outcome::Done)
             }
+            // What a member makes of it is no part of the state.
+            Command::StateHash { .. } => Ok(Outcome::Done),
             Command::SpaceReport { member, short } => Ok(self.apply_report(*member, *short)),
         }
     }

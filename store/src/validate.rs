@@ -47,6 +47,7 @@ fn checked(command: &Command, max_txn_ops: usize) -> Result<(), Error> {
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
+        | Command::StateHash { .. }
         | Command::SpaceReport { .. } => Ok(()),
     }
 }
@@ -160,6 +161,7 @@ fn size(command: &Command) -> usize {
         | Command::LeaseRevoke { .. }
         | Command::Tick { .. }
         | Command::Alarm { .. }
+        | Command::StateHash { .. }
         | Command::SpaceReport { .. } => OPERATION_COST,
     }
 }

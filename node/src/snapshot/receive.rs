@@ -255,6 +255,7 @@ impl Node {
         self.store = store;
         self.apply.restart();
         self.flushing.replaced(self.store.applied());
+        self.equality.replaced();
         self.hub.restored(&self.store);
         self.store.set_watched(self.hub.watched());
         // Whether they are among what came as a whole, nobody here can tell.

@@ -107,6 +107,7 @@ pub fn settle(operations: &[Operation], truth: &Truth) -> Result<Ledger, Violati
                 Command::Tick { .. }
                 | Command::Publish(_)
                 | Command::Alarm { .. }
+                | Command::StateHash { .. }
                 | Command::SpaceReport { .. },
             ) => {}
             Some(Command::LeaseRenew { ids }) => {
@@ -223,6 +224,7 @@ fn place_of_change(operation: &Operation, command: &Command, truth: &Truth) -> O
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
+        | Command::StateHash { .. }
         | Command::SpaceReport { .. } => return None,
     }
     let place = truth.maker(answer.header.revision)?;

@@ -63,6 +63,7 @@ impl CommittedEntry {
                 | Command::LeaseRenew { .. }
                 | Command::Alarm { .. }
                 | Command::Publish(_)
+                | Command::StateHash { .. }
                 | Command::SpaceReport { .. },
             )
             | None => 0,

@@ -58,6 +58,7 @@ pub(super) fn command(command: &Command) -> String {
         Command::Tick { elapsed_ms } => format!("tick {elapsed_ms} ms"),
         Command::Alarm { .. } => "alarm".to_owned(),
         Command::Publish(member) => format!("publish {}", who(member.id)),
+        Command::StateHash { member, .. } => format!("{} tells its state", who(*member)),
         Command::SpaceReport { member, short: true } => format!("{} is short", who(*member)),
         Command::SpaceReport { member, short: false } => format!("{} has space", who(*member)),
     }

@@ -134,7 +134,7 @@ impl Twin {
                 return Ok(Outcome::Done);
             }
             Command::Alarm { action, member, alarm } => self.alarm(*action, *member, *alarm),
-            Command::Publish(_) => Outcome::Done,
+            Command::Publish(_) | Command::StateHash { .. } => Outcome::Done,
             Command::SpaceReport { member, short } => {
                 self.short.retain(|other| other != member);
                 self.short.extend(Some(*member).filter(|_| *short));
@@ -160,6 +160,7 @@ impl Twin {
                 | Command::Tick { .. }
                 | Command::Alarm { .. }
                 | Command::Publish(_)
+                | Command::StateHash { .. }
                 | Command::SpaceReport { .. }
         );
         let grows = matches!(command, Command::Put(_) | Command::LeaseGrant { .. })

@@ -40,5 +40,7 @@ pub(crate) fn status_of_one() -> NodeStatus {
         snapshots_installed: 0,
         space: None,
         short: false,
+        disputed: None,
+        condemned: None,
     }
 }

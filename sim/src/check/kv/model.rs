@@ -144,7 +144,7 @@ impl Model {
                 Ok(Outcome::Done)
             }
             Command::Alarm { action, member, alarm } => Ok(self.alarm(*action, *member, *alarm)),
-            Command::Publish(_) => Ok(Outcome::Done),
+            Command::Publish(_) | Command::StateHash { .. } => Ok(Outcome::Done),
             Command::SpaceReport { member, short } => {
                 if *short {
                     self.short.insert(*member);
@@ -168,6 +168,7 @@ impl Model {
             | Command::Tick { .. }
             | Command::Alarm { .. }
             | Command::Publish(_)
+            | Command::StateHash { .. }
             | Command::SpaceReport { .. } => (false, false),
         };
         if touches && self.raised(Alarm::Corrupt) {

@@ -17,6 +17,7 @@ pub(super) fn flaw(command: &Command) -> Option<Error> {
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
+        | Command::StateHash { .. }
         | Command::SpaceReport { .. } => None,
     }
 }
