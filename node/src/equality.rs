@@ -68,6 +68,8 @@ pub(crate) struct Equality {
     /// When to report again.
     report_at: Time,
     pub(crate) condemned: Option<Condemned>,
+    /// Hashes of members that were compared with this one's.
+    pub(crate) compared: u64,
     /// The condemned state's note of it is being made durable.
     ending: bool,
 }
@@ -92,7 +94,8 @@ impl Equality {
 
     /// Another state took the place of the one that these hashes are of.
     pub(crate) fn replaced(&mut self) {
-        *self = Self { propose_at: self.propose_at, report_at: self.report_at, ..Self::default() };
+        let Self { propose_at, report_at, compared, .. } = *self;
+        *self = Self { propose_at, report_at, compared, ..Self::default() };
     }
 }
 
@@ -123,6 +126,7 @@ impl Node {
             equality.told.pop_first();
         }
         let Some(own) = equality.own_at(at) else { return };
+        equality.compared += u64::from(member != self.config.raft.id);
         let voters = &self.config.raft.voters;
         let told = &equality.told[&at];
         let alike = told.iter().filter(|(by, told)| **told == hash && voters.contains(by)).count();

@@ -478,6 +478,13 @@ impl Node {
         &self.raft
     }
 
+    /// How often this member's state was compared with another's, and whether it was found to be
+    /// wrong, for checks from outside.
+    #[must_use]
+    pub fn compared(&self) -> (u64, bool) {
+        (self.equality.compared, self.equality.condemned.is_some())
+    }
+
     /// The store, for checks from outside.
     #[must_use]
     pub fn store(&self) -> &Store {

@@ -185,6 +185,8 @@ pub struct NodeStatus {
     pub space: Option<Space>,
     /// This member is short of space.
     pub short: bool,
+    /// How often this member's state was compared with another's, since the start.
+    pub states_compared: u64,
     /// The newest entry after which members had different states.
     pub disputed: Option<Index>,
     /// This member's state is not that of a majority: it must not be served.

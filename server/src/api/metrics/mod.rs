@@ -8,6 +8,7 @@ mod disk;
 mod grpc;
 mod node;
 mod peers;
+mod space;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub use peers::{PeerCounters, PeerMetrics};
 
 use self::grpc::GrpcMetrics;
 use self::node::NodeMetrics;
+use self::space::{EqualityMetrics, SpaceMetrics};
 use crate::api::etcd::method::Method;
 
 pub(crate) use grpc::Timer;
@@ -39,6 +41,8 @@ struct Shared {
     node: NodeMetrics,
     disk: DiskMetrics,
     peers: PeerMetrics,
+    space: SpaceMetrics,
+    equality: EqualityMetrics,
 }
 
 impl Default for Metrics {
@@ -56,7 +60,10 @@ impl Metrics {
         let node = NodeMetrics::register(&mut registry);
         let disk = DiskMetrics::register(&mut registry);
         let peers = PeerMetrics::register(&mut registry);
-        Self { shared: Arc::new(Shared { registry, grpc, node, disk, peers }) }
+        let space = SpaceMetrics::register(&mut registry);
+        let equality = EqualityMetrics::register(&mut registry);
+        let shared = Shared { registry, grpc, node, disk, peers, space, equality };
+        Self { shared: Arc::new(shared) }
     }
 
     /// For those who write to disk.
@@ -84,6 +91,8 @@ impl Metrics {
     /// Takes over what the node and the backend know.
     pub(crate) fn observe(&self, status: &NodeStatus, size: Size) {
         self.shared.node.observe(status, size);
+        self.shared.space.observe(status);
+        self.shared.equality.observe(status);
     }
 
     /// The page.

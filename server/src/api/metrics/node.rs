@@ -35,8 +35,6 @@ pub(super) struct NodeMetrics {
     disk_free: Gauge,
     disk_reserved: Gauge,
     disk_short: Gauge,
-    disputed: Gauge,
-    condemned: Gauge,
 }
 
 /// Gauges are signed; what is larger than that is shown as the largest.
@@ -80,12 +78,6 @@ impl NodeMetrics {
         let disk_reserved = gauge("conclave_disk_reserved_bytes", "Bytes that must stay free");
         let disk_short =
             gauge("conclave_disk_short", "Whether this member is short of space and says so");
-        let disputed = gauge(
-            "conclave_state_disputed_index",
-            "The newest entry after which members had different states; 0: none",
-        );
-        let condemned =
-            gauge("conclave_state_condemned", "Whether this member's state must not be served");
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::<u64>::default();
             registry.register(name, help, counter.clone());
@@ -121,8 +113,6 @@ impl NodeMetrics {
             disk_free,
             disk_reserved,
             disk_short,
-            disputed,
-            condemned,
         }
     }
 
@@ -153,7 +143,5 @@ impl NodeMetrics {
         set(&self.disk_free, space.free);
         set(&self.disk_reserved, space.reserved);
         set(&self.disk_short, u64::from(status.short));
-        set(&self.disputed, status.disputed.map_or(0, |at| at.0));
-        set(&self.condemned, u64::from(status.condemned.is_some()));
     }
 }
