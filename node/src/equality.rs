@@ -27,7 +27,7 @@
 //! have no majority. Neither ends then: status and metrics say that they differ until a
 //! majority is heard. A member alone has nobody to compare with.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::time::Duration;
 
 use protocol::raft::Role;
@@ -127,10 +127,16 @@ impl Node {
         }
         let Some(own) = equality.own_at(at) else { return };
         equality.compared += u64::from(member != self.config.raft.id);
-        let voters = &self.config.raft.voters;
         let told = &equality.told[&at];
-        let alike = told.iter().filter(|(by, told)| **told == hash && voters.contains(by)).count();
-        if own != hash && alike * 2 > voters.len() && equality.condemned.is_none() {
+        let alike = |voters: &BTreeSet<NodeId>| {
+            let alike = told.iter().filter(|(by, told)| **told == hash && voters.contains(by));
+            alike.count() * 2 > voters.len()
+        };
+        // Raft §6: while voters change, of the old ones and of the new ones.
+        let membership = self.raft.membership();
+        let old = membership.outgoing.is_empty() || alike(&membership.outgoing);
+        let decided = alike(&membership.voters) && old;
+        if own != hash && decided && equality.condemned.is_none() {
             equality.condemned = Some(Condemned { at, own, others: hash });
             self.store.condemn(at);
         }

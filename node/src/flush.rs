@@ -62,7 +62,8 @@ impl Node {
         }
         let full = self.store.unflushed_bytes() >= self.config.flush_bytes;
         let due = self.now >= flushing.last + self.config.flush_interval;
-        let awaited = self.stopping.is_some() || self.apply.awaits_compaction();
+        let awaited =
+            self.stopping.is_some() || self.apply.awaits_compaction() || self.settling.waits();
         if (due || (full || awaited) && !flushing.cramped)
             && let Some(flush) = self.store.begin_flush()
         {
@@ -88,6 +89,7 @@ impl Node {
         self.flushing.under_way = false;
         self.flushing.last = self.now;
         self.flushing.cramped = result.is_err();
+        self.settled_by(&result.clone().map(|position| position.index));
         self.flush_found(matches!(result, Err(BackendError::Full(_))));
         match result {
             Ok(position) => {

@@ -103,6 +103,19 @@ pub enum Input {
     Staged(Result<(), BackendError>),
     /// The answer to [`crate::Output::Install`].
     Installed(Result<(), BackendError>),
+    /// Whoever reads the state beside this replica has met damage.
+    Damaged(BackendError),
+    /// The answer to [`crate::Output::Look`].
+    Found {
+        /// Who had asked.
+        peer: NodeId,
+        /// In which life of its.
+        life: u64,
+        /// What the log has, intact.
+        entries: Vec<Entry>,
+        /// What it has not.
+        absent: Vec<Position>,
+    },
     /// The disk was measured; about once a second.
     Space(Space),
     /// Shut down: hand leadership over, refuse what is new. [`crate::Output::Stopped`] follows.

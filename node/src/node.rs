@@ -8,10 +8,10 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use protocol::raft::{self, Output as Consensus, Raft, Role, Tag};
+use protocol::raft::{self, Message, Output as Consensus, Raft, Role, Tag};
 use protocol::{NodeId, Term, Time};
 use store::watch::{Hub, WatchOutput};
-use store::{Command, Revision, Store};
+use store::{Command, Revision, Stamp, Store};
 
 use crate::apply::Apply;
 use crate::codec::Envelope;
@@ -20,9 +20,11 @@ use crate::equality::Equality;
 use crate::flush::Flushing;
 use crate::input::Input;
 use crate::leases::Leases;
+use crate::membership::Members;
 use crate::output::Output;
-use crate::reads::Reads;
+use crate::reads::{Reads, is_local};
 use crate::request::{Body, Failure, Header, Reply, Request, RequestId};
+use crate::settle::Settling;
 use crate::snapshot::{Receiving, Sending};
 use crate::space::Measured;
 use crate::writes::{Waiter, Writes};
@@ -53,6 +55,7 @@ pub struct Node {
     pub(crate) leases: Leases,
     pub(crate) measured: Measured,
     pub(crate) equality: Equality,
+    pub(crate) members: Members,
     pub(crate) counters: Counters,
     /// Snapshots on their way to members.
     pub(crate) sending: BTreeMap<NodeId, Sending>,
@@ -62,6 +65,7 @@ pub struct Node {
     pub(crate) receiving: Option<Receiving>,
     /// Answers to come of a transfer that was given up.
     pub(crate) stages_to_ignore: u32,
+    pub(crate) settling: Settling,
     /// Operators who wait for another leader, and until when.
     pub(crate) transfers: Vec<(RequestId, NodeId, Time)>,
     outputs: VecDeque<Output>,
@@ -88,7 +92,8 @@ pub(crate) struct Counters {
 impl Node {
     /// A replica over what the log and the backend held.
     #[must_use]
-    pub fn new(config: Config, restored: raft::Restored, store: Store, seed: u64) -> Self {
+    pub fn new(config: Config, mut restored: raft::Restored, store: Store, seed: u64) -> Self {
+        restored.membership = store.membership().cloned();
         let base = restored.base.index;
         let raft = Raft::new(config.raft.clone(), restored, seed);
         let hub = Hub::new(config.watch.clone(), seed.rotate_left(32));
@@ -103,11 +108,13 @@ impl Node {
             leases: Leases::default(),
             measured: Measured::default(),
             equality: Equality::default(),
+            members: Members::default(),
             counters: Counters::default(),
             sending: BTreeMap::new(),
             next_view: 0,
             receiving: None,
             stages_to_ignore: 0,
+            settling: Settling::default(),
             transfers: Vec::new(),
             outputs: VecDeque::new(),
             stirred: true,
@@ -125,8 +132,14 @@ impl Node {
         self.stirred = true;
         match input {
             Input::Timeout => self.consensus(raft::Input::Timeout),
+            Input::Receive { from, message: Message { body: raft::Body::Mend(word), .. } } => {
+                self.mend_word(from, word);
+            }
             Input::Receive { from, message } => {
                 self.consensus(raft::Input::Receive { from, message });
+            }
+            Input::Found { peer, life, entries, absent } => {
+                self.mend_found(peer, life, entries, absent);
             }
             Input::Unreachable(peer) => self.consensus(raft::Input::Unreachable(peer)),
             Input::Persisted(id) => self.consensus(raft::Input::Persisted(id)),
@@ -152,8 +165,11 @@ impl Node {
             Input::WatchSent { stream, bytes } => self.hub.sent(stream, bytes),
             Input::WatchClose(stream) => self.hub.close(stream),
             Input::Scanned { token, records } => {
+                let failed = records.as_ref().err().cloned();
                 self.hub.scanned(token, records, &self.store);
+                failed.into_iter().for_each(|error| self.damaged(error));
             }
+            Input::Damaged(error) => self.damaged(error),
             Input::ViewOpened { view, opened } => self.view_opened(view, opened),
             Input::ViewRead { view, from, records } => self.view_read(view, from, records),
             Input::Staged(result) => self.staged(result),
@@ -179,6 +195,8 @@ impl Node {
             self.state_timeout(),
             self.flush_timeout(),
             self.sending_timeout(),
+            self.settling.timeout(),
+            self.members.timeout(),
             self.transfers.iter().map(|(_, _, deadline)| *deadline).min(),
             self.stopping.filter(|_| !self.stopped),
         ]
@@ -209,6 +227,8 @@ impl Node {
         self.flush();
         self.trim();
         self.give_up_late();
+        self.reconcile();
+        self.members_due();
         self.finish_transfers();
         self.finish_stopping();
         // What was asked of consensus since the last drain, and what it answers at once.
@@ -227,7 +247,7 @@ impl Node {
         if !self.writes.waiting() || self.now < self.writes.retry_at() {
             return;
         }
-        if self.raft.leader().is_none() {
+        if self.raft.leader().is_none() || self.members.leaving {
             return;
         }
         let term = self.raft.term();
@@ -270,6 +290,9 @@ impl Node {
                     self.piece(from, last, number, data);
                 }
                 Consensus::ChunkAcked { peer, last, next } => self.piece_acked(peer, last, next),
+                // Looked at again before long.
+                Consensus::ReconfigureRefused { .. } => {}
+                Consensus::Membership { at, membership } => self.members_changed(at, membership),
                 Consensus::Event(event) => self.consensus_event(event),
             }
         }
@@ -335,6 +358,7 @@ impl Node {
         for (id, failure) in self.reads.expired(self.now) {
             self.reply(id, Err(failure));
         }
+        self.give_up_settling();
     }
 
     fn writes_timeout(&self) -> Option<Time> {
@@ -347,7 +371,9 @@ impl Node {
     pub(crate) fn fail(&mut self, waiter: Waiter, failure: Failure) {
         self.counters.failed += 1;
         match waiter {
-            Waiter::Client(id) | Waiter::Compaction(id) => self.reply(id, Err(failure)),
+            Waiter::Client(id) | Waiter::Compaction(id) | Waiter::Member(id) => {
+                self.reply(id, Err(failure));
+            }
             Waiter::Renewals(waiting) => {
                 waiting.into_iter().for_each(|(id, _)| self.reply(id, Err(failure)));
             }
@@ -390,10 +416,11 @@ impl Node {
         }
     }
 
-    /// The member with the longest log that answers.
+    /// The voter with the longest log that answers.
     fn successor(&self) -> Option<NodeId> {
-        let peers = self.raft.status().peers;
-        let active = peers.iter().filter(|(_, peer)| peer.active);
+        let raft::Status { peers, membership, .. } = self.raft.status();
+        let voters = peers.iter().filter(|(id, _)| membership.voters.contains(id));
+        let active = voters.filter(|(_, peer)| peer.active);
         active.max_by_key(|(_, peer)| peer.matched).map(|(id, _)| *id)
     }
 
@@ -423,12 +450,17 @@ impl Node {
         if self.refuse_condemned(id, &request) {
             return;
         }
+        if self.members.leaving && !is_local(&request) {
+            self.reply(id, Err(Failure::NotServing));
+            return;
+        }
         match request {
             Request::Write(command) => self.client_write(Waiter::Client(id), id, &command),
             Request::Compact { revision, physical } => {
                 let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
                 self.client_write(waiter, id, &Command::Compact { revision });
             }
+            Request::Once { stamp, request } => self.request_once(id, stamp, *request),
             Request::LeaseRenew(_)
                 if self.writes.len() + self.leases.waiting() >= self.config.max_pending =>
             {
@@ -439,7 +471,9 @@ impl Node {
                 let status = self.status();
                 self.reply(id, Ok(Body::Status(Box::new(status))));
             }
+            Request::Settle => self.settle(id),
             Request::MoveLeader(to) => self.move_leader(id, to),
+            Request::MemberChange(change) => self.member_change(id, change),
             read @ (Request::Range { .. }
             | Request::ReadTxn { .. }
             | Request::LeaseTimeToLive { .. }
@@ -451,7 +485,22 @@ impl Node {
         }
     }
 
-    fn client_write(&mut self, waiter: Waiter, id: RequestId, command: &Command) {
+    /// Takes a request in that a client may repeat.
+    fn request_once(&mut self, id: RequestId, stamp: Stamp, request: Request) {
+        match request {
+            Request::Write(command) => {
+                self.client_write(Waiter::Client(id), id, &command.stamped(stamp));
+            }
+            Request::Compact { revision, physical } => {
+                let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
+                let command = Command::Compact { revision };
+                self.client_write(waiter, id, &command.stamped(stamp));
+            }
+            other => self.request(id, other),
+        }
+    }
+
+    pub(crate) fn client_write(&mut self, waiter: Waiter, id: RequestId, command: &Command) {
         if let Err(error) = Store::validate(&self.config.limits, command) {
             self.reply(id, Err(Failure::Store(error)));
         } else if self.overloaded() {

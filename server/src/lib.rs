@@ -5,6 +5,6 @@ mod config;
 mod reserve;
 pub mod runtime;
 
-pub use config::{Config, InitialMember, Reads, Threads};
+pub use config::{BackupSchedule, Config, InitialMember, Reads, Threads};
 pub use reserve::DiskReserve;
-pub use runtime::{ServerError, run};
+pub use runtime::{Restore, RestoreError, Restored, RunError, ServerError, restore, run};

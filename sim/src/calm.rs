@@ -49,6 +49,24 @@ impl World {
         self.demand(LAW, "equal members of the core", CATCH_UP, |world| world.core_equal(&core))?;
         self.equal_states(&core);
         self.run_for(SETTLE);
+        self.judged()?;
+        self.recover_rest()
+    }
+
+    /// Everything is healed, and whoever was damaged comes back by itself: with nobody's help but
+    /// the others', its log and its state get whole, and it votes again. Only who has lost its term
+    /// and vote does not (`recovery`).
+    fn recover_rest(&mut self) -> Result<(), Violation> {
+        let all: Vec<Place> = (0..self.nodes()).collect();
+        self.heal_all(&all);
+        let holds = |world: &Self| {
+            let left: Vec<_> = all.iter().copied().filter(|at| !world.machines[*at].lost).collect();
+            let voting = |at: &Place| !world.is_in_doubt(*at);
+            world.core_equal(&left) && left.iter().all(voting)
+        };
+        self.demand(LAW, "the damaged to recover", CATCH_UP, holds)?;
+        let left: Vec<_> = all.into_iter().filter(|at| !self.machines[*at].lost).collect();
+        self.equal_states(&left);
         self.judged()
     }
 
@@ -83,15 +101,7 @@ impl World {
     fn heal_core(&mut self) -> Vec<Place> {
         self.storm.end();
         let core = self.choose_core();
-        let weather = self.options.weather;
-        self.network.heal_among(&core, Weather { loss: 0, flips: 0, ..weather });
-        for &at in &core {
-            self.set_clock(at, TRUE_RATE, 0);
-            self.machines[at].heal();
-            self.resume(at);
-            self.unstick(at);
-            self.start(at);
-        }
+        self.heal_all(&core);
         let voters = |world: &Self, at: Place| {
             world.node(at).is_some_and(|node| node.raft().status().doubt.is_none())
         };
@@ -102,6 +112,19 @@ impl World {
         self.crowd.restrict(&core);
         self.shut_out(&core);
         core
+    }
+
+    /// Links, disks and clocks of these nodes are right from now on, and all of them run.
+    fn heal_all(&mut self, core: &[Place]) {
+        let weather = self.options.weather;
+        self.network.heal_among(core, Weather { loss: 0, flips: 0, ..weather });
+        for &at in core {
+            self.set_clock(at, TRUE_RATE, 0);
+            self.machines[at].heal();
+            self.resume(at);
+            self.unstick(at);
+            self.start(at);
+        }
     }
 
     /// Keeps the others from leading the core: they no longer hear it, or are no longer heard. What
@@ -123,8 +146,7 @@ impl World {
     /// doubt about was never acknowledged.
     fn dismiss_doubts(&mut self, core: &[Place]) {
         for &at in core {
-            let doubt = self.node(at).is_some_and(|node| node.raft().status().doubt.is_some());
-            if doubt && !self.storm.is_damaged(at) {
+            if self.is_in_doubt(at) && !self.storm.is_damaged(at) {
                 self.crash(at);
                 self.start_dismissing(at);
             }

@@ -9,8 +9,8 @@
 //! without quorum checks and stickiness, `lease=200` for lease reads while clocks differ by so many
 //! parts per thousand, `mix=put+compact` for clients that do nothing else, `spares=8` for so many
 //! trimmed segments that are used again, `cache=0` for so many bytes of applied entries that are
-//! kept in memory, `keep=0` for so many bytes of the log that are kept for those who lag, `busy`
-//! for three nodes with much to do and every fault. A name that stands twice is chosen twice as
+//! kept in memory, `keep=0` for so many bytes of the log that are kept for those who lag, `repeat`
+//! for clients that all number their writes and repeat them, `busy` for three nodes with much to do and every fault. A name that stands twice is chosen twice as
 //! often.
 //!
 //! Written on one line, so that a failure can be repeated by whoever reads it.
@@ -52,6 +52,8 @@ pub struct Case {
     pub cache: Option<usize>,
     /// How many bytes of the log are kept for those who lag.
     pub keep: Option<u64>,
+    /// All clients number their writes and repeat them.
+    pub repeat: bool,
     /// Neither quorum checks nor stickiness protect leaders.
     pub unguarded: bool,
     /// Reads are served by leases, for clocks that differ by so many parts per thousand.
@@ -68,7 +70,8 @@ pub struct BadCase {
 
 /// What may follow a seed, each at most once.
 const PARTS: &str = "busy, length=12s, strikes=3+17, operations=90, clients=4, kinds=kill+split, \
-                     mix=put+get, spares=8, cache=0, keep=0, unguarded, lease=200";
+                     mix=put+get, spares=8, cache=0, keep=0, repeat, \
+                     unguarded, lease=200";
 
 impl Case {
     /// The whole world of a seed.
@@ -110,6 +113,9 @@ impl Case {
         options.disks.spares = self.spares.unwrap_or(options.disks.spares);
         options.consensus.cache_bytes = self.cache.unwrap_or(options.consensus.cache_bytes);
         options.stores.log_keep_bytes = self.keep.unwrap_or(options.stores.log_keep_bytes);
+        if self.repeat {
+            options.crowd.repeats = crowd::Repeats::all();
+        }
         if self.unguarded {
             options.consensus.check_quorum = false;
             options.consensus.stickiness = false;
@@ -165,6 +171,9 @@ impl fmt::Display for Case {
         if let Some(keep) = self.keep {
             parts.push(format!("keep={keep}"));
         }
+        if self.repeat {
+            parts.push("repeat".to_owned());
+        }
         if self.unguarded {
             parts.push("unguarded".to_owned());
         }
@@ -205,6 +214,7 @@ fn read_part(case: &mut Case, part: &str) -> Result<(), String> {
     let wrong = |wanted: &str| format!("`{part}` should be {wanted}");
     match part.split_once('=') {
         None if part == "busy" => case.busy = true,
+        None if part == "repeat" => case.repeat = true,
         None if part == "unguarded" => case.unguarded = true,
         Some(("lease", drift)) => {
             let drift = drift.parse().ok().filter(|it| *it < 1_000);
@@ -293,8 +303,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let kinds =
-            "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,keep=0,unguarded,lease=500";
+        let kinds = "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,keep=0,repeat,unguarded,lease=500";
         let length = "4711:length=12000ms,strikes=3+17";
         for text in ["0", "18446744073709551615", "7:busy", length, kinds] {
             assert_eq!(text.parse::<Case>().unwrap().to_string(), text);

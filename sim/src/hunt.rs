@@ -146,6 +146,10 @@ pub fn ground(mutant: Mutant) -> Ground {
         Mutant::W10 => {
             "0:busy,kinds=isolate-leader+flipped-bits+flipped-bits+long-pause+split,keep=0"
         }
+        // Snapshots, and writes that are repeated after them.
+        Mutant::X1 => "0:busy,kinds=isolate-leader+kill-leader+long-pause+split,keep=0,repeat",
+        // Attempts that come after their client has done with the write.
+        Mutant::X2 => "0:busy,kinds=short-pause+long-pause+kill-leader,repeat",
         // Compactions and transactions in one batch at one node and in two at another.
         Mutant::E18667 => "0:kinds=short-pause,mix=put+compact+txn-mixed+txn-mixed",
         _ => "0",

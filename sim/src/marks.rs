@@ -43,6 +43,10 @@ marks! {
     DoubtResolved: "A node in doubt got its entries again.",
     DoubtDismissed: "An operator dismissed a doubt.",
     RefusedToStart: "A node refused to start on a damaged disk.",
+    LogWounded: "A log lacked what only other nodes could have.",
+    LogMended: "A log got back from other nodes what it had lost.",
+    LogSurrendered: "A log was given up for that of a leader.",
+    StateSetAside: "A damaged state was begun anew, from the log.",
     CrashedWithinSync: "A machine lost its power within a sync.",
     TornEndCut: "The end of a log was torn, and cut.",
     CopyMended: "One of two copies was mended.",
@@ -155,7 +159,7 @@ impl Marks {
             Event::Truncated { .. } => self.hit(Mark::Truncated),
             Event::DoubtResolved { .. } => self.hit(Mark::DoubtResolved),
             Event::Stranded { .. } => self.hit(Mark::Stranded),
-            Event::Role { .. } => {}
+            Event::Role { .. } | Event::Departed { .. } | Event::Stalled { .. } => {}
         }
     }
 

@@ -73,6 +73,7 @@ fn node() -> Node {
         entries: Vec::new(),
         applied: Index(0),
         doubt: None,
+        membership: None,
     };
     Node::new(config, restored, Store::new(limits()), 7)
 }
@@ -255,8 +256,11 @@ impl Stand {
                 }
                 Output::WatchOverrun(stream) => self.crowd.overrun(now, stream),
                 Output::Halt(error) => panic!("the node halts: {error}"),
-                Output::Send { .. }
+                Output::Membership { .. }
+                | Output::Removed
+                | Output::Send { .. }
                 | Output::Fetch { .. }
+                | Output::Look { .. }
                 | Output::Trim(_)
                 | Output::ViewOpen { .. }
                 | Output::ViewRead { .. }

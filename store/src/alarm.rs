@@ -116,6 +116,7 @@ fn weight(command: &Command) -> Weight {
     match command {
         Command::Put(_) | Command::LeaseGrant { .. } => Weight::Grows,
         Command::Txn(txn) if puts(txn) => Weight::Grows,
+        Command::Once { command, .. } => weight(command),
         Command::Txn(_)
         | Command::DeleteRange(_)
         | Command::Compact { .. }
@@ -125,7 +126,9 @@ fn weight(command: &Command) -> Weight {
         | Command::Alarm { .. }
         | Command::Publish(_)
         | Command::StateHash { .. }
-        | Command::SpaceReport { .. } => Weight::None,
+        | Command::SpaceReport { .. }
+        | Command::Member(_)
+        | Command::Settle { .. } => Weight::None,
     }
 }
 

@@ -12,7 +12,7 @@
 //! - at a start the sum is made anew from the records that the backend holds. So a record that was
 //!   lost or changed there is noticed as well as one that was applied wrongly.
 //!
-//! What is left out: versions that are no longer the newest; each was covered while it was. The
+//! What is left out: sessions, and wishes for other members, which clients do not read; versions that are no longer the newest; each was covered while it was. The
 //! sum finds accidents, not forgery: a record counts with the 32 bits of its checksum.
 
 use alloc::vec::Vec;

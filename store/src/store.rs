@@ -10,8 +10,10 @@ use crate::compact::Pruning;
 use crate::equality::Sum;
 use crate::index::Index;
 use crate::lease::Leases;
+use crate::member::Roster;
 use crate::meta::{Name, State};
 use crate::recent::Recent;
+use crate::session::Sessions;
 use crate::{
     Alarm, Command, Error, Event, KeyValue, LeaseId, LeaseView, Limits, Member, Outcome, Range,
     Record, Revision, Txn, validate,
@@ -20,7 +22,7 @@ use crate::{
 /// The revision of a new store.
 pub(crate) const FIRST_REVISION: i64 = 1;
 /// The compact revision of a new store, as etcd has it: less than any that can be asked for.
-const NEVER_COMPACTED: i64 = -1;
+pub(crate) const NEVER_COMPACTED: i64 = -1;
 
 /// The replicated state.
 ///
@@ -37,6 +39,7 @@ pub struct Store {
     pub(crate) index: Index,
     pub(crate) recent: Recent,
     pub(crate) leases: Leases,
+    pub(crate) sessions: Sessions,
     /// The alarms that operators have raised.
     pub(crate) alarms: BTreeSet<(NodeId, Alarm)>,
     /// The members that report themselves short of space.
@@ -46,6 +49,7 @@ pub struct Store {
     pub(crate) sum: Sum,
     /// This state was found to differ from that of a majority.
     pub(crate) condemned: Option<LogIndex>,
+    pub(crate) roster: Roster,
     /// Records that the caller fetched for the next command.
     pub(crate) supplied: BTreeMap<Revision, Option<Record>>,
     pub(crate) watched: bool,
@@ -64,7 +68,8 @@ pub struct Store {
 /// What applying a command gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// The store's revision (main) afterwards, for the header of the answer.
+    /// The store's revision (main) afterwards, for the header of the answer; for a stamped write
+    /// that came again, the one of its first answer.
     pub revision: i64,
     /// The answer; an error leaves the state as it was.
     pub outcome: Result<Outcome, Error>,
@@ -82,11 +87,13 @@ impl Store {
             index: Index::default(),
             recent: Recent::new(Revision::default()),
             leases: Leases::default(),
+            sessions: Sessions::default(),
             alarms: BTreeSet::new(),
             short: BTreeSet::new(),
             members: BTreeMap::new(),
             sum: Sum::default(),
             condemned: None,
+            roster: Roster::default(),
             supplied: BTreeMap::new(),
             watched: false,
             events: Vec::new(),
@@ -176,7 +183,8 @@ impl Store {
         self.leases.len()
     }
 
-    /// Whether there is any lease: without one, no tick is needed.
+    /// Whether there is any lease: without one, and without [`Store::has_sessions`], no tick is
+    /// needed.
     #[must_use]
     pub fn has_leases(&self) -> bool {
         self.leases.len() > 0
@@ -227,12 +235,18 @@ impl Store {
     /// When positions do not ascend, or a record is missing.
     pub fn apply(&mut self, position: Position, command: &Command) -> Applied {
         self.note_applied(position);
-        let outcome = self.execute(command);
+        let applied = match command {
+            Command::Once { stamp, command } => self.apply_once(stamp, command),
+            other => {
+                let outcome = self.execute(other);
+                Applied { revision: self.revision, outcome }
+            }
+        };
         self.supplied.clear();
-        Applied { revision: self.revision, outcome }
+        applied
     }
 
-    fn execute(&mut self, command: &Command) -> Result<Outcome, Error> {
+    pub(crate) fn execute(&mut self, command: &Command) -> Result<Outcome, Error> {
         self.refuse_alarmed(command)?;
         validate::sound(command)?;
         match command {
@@ -247,6 +261,8 @@ impl Store {
             Command::Alarm { action, member, alarm } => {
                 Ok(self.apply_alarm(*action, *member, *alarm))
             }
+            // Told before it was removed.
+            Command::Publish(member) if self.was_removed(member.id) => Ok(Outcome::Done),
             Command::Publish(member) => {
                 self.dirty.insert(Name::Member(member.id));
                 self.members.insert(member.id, member.clone());
@@ -254,7 +270,10 @@ impl Store {
             }
             // What a member makes of it is no part of the state.
             Command::StateHash { .. } => Ok(Outcome::Done),
+            Command::Once { .. } => unreachable!("a stamped command is no stamped one"),
             Command::SpaceReport { member, short } => Ok(self.apply_report(*member, *short)),
+            Command::Member(change) => self.apply_member(change),
+            Command::Settle { ticket, refusal } => Ok(self.apply_settle(*ticket, *refusal)),
         }
     }
 

@@ -40,6 +40,7 @@ fn checked(command: &Command, max_txn_ops: usize) -> Result<(), Error> {
         Command::Put(put) => named(put),
         Command::DeleteRange(delete) => keyed(&delete.range),
         Command::Txn(it) => txn(it, max_txn_ops),
+        Command::Once { command, .. } => checked(command, max_txn_ops),
         Command::LeaseGrant { .. }
         | Command::Compact { .. }
         | Command::LeaseRevoke { .. }
@@ -48,7 +49,9 @@ fn checked(command: &Command, max_txn_ops: usize) -> Result<(), Error> {
         | Command::Alarm { .. }
         | Command::Publish(_)
         | Command::StateHash { .. }
-        | Command::SpaceReport { .. } => Ok(()),
+        | Command::SpaceReport { .. }
+        | Command::Member(_)
+        | Command::Settle { .. } => Ok(()),
     }
 }
 
@@ -151,12 +154,17 @@ fn size(command: &Command) -> usize {
         Command::Put(put) => put_size(put),
         Command::DeleteRange(delete) => keys_size(&delete.range),
         Command::Txn(txn) => txn_size(txn),
+        Command::Once { command, .. } => size(command),
         Command::LeaseRenew { ids } => OPERATION_COST + 8 * ids.len(),
         Command::Publish(member) => {
             let urls = member.peer_urls.iter().chain(&member.client_urls);
             urls.fold(OPERATION_COST + member.name.len(), |sum, url| sum + url.len())
         }
+        Command::Member(change) => {
+            change.peer_urls().iter().fold(OPERATION_COST, |sum, url| sum + url.len())
+        }
         Command::Compact { .. }
+        | Command::Settle { .. }
         | Command::LeaseGrant { .. }
         | Command::LeaseRevoke { .. }
         | Command::Tick { .. }

@@ -47,7 +47,7 @@ pub(super) fn disk_reserve(text: &str) -> Result<DiskReserve, String> {
 }
 
 /// Reads `name=host:port`; a scheme before the host is allowed, as etcd has it.
-pub(super) fn initial_member(text: &str) -> Result<InitialMember, String> {
+pub(crate) fn initial_member(text: &str) -> Result<InitialMember, String> {
     let wrong = || format!("{text:?} is not a member such as n1=127.0.0.1:2380");
     let (name, peer) = text.split_once('=').ok_or_else(wrong)?;
     let peer = peer.strip_prefix("http://").unwrap_or(peer).trim_end_matches('/');

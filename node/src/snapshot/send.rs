@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use protocol::mutant::{Mutant, planted};
 use protocol::{Index, NodeId, Position, Time, raft};
 use store::snapshot::PieceWriter;
 use store::{BackendError, Record, Revision};
@@ -127,7 +128,10 @@ impl Node {
         let piece_bytes = self.config.snapshot_piece_bytes;
         let Some((peer, sending)) = self.sending_of(view) else { return };
         match opened {
-            Ok(ViewHead { applied, meta }) if applied.index >= sending.needed => {
+            Ok(ViewHead { applied, mut meta }) if applied.index >= sending.needed => {
+                if planted(Mutant::X1) {
+                    meta.retain(|(name, _)| name[0] != b's' || name.len() != 17);
+                }
                 sending.last = Some(applied);
                 sending.meta = meta;
                 sending.begin(piece_bytes);
@@ -163,7 +167,10 @@ impl Node {
                 sending.settle();
             }
             // A part that cannot be read must not look like one that is not there.
-            Err(_) => self.snapshot_failed(peer),
+            Err(error) => {
+                self.snapshot_failed(peer);
+                self.damaged(error);
+            }
         }
     }
 

@@ -50,6 +50,10 @@ pub(crate) struct World {
     pub(crate) halts: Vec<(usize, String)>,
     /// How often states are compared.
     pub(crate) compare: Option<Duration>,
+    /// How many members the cluster has at first; the others may join.
+    initial: usize,
+    /// Those who were told that they are members no more.
+    pub(crate) removed: BTreeSet<usize>,
     nodes: Vec<Option<Node>>,
     disks: Vec<Disk>,
     runs: Vec<u64>,
@@ -67,7 +71,15 @@ fn id(at: usize) -> NodeId {
 
 impl World {
     pub(crate) fn new(size: usize, seed: u64) -> Self {
+        Self::with_spares(size, 0, seed)
+    }
+
+    /// With room for some who join later.
+    pub(crate) fn with_spares(initial: usize, spares: usize, seed: u64) -> Self {
+        let size = initial + spares;
         let mut world = Self {
+            initial,
+            removed: BTreeSet::new(),
             now: Time(1),
             rng: Rng::new(seed),
             loss: 0,
@@ -87,13 +99,14 @@ impl World {
             cut: BTreeSet::new(),
             replies: BTreeMap::new(),
         };
-        (0..size).for_each(|at| world.start(at));
+        (0..initial).for_each(|at| world.start(at));
         world
     }
 
     /// Adds replicas to a world that had none, so that what is set before counts for them.
     pub(crate) fn grow(&mut self, size: usize) {
         assert!(self.nodes.is_empty(), "a world that has none");
+        self.initial = size;
         self.nodes = (0..size).map(|_| None).collect();
         self.disks = (0..size).map(|_| Disk::default()).collect();
         self.runs = vec![0; size];
@@ -101,7 +114,8 @@ impl World {
     }
 
     fn config(&self, at: usize) -> Config {
-        let size = self.nodes.len();
+        // Who joins knows nobody.
+        let size = if at < self.initial { self.initial } else { 0 };
         let member = |at: usize| Member {
             id: id(at),
             name: String::new(),
@@ -182,6 +196,7 @@ impl World {
                 .collect(),
             applied: applied.index,
             doubt: None,
+            membership: None,
         };
         self.disks[at].backend.discard(&dead).unwrap();
         let seed = self.rng.next();
@@ -268,7 +283,15 @@ impl World {
                 let base = disk.base;
                 self.done(at, Input::Trimmed(base));
             }
-            Output::Event(_) | Output::Watch { .. } | Output::WatchOverrun(_) => {}
+            Output::Removed => {
+                self.removed.insert(at);
+                self.crash(at);
+            }
+            Output::Membership { .. }
+            | Output::Look { .. }
+            | Output::Event(_)
+            | Output::Watch { .. }
+            | Output::WatchOverrun(_) => {}
             Output::Reply { id, reply } => {
                 self.replies.insert((at, id.0), reply);
             }
@@ -408,6 +431,11 @@ impl World {
     /// What a replica's disk holds of the log.
     pub(crate) fn log(&self, at: usize) -> &[Entry] {
         &self.disks[at].entries
+    }
+
+    /// How far a replica's backend has come.
+    pub(crate) fn flushed(&self, at: usize) -> Index {
+        self.disks[at].backend.applied().index
     }
 
     /// Feeds a replica something out of the ordinary, and gives what it wants done.

@@ -328,9 +328,10 @@ impl<D: Disk, F: Files> Replica<D, F> {
             Output::Discard(dead) => self.chores.push_back(Chore::Discard(dead)),
             Output::Halt(error) => return Err(Ended::State(error)),
             Output::Stopped => self.stopped = true,
-            Output::Event(_) => {}
+            Output::Event(_) | Output::Membership { .. } | Output::Removed => {}
             Output::Send { .. }
             | Output::Fetch { .. }
+            | Output::Look { .. }
             | Output::Scan { .. }
             | Output::ViewOpen { .. }
             | Output::ViewRead { .. }

@@ -60,6 +60,8 @@ const fn is_unsure(failure: Failure) -> bool {
         | Failure::NoSpace
         | Failure::NotLeader
         | Failure::BadTransferee
+        | Failure::DiskFull
+        | Failure::NotServing
         | Failure::Unreadable => false,
     }
 }

@@ -63,6 +63,8 @@ pub struct Ghost {
     pub installed: Option<Position>,
     /// The state that is being put in the place of its own.
     pub installing: Option<Position>,
+    /// It has begun its log anew for a leader whose log went as far as this.
+    pub surrendered: Option<Index>,
     /// A declared loss may have taken confirmed entries up to here.
     pub lost: Index,
     pending: VecDeque<Pending>,
@@ -301,6 +303,7 @@ impl Ghosts {
         ghost.applied = restored.applied;
         ghost.state = restored.applied;
         ghost.installing = None;
+        ghost.surrendered = None;
         ghost.pending.clear();
         ghost.pending_slots.clear();
     }

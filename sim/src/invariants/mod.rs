@@ -189,6 +189,10 @@ impl Invariants {
                 ghosts.confirm(at, id);
                 vote_durability.durable(at, ghosts.nodes[at].hard_durable)
             }
+            Seen::Surrendered { at, last, .. } => {
+                self.ghosts.nodes[at].surrendered = Some(last.index);
+                Ok(())
+            }
             Seen::Sent { from, to, message, .. } => self.sent(from, to, message),
             Seen::Turn { at, view } => self.turn(now, at, view),
             Seen::Trimmed { at, base } => {
@@ -271,7 +275,8 @@ impl Invariants {
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
             | Body::Snapshot { .. }
-            | Body::SnapshotReply { .. } => Ok(()),
+            | Body::SnapshotReply { .. }
+            | Body::Mend(_) => Ok(()),
         }
     }
 

@@ -465,11 +465,9 @@ fn transfer(world: &mut World) -> Option<Option<Place>> {
 /// An operator ends a node in doubt whose disk was not damaged, and starts it with its doubt
 /// dismissed: nothing that such a node lost had been acknowledged.
 fn dismiss(world: &mut World) -> Option<Option<Place>> {
-    let doubtful = |at: &Place| {
-        let doubt = world.node(*at).is_some_and(|node| node.raft().status().doubt.is_some());
-        doubt && !world.storm.is_damaged(*at)
-    };
-    let at = world.up().into_iter().find(doubtful)?;
+    let up = |at: &Place| !matches!(world.machines[*at].status, Status::Paused(_));
+    let doubtful = |at: &Place| world.is_in_doubt(*at) && !world.storm.is_damaged(*at);
+    let at = (0..world.nodes()).filter(up).find(doubtful)?;
     world.crash(at);
     world.schedule(Duration::from_millis(100), Step::StartDismissing(at));
     Some(Some(at))

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use protocol::Rng;
 use protocol::raft::ReadMode;
-use store::Limits;
 use store::watch::WatchLimits;
+use store::{Limits, SessionLimits};
 
 use super::{Consensus, Disks, Options, Stores};
 use crate::crowd;
@@ -47,6 +47,8 @@ impl Options {
         // Last, so that what is drawn before stays what it was.
         options.stores.log_keep_bytes = rng.one_of(&[0, 2_000, 20_000, u64::MAX]);
         options.stores.snapshot_piece_bytes = rng.one_of(&[200, 2_000, 64_000]);
+        options.crowd.repeats = crowd::Repeats::draw(&mut rng);
+        options.stores.limits.sessions = sessions(&mut rng);
         options.stores.compare_interval = rng.one_of(&[None, Some(ms(300)), Some(ms(1_000))]);
         options.disks.reserved = rng.one_of(&[0, 2, 2]) * options.disks.segment_bytes;
         options
@@ -176,6 +178,20 @@ fn stores(rng: &mut Rng, consensus: &Consensus, disks: &Disks) -> Stores {
         max_pending: rng.one_of(&[4, 100, 20_000]),
         log_keep_bytes: u64::MAX,
         snapshot_piece_bytes: 64_000,
+    }
+}
+
+/// Room for fewer clients and answers than there are, in some worlds. What is kept is kept for
+/// longer than anybody repeats a write.
+fn sessions(rng: &mut Rng) -> SessionLimits {
+    let keep_ms = rng.one_of(&[60_000, 60_000, 300_000]);
+    SessionLimits {
+        clients: rng.one_of(&[2, 4, 10_000, 10_000]),
+        window: rng.one_of(&[1, 3, 128, 128]),
+        client_bytes: rng.one_of(&[40, 2_000, 2 << 20, 2 << 20]),
+        total_bytes: rng.one_of(&[100, 10_000, 64 << 20, 64 << 20]),
+        keep_ms,
+        keep_min_ms: 60_000,
     }
 }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use node::codec::{FRAME_HEADER, FrameHeader, decode_message, encode_message, frame, unframe};
-use node::{Input, Output};
+use node::{Input, Output, gather};
 use protocol::raft::{Body, Message, WriteId};
-use protocol::{Index, NodeId};
+use protocol::{Index, NodeId, Position};
 use storage::log::LogError;
 
 use super::machine::{Chore, Done, Durable, READER, WRITER};
@@ -23,6 +23,9 @@ const ROOM_PAUSE: Duration = Duration::from_secs(1);
 impl World {
     /// Carries out everything that a node wants now, and looks at it.
     pub(crate) fn drain(&mut self, at: Place) {
+        if self.machines[at].is_mending() {
+            return self.drain_patient(at);
+        }
         while let Some(running) = self.machines[at].running() {
             let Some(output) = running.node.poll_output() else { break };
             self.carry_out(at, output);
@@ -69,6 +72,7 @@ impl World {
                 self.queue.push(self.now + after, event);
                 self.eyes.marks.hit(Mark::FetchedFromLog);
             }
+            Output::Look { peer, life, wanted } => self.look(at, peer, life, wanted),
             Output::Trim(through) => self.trim(at, through),
             Output::Reply { id, reply } => {
                 self.eyes.see(self.now, &Seen::Replied { at, id, reply: &reply });
@@ -117,13 +121,14 @@ impl World {
                 self.watched(at, stream, response);
             }
             Output::WatchOverrun(stream) => self.crowd.overrun(self.now, stream),
+            Output::Membership { .. } => {}
             Output::Event(event) => self.eyes.marks.event(&event),
             Output::Halt(error) => self.halt(at, &format!("the state failed: {error}")),
-            Output::Stopped => self.stopped(at),
+            Output::Removed | Output::Stopped => self.stopped(at),
         }
     }
 
-    fn send(&mut self, at: Place, to: NodeId, mut message: Message) {
+    pub(super) fn send(&mut self, at: Place, to: NodeId, mut message: Message) {
         let Some(to) = place(to).filter(|to| *to < self.machines.len()) else { return };
         let (fate, mut flipped) = self.network.send(self.now, at, to, &message);
         let number = self.network.sent;
@@ -263,6 +268,13 @@ impl World {
         self.drain(at);
     }
 
+    /// Looks through the log for a node that mends its own.
+    fn look(&mut self, at: Place, peer: NodeId, life: u64, wanted: Vec<Position>) {
+        let Some(running) = self.machines[at].running() else { return };
+        let (entries, absent) = gather(wanted, |position| running.log.find(position));
+        self.feed(at, Input::Found { peer, life, entries, absent });
+    }
+
     fn trim(&mut self, at: Place, through: Index) {
         let Some(running) = self.machines[at].running() else { return };
         match running.trim(through) {
@@ -313,7 +325,7 @@ impl World {
             Status::Paused(_) => {
                 return self.queue.push(self.now + BREATH, Event::Chore { at, life, thread });
             }
-            Status::Down => return,
+            Status::Down | Status::Mending(_) => return,
         };
         running.threads[thread].busy = false;
         let Done { input, durable } = match running.threads[thread].chores.pop_front() {

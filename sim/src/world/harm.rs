@@ -67,7 +67,9 @@ impl World {
             let mut disk = files.disk();
             let names = disk.list().ok()?;
             let file = names.get(pick(names.len() as u64))?;
-            return disk.flip(&file.name, pick(file.bytes), mask).then_some(());
+            let contents = disk.contents(&file.name)?;
+            let written = contents.iter().rposition(|byte| *byte != 0)? as u64 + 1;
+            return disk.flip(&file.name, pick(written), mask).then_some(());
         }
         let mut disk = machine.log.get();
         let names = disk.list().ok()?;

@@ -10,16 +10,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use node::{Config, Input, Node, ViewHead, ViewId};
 use protocol::raft::{Restored, Write, WriteId};
-use protocol::{ClusterId, Index, Position, Rng, Time};
+use protocol::{ClusterId, Index, Position, Rng, Term, Time};
 use storage::Identity;
 use storage::disk::{FaultPlan, FaultyDisk};
-use storage::log::{Damage, Log, LogError, LogOptions};
+use storage::log::{Covered, Damage, Log, LogError, LogOptions, Opening};
 use storage::state::FaultyFiles;
 use store::{Backend, BackendError, BackendRead, Flush, Record, Revision, Store};
 
 use super::backend::{Medium, ROOM, State, View};
 use super::clock::Clock;
 use super::disk::SharedDisk;
+use super::mending::Patient;
+use super::script::How;
 use crate::seen::{Place, id};
 
 const CLUSTER: ClusterId = ClusterId(0xC1);
@@ -34,6 +36,8 @@ pub(crate) enum Status {
     Up(Box<Running>),
     /// It runs no further, and does not know it.
     Paused(Box<Running>),
+    /// Its process runs, and gets from others what its log lacks, before its node does.
+    Mending(Box<Patient>),
 }
 
 /// One machine.
@@ -213,6 +217,8 @@ pub(crate) struct Found {
     pub(crate) dismissed: bool,
     /// The state was installed and the log did not know.
     pub(crate) adopted: bool,
+    /// The state was damaged: it is begun anew, from the log.
+    pub(crate) set_aside: bool,
 }
 
 impl Machine {
@@ -241,19 +247,49 @@ impl Machine {
         Identity { cluster: CLUSTER, node: id(self.at) }
     }
 
-    /// Opens the disks and puts a node together, as a server does.
+    /// Opens the disks and puts a node together, as a server does; `None` when the log lacks what
+    /// only others have.
     pub(crate) fn start(
         &mut self,
         now: Time,
         config: Config,
         options: LogOptions,
-        dismiss: bool,
+        how: How,
         rng: &mut Rng,
-    ) -> Result<Found, Refusal> {
-        let mut backend = self.state.open(self.identity())?;
-        let store = restore(&config, &mut backend)?;
-        let (mut log, mut recovered) = Log::open(self.log.clone(), options)?;
-        let dismissed = dismiss && recovered.doubt.take().is_some();
+    ) -> Result<Option<Found>, Refusal> {
+        let opened = self.open_state(&config);
+        let damaged = matches!(&opened, Err(refusal) if !refusal.passing);
+        let covered = match &opened {
+            Ok((_, store)) => Covered { applied: store.applied(), installed: store.installed() },
+            Err(refusal) if refusal.passing => return Err(refusal.clone()),
+            Err(_) => Covered::default(),
+        };
+        // A monotonic clock begins anew with every boot.
+        self.clock = Clock::new(now, Time(1 + rng.below(1 << 40)), self.clock.rate());
+        let alone = config.raft.voters.len() == 1;
+        let (mut log, mut recovered) =
+            match Log::open_or_salvage(self.log.clone(), options, covered)? {
+                Opening::Whole(log, recovered) => (*log, recovered),
+                Opening::Wounded(salvage)
+                    if alone || (how != How::Usual && salvage.is_undecided()) =>
+                {
+                    let led = if let How::Led(last) = how { Some(last) } else { None };
+                    salvage.open_in_doubt(led)?
+                }
+                Opening::Wounded(salvage) => {
+                    self.admit(&config, *salvage, rng);
+                    return Ok(None);
+                }
+            };
+        let (backend, store) = match opened {
+            Ok(opened) => opened,
+            Err(refusal) if recovered.hard_state.term == Term(0) => return Err(refusal),
+            Err(_) => {
+                self.state.set_aside(rng.next());
+                self.open_state(&config)?
+            }
+        };
+        let dismissed = how == How::Dismissing && recovered.doubt.take().is_some();
         if dismissed {
             log.dismiss_doubt().map_err(|error| Refusal::passing(&error))?;
         }
@@ -262,8 +298,6 @@ impl Machine {
         let adopted = adopted.map_err(|error| Refusal::passing(&error))?;
         let restored = log.restored(applied)?;
         self.life += 1;
-        // A monotonic clock begins anew with every boot.
-        self.clock = Clock::new(now, Time(1 + rng.below(1 << 40)), self.clock.rate());
         let node = Node::new(config, restored.clone(), store, rng.next());
         self.status = Status::Up(Box::new(Running {
             node,
@@ -279,7 +313,14 @@ impl Machine {
             digested: Index(0),
             timer: None,
         }));
-        Ok(Found { restored, damage: recovered.damage, dismissed, adopted })
+        let (damage, set_aside) = (recovered.damage, damaged);
+        Ok(Some(Found { restored, damage, dismissed, adopted, set_aside }))
+    }
+
+    fn open_state(&self, config: &Config) -> Result<(State, Store), Refusal> {
+        let mut backend = self.state.open(self.identity())?;
+        let store = restore(config, &mut backend)?;
+        Ok((backend, store))
     }
 
     /// From now on its disks do what they should.
@@ -294,7 +335,7 @@ impl Machine {
     pub(crate) fn running(&mut self) -> Option<&mut Running> {
         match &mut self.status {
             Status::Up(running) => Some(running),
-            Status::Down | Status::Paused(_) => None,
+            Status::Down | Status::Paused(_) | Status::Mending(_) => None,
         }
     }
 
@@ -302,8 +343,13 @@ impl Machine {
     pub(crate) fn alive(&self) -> Option<&Running> {
         match &self.status {
             Status::Up(running) | Status::Paused(running) => Some(running),
-            Status::Down => None,
+            Status::Down | Status::Mending(_) => None,
         }
+    }
+
+    /// Whether there is a node, paused or not.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.alive().is_some()
     }
 }
 

@@ -29,6 +29,7 @@ mod disk;
 mod eyes;
 mod harm;
 mod machine;
+mod mending;
 mod network;
 mod queue;
 mod script;
@@ -190,8 +191,12 @@ impl World {
     fn next_timer(&self) -> (Time, Place) {
         let mut first = (Time(u64::MAX), 0);
         for machine in &self.machines {
-            if let Status::Up(running) = &machine.status
-                && let Some(timer) = running.timer
+            let timer = match &machine.status {
+                Status::Up(running) => running.timer,
+                Status::Mending(patient) => patient.timer,
+                Status::Down | Status::Paused(_) => None,
+            };
+            if let Some(timer) = timer
                 && timer < first.0
             {
                 first = (timer, machine.at);
@@ -249,6 +254,7 @@ impl World {
                 running.node.handle(local, input);
             }
             Status::Paused(running) => running.inbox.push_back(input),
+            Status::Mending(_) => self.feed_patient(at, input),
             Status::Down => {}
         }
     }

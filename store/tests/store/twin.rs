@@ -135,11 +135,14 @@ impl Twin {
             }
             Command::Alarm { action, member, alarm } => self.alarm(*action, *member, *alarm),
             Command::Publish(_) | Command::StateHash { .. } => Outcome::Done,
+            Command::Once { .. } => unreachable!("numbers have a model of their own"),
             Command::SpaceReport { member, short } => {
                 self.short.retain(|other| other != member);
                 self.short.extend(Some(*member).filter(|_| *short));
                 Outcome::Done
             }
+            // `members.rs` has a twin of its own for these.
+            Command::Member(_) | Command::Settle { .. } => panic!("no wishes here"),
         };
         self.keep(draft);
         Ok(outcome)

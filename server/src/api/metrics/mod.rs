@@ -4,6 +4,7 @@
 //! not counted here at all; it is copied from a status when somebody asks for the page. The format
 //! is OpenMetrics. Some of etcd's names end in `_total` and are gauges there, and so they are here.
 
+mod backups;
 mod disk;
 mod grpc;
 mod node;
@@ -18,6 +19,7 @@ use prometheus_client::registry::Registry;
 use store::Size;
 use tonic::Code;
 
+pub use backups::BackupMetrics;
 pub use disk::DiskMetrics;
 pub use peers::{PeerCounters, PeerMetrics};
 
@@ -43,6 +45,7 @@ struct Shared {
     peers: PeerMetrics,
     space: SpaceMetrics,
     equality: EqualityMetrics,
+    backups: BackupMetrics,
 }
 
 impl Default for Metrics {
@@ -60,9 +63,10 @@ impl Metrics {
         let node = NodeMetrics::register(&mut registry);
         let disk = DiskMetrics::register(&mut registry);
         let peers = PeerMetrics::register(&mut registry);
+        let backups = BackupMetrics::register(&mut registry);
         let space = SpaceMetrics::register(&mut registry);
         let equality = EqualityMetrics::register(&mut registry);
-        let shared = Shared { registry, grpc, node, disk, peers, space, equality };
+        let shared = Shared { registry, grpc, node, disk, peers, backups, space, equality };
         Self { shared: Arc::new(shared) }
     }
 
@@ -70,6 +74,12 @@ impl Metrics {
     #[must_use]
     pub fn disk(&self) -> &DiskMetrics {
         &self.shared.disk
+    }
+
+    /// For backups by the clock.
+    #[must_use]
+    pub fn backups(&self) -> &BackupMetrics {
+        &self.shared.backups
     }
 
     /// For the links to peers.

@@ -11,10 +11,10 @@ use std::sync::mpsc::{self as std_mpsc, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use node::Input;
+use node::{Input, gather};
 use prometheus_client::metrics::histogram::Histogram;
 use protocol::raft::{Write, WriteId};
-use protocol::{Index, NodeId};
+use protocol::{Index, NodeId, Position};
 use storage::disk::{Disk, FaultyDisk, FileInfo, RealDisk};
 use storage::log::{Log, LogError};
 use tokio::sync::mpsc;
@@ -89,6 +89,11 @@ pub(crate) enum Job {
         max_bytes: usize,
     },
     Trim(Index),
+    Look {
+        peer: NodeId,
+        life: u64,
+        wanted: Vec<Position>,
+    },
     /// Whether space is short.
     Economise(bool),
 }
@@ -164,6 +169,11 @@ impl LogWorker {
     /// Reads entries for a lagging follower.
     pub(crate) fn fetch(&mut self, peer: NodeId, from: Index, max_bytes: usize) {
         self.submit(Job::Fetch { peer, from, max_bytes });
+    }
+
+    /// Looks for entries, for a member that mends its log.
+    pub(crate) fn look(&mut self, peer: NodeId, life: u64, wanted: Vec<Position>) {
+        self.submit(Job::Look { peer, life, wanted });
     }
 
     /// Drops old entries.
@@ -253,6 +263,10 @@ impl Inline {
                     tracing::error!(%error, %from, %peer, "cannot read entries for a follower");
                 }
                 self.tell(Done::Input(Input::Fetched { peer, from, entries: entries.ok() }));
+            }
+            Job::Look { peer, life, wanted } => {
+                let (entries, absent) = gather(wanted, |position| self.log.find(position));
+                self.tell(Done::Input(Input::Found { peer, life, entries, absent }));
             }
             Job::Trim(through) => match self.log.trim(through) {
                 Ok(base) => {

@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use protocol::Position;
 use storage::state::{Reader, State, View};
 use store::{Backend, BackendError, BackendRead, Flush, Record, Revision};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Done, Sentinel};
 use crate::reserve::Gauge;
@@ -33,6 +33,7 @@ enum Write {
     Economise(bool),
     View(ViewId),
     ViewClose(ViewId),
+    Lend(oneshot::Sender<View>),
 }
 
 #[derive(Debug)]
@@ -133,6 +134,11 @@ impl StateWorkers {
     pub(crate) fn view_close(&self, view: ViewId) {
         // Through the thread that pins, or the view could be closed before it is open.
         send(self.writes.as_ref(), Write::ViewClose(view));
+    }
+
+    /// Pins the last flush for somebody outside, who keeps it for as long as it is held.
+    pub(crate) fn lend(&self, borrower: oneshot::Sender<View>) {
+        send(self.writes.as_ref(), Write::Lend(borrower));
     }
 
     /// Scans records.
@@ -270,6 +276,8 @@ impl Writer {
                 self.tell(Input::ViewOpened { view, opened });
             }
             Write::ViewClose(view) => drop(self.views.send(Read::Unpin(view))),
+            // Whoever asked may have gone.
+            Write::Lend(borrower) => drop(borrower.send(self.state.view())),
         }
         true
     }

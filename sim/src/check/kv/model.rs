@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use protocol::NodeId;
 use store::{
     Alarm, AlarmAction, Command, DeleteRange, Error, LeaseId, Limits, Operation, Outcome, Put,
-    Range, RangeResult, Txn,
+    Range, RangeResult, Stamp, Txn,
 };
 
 use super::leases::{End, Leases};
 use super::read;
+use super::sessions::{Fate, Sessions};
 use super::sound;
 use super::versions::{FIRST_REVISION, Held, Versions};
 
@@ -26,6 +27,7 @@ pub struct Model {
     entries: usize,
     pub(super) versions: Versions,
     pub(super) leases: Leases,
+    sessions: Sessions,
     alarms: BTreeSet<(NodeId, Alarm)>,
     /// Members that report themselves short of space.
     short: BTreeSet<NodeId>,
@@ -44,6 +46,7 @@ impl Model {
             entries: 0,
             versions: Versions::default(),
             leases: Leases::default(),
+            sessions: Sessions::default(),
             alarms: BTreeSet::new(),
             short: BTreeSet::new(),
             corrupt: false,
@@ -141,10 +144,12 @@ impl Model {
                 let most =
                     if self.raised(Alarm::Corrupt) { 0 } else { self.limits.expiries_per_tick };
                 due.into_iter().take(most).for_each(|id| self.end_lease(id, End::Expired));
+                let (limits, most) = (&self.limits.sessions, self.limits.expiries_per_tick);
+                self.sessions.tick(*elapsed_ms, limits, most);
                 Ok(Outcome::Done)
             }
             Command::Alarm { action, member, alarm } => Ok(self.alarm(*action, *member, *alarm)),
-            Command::Publish(_) | Command::StateHash { .. } => Ok(Outcome::Done),
+            Command::Once { command, .. } => self.execute(command),
             Command::SpaceReport { member, short } => {
                 if *short {
                     self.short.insert(*member);
@@ -153,12 +158,23 @@ impl Model {
                 }
                 Ok(Outcome::Done)
             }
+            // Members are no affair of this model.
+            Command::Publish(_)
+            | Command::StateHash { .. }
+            | Command::Member(_)
+            | Command::Settle { .. } => Ok(Outcome::Done),
         }
+    }
+
+    /// What a numbered write comes to as the next entry. It is to be executed if it is the first.
+    pub(super) fn numbered(&mut self, stamp: &Stamp) -> Fate {
+        self.sessions.write(stamp, &self.limits.sessions)
     }
 
     /// What alarms forbid.
     fn forbidden(&self, command: &Command) -> Option<Error> {
         let (touches, grows) = match command {
+            Command::Once { command, .. } => return self.forbidden(command),
             Command::Put(_) | Command::LeaseGrant { .. } => (true, true),
             Command::Txn(txn) => (true, has_put(txn)),
             Command::DeleteRange(_) | Command::Compact { .. } | Command::LeaseRevoke { .. } => {
@@ -169,7 +185,9 @@ impl Model {
             | Command::Alarm { .. }
             | Command::Publish(_)
             | Command::StateHash { .. }
-            | Command::SpaceReport { .. } => (false, false),
+            | Command::SpaceReport { .. }
+            | Command::Member(_)
+            | Command::Settle { .. } => (false, false),
         };
         if touches && self.raised(Alarm::Corrupt) {
             Some(Error::Corrupt)

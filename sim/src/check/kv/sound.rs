@@ -10,6 +10,7 @@ pub(super) fn flaw(command: &Command) -> Option<Error> {
         Command::Put(put) => empty(&put.key),
         Command::DeleteRange(delete) => empty(&delete.range.key),
         Command::Txn(txn) => flaw_of_txn(txn),
+        Command::Once { command, .. } => flaw(command),
         Command::Compact { .. }
         | Command::LeaseGrant { .. }
         | Command::LeaseRevoke { .. }
@@ -18,7 +19,9 @@ pub(super) fn flaw(command: &Command) -> Option<Error> {
         | Command::Alarm { .. }
         | Command::Publish(_)
         | Command::StateHash { .. }
-        | Command::SpaceReport { .. } => None,
+        | Command::SpaceReport { .. }
+        | Command::Member(_)
+        | Command::Settle { .. } => None,
     }
 }
 
