@@ -235,12 +235,11 @@ impl Store {
     /// When positions do not ascend, or a record is missing.
     pub fn apply(&mut self, position: Position, command: &Command) -> Applied {
         self.note_applied(position);
-        let applied = match command {
-            Command::Once { stamp, command } => self.apply_once(stamp, command),
-            other => {
-                let outcome = self.execute(other);
-                Applied { revision: self.revision, outcome }
-            }
+        let applied = if let Command::Once { stamp, command } = command {
+            self.apply_once(stamp, command)
+        } else {
+            let outcome = self.execute(command);
+            Applied { revision: self.revision, outcome }
         };
         self.supplied.clear();
         applied
