@@ -112,7 +112,7 @@ impl Node {
     /// Applies the entry at the front; `None` when there is none, or it waits for values.
     fn apply_front(&mut self) -> Option<Position> {
         let replaced = self.receiving.as_ref().is_some_and(Receiving::is_installing);
-        if self.apply.loading.is_some() || self.flushing.halted || replaced {
+        if self.apply.loading.is_some() || self.flushing.halted || replaced || self.is_condemned() {
             return None;
         }
         let entry = self.apply.queue.front()?;
@@ -166,7 +166,10 @@ impl Node {
         if !events.is_empty() {
             self.hub.publish(self.now, self.store.revision(), &events);
         }
-        self.answer(&decoded, applied);
+        self.note_state(position.index, &decoded.command);
+        if !self.is_condemned() {
+            self.answer(&decoded, applied);
+        }
         self.answer_wishes();
         Some(position)
     }

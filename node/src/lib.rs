@@ -11,6 +11,7 @@ extern crate alloc;
 mod apply;
 pub mod codec;
 mod config;
+mod equality;
 mod flush;
 mod input;
 mod leases;
@@ -28,6 +29,7 @@ mod weights;
 mod writes;
 
 pub use config::Config;
+pub use equality::Condemned;
 pub use input::Input;
 pub use mend::{MendConfig, MendInput, MendOutput, Mending, gather};
 pub use node::Node;

@@ -16,6 +16,7 @@ use store::{Command, Revision, Stamp, Store};
 use crate::apply::Apply;
 use crate::codec::Envelope;
 use crate::config::Config;
+use crate::equality::Equality;
 use crate::flush::Flushing;
 use crate::input::Input;
 use crate::leases::Leases;
@@ -53,6 +54,7 @@ pub struct Node {
     pub(crate) flushing: Flushing,
     pub(crate) leases: Leases,
     pub(crate) measured: Measured,
+    pub(crate) equality: Equality,
     pub(crate) members: Members,
     pub(crate) counters: Counters,
     /// Snapshots on their way to members.
@@ -105,6 +107,7 @@ impl Node {
             flushing: Flushing::new(store.applied(), base),
             leases: Leases::default(),
             measured: Measured::default(),
+            equality: Equality::default(),
             members: Members::default(),
             counters: Counters::default(),
             sending: BTreeMap::new(),
@@ -189,6 +192,7 @@ impl Node {
             self.reads.timeout(),
             self.leases_timeout(),
             self.report_timeout(),
+            self.state_timeout(),
             self.flush_timeout(),
             self.sending_timeout(),
             self.settling.timeout(),
@@ -219,6 +223,7 @@ impl Node {
         self.send_pieces();
         let lagging = self.watch();
         let discarded = self.discard();
+        self.end_condemned();
         self.flush();
         self.trim();
         self.give_up_late();
@@ -238,6 +243,7 @@ impl Node {
         self.renew_leases();
         self.publish();
         self.report_space();
+        self.tell_state();
         if !self.writes.waiting() || self.now < self.writes.retry_at() {
             return;
         }
@@ -442,6 +448,9 @@ impl Node {
             self.reply(id, Err(Failure::Stopped));
             return;
         }
+        if self.refuse_condemned(id, &request) {
+            return;
+        }
         if self.members.leaving && !is_local(&request) {
             self.reply(id, Err(Failure::NotServing));
             return;
@@ -515,6 +524,13 @@ impl Node {
     #[must_use]
     pub fn raft(&self) -> &Raft {
         &self.raft
+    }
+
+    /// How often this member's state was compared with another's, and whether it was found to be
+    /// wrong, for checks from outside.
+    #[must_use]
+    pub fn compared(&self) -> (u64, bool) {
+        (self.equality.compared, self.equality.condemned.is_some())
     }
 
     /// The store, for checks from outside.

@@ -63,6 +63,7 @@ marks! {
     ShortOfSpace: "A node found less free than its reserve.",
     SpaceAgain: "A node that was short of space had enough again.",
     LogWithoutRoom: "A log had no room for its next segment, and waited.",
+    StatesCompared: "A node compared its state with what another had told of its own.",
     Elected: "A node became leader.",
     ElectionLost: "A candidate or pre-candidate gave up.",
     SteppedDown: "A leader stepped down within its term or for a higher one.",

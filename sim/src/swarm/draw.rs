@@ -52,6 +52,7 @@ impl Options {
         options.stores.snapshot_piece_bytes = rng.one_of(&[200, 2_000, 64_000]);
         options.crowd.repeats = crowd::Repeats::draw(&mut rng);
         options.stores.limits.sessions = sessions(&mut rng);
+        options.stores.compare_interval = rng.one_of(&[None, Some(ms(300)), Some(ms(1_000))]);
         options.disks.reserved = rng.one_of(&[0, 2, 2]) * options.disks.segment_bytes;
         if rng.percent(CHANGING) {
             options.let_members_change(&mut rng);
@@ -186,6 +187,7 @@ fn stores(rng: &mut Rng, consensus: &Consensus, disks: &Disks) -> Stores {
         },
         request_timeout: Duration::from_secs(5) + *consensus.election.end(),
         tick: ms(rng.one_of(&[100, 500, 500, 1_000])),
+        compare_interval: None,
         flush_bytes: rng.one_of(&[300, 2_000, 16_000]),
         flush_interval: ms(rng.one_of(&[50, 300, 1_000, 5_000])),
         max_pending: rng.one_of(&[4, 100, 20_000]),

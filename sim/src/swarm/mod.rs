@@ -76,6 +76,8 @@ pub struct Stores {
     pub request_timeout: Duration,
     /// The period of the leases' clock.
     pub tick: Duration,
+    /// How often the members compare their states; `None`: never.
+    pub compare_interval: Option<Duration>,
     /// Applied changes are flushed when they take this much memory…
     pub flush_bytes: usize,
     /// …or are this old.
@@ -159,6 +161,7 @@ impl Options {
                 watch: WatchLimits::default(),
                 request_timeout: Duration::from_secs(7),
                 tick: Duration::from_millis(500),
+                compare_interval: None,
                 flush_bytes: 16 << 10,
                 flush_interval: Duration::from_secs(1),
                 max_pending: 20_000,

@@ -37,6 +37,16 @@ impl World {
         let machine = &mut self.machines[at];
         let Status::Up(running) = &mut machine.status else { return };
         running.timer = running.node.poll_timeout().map(|local| machine.clock.when(local));
+        let (compared, condemned) = running.node.compared();
+        if compared > 0 {
+            self.eyes.marks.hit(Mark::StatesCompared);
+        }
+        if condemned {
+            self.eyes.violate(self.now, "MI6 equality", || {
+                format!("{} was found by the others to have another state", crate::trace::name(at))
+            });
+        }
+        let Status::Up(running) = &mut self.machines[at].status else { return };
         let mut view = eyes::view(&running.node);
         let applied = view.applied.index;
         if applied > running.digested && eyes::digest_due(applied.0) {

@@ -370,6 +370,7 @@ impl World {
             incarnation: self.machines[at].life + 1,
             request_timeout: stores.request_timeout,
             tick: stores.tick,
+            compare_interval: stores.compare_interval,
             flush_bytes: stores.flush_bytes,
             flush_interval: stores.flush_interval,
             max_unflushed_bytes: 1 << 20,
