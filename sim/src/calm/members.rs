@@ -46,6 +46,15 @@ impl World {
         Ok(self.draw_core(&whole))
     }
 
+    /// The machines that belong to the cluster in the end.
+    pub(super) fn remaining(&self) -> Vec<Place> {
+        let changes = self.options.changes_members();
+        let belongs = |at: &Place| {
+            !changes || self.has_a_node(*at) && self.committed_members().contains(id(*at))
+        };
+        (0..self.nodes()).filter(belongs).collect()
+    }
+
     /// Whether a node runs on a machine, or could.
     fn has_a_node(&self, at: Place) -> bool {
         let machine = &self.machines[at];

@@ -63,7 +63,7 @@ impl World {
     /// the others', its log and its state get whole, and it votes again. Only who has lost its term
     /// and vote does not (`recovery`).
     fn recover_rest(&mut self) -> Result<(), Violation> {
-        let all: Vec<Place> = (0..self.nodes()).collect();
+        let all = self.remaining();
         self.mend(&all);
         let holds = |world: &Self| {
             let left: Vec<_> = all.iter().copied().filter(|at| !world.machines[*at].lost).collect();

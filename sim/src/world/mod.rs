@@ -137,8 +137,9 @@ impl World {
         let mut child = || Rng::new(rng.next());
         let (nodes, machines) = (options.nodes, options.machines());
         let mut births = child();
-        let places =
-            (0..machines).map(|at| Machine::new(at, options.disks.tables, &mut births)).collect();
+        let places = (0..machines)
+            .map(|at| Machine::new(at, nodes, options.disks.tables, &mut births))
+            .collect();
         Self {
             now: Time(0),
             machines: places,
