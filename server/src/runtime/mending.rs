@@ -15,8 +15,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::StartError;
 use super::clock::Clock;
-use super::open::{Doubt, Ground, Opened, Opening, StartError, Wounded};
+use super::open::{Doubt, Ground, Opened, Opening, Wounded};
 use super::peers::{FromPeers, Peer};
 use super::server::{Network, ServerError};
 use super::workers::AnyDisk;

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
+use super::StartError;
 use super::backups::Backups;
 use super::clock::Clock;
 use super::driver::{Driver, Queues, RunError, Waiting};
@@ -19,8 +20,9 @@ use super::handle::{Call, NodeHandle};
 use super::identity::{member_id, token_hash};
 use super::members::Members;
 use super::mending::{Ward, treat};
-use super::open::{Doubt, Ground, Opened, Opening, StartError, Who, identify};
+use super::open::{Doubt, Ground, Opened, Opening};
 use super::peers::{Acceptor, FromPeers, Identity, Links, Peer, Roster, join, listen};
+use super::who::{Who, identify};
 use super::workers::{LogWorker, StateWorkers};
 use crate::api::etcd::{self, ApiOptions};
 use crate::api::metrics::Metrics;
