@@ -26,6 +26,8 @@ pub(crate) enum Waiter {
     Client(RequestId),
     /// A client that also wants the space given up.
     Compaction(RequestId),
+    /// An operator who wishes for other members.
+    Member(RequestId),
     /// Clients that renew leases, each its own.
     Renewals(Vec<(RequestId, LeaseId)>),
     /// Nobody: this replica's own doing, tried again by its own means.
@@ -107,7 +109,11 @@ impl Writes {
                 let waiter = self.applied(sequence)?;
                 Some((waiter, Failure::TooManyRequests))
             }
-            Refusal::NoLeader | Refusal::Transferring | Refusal::LeaderChanged => {
+            Refusal::NoLeader
+            | Refusal::Transferring
+            | Refusal::LeaderChanged
+            | Refusal::ChangePending
+            | Refusal::NotReady => {
                 let pending = self.pending.get_mut(&sequence)?;
                 if matches!(pending.waiter, Waiter::Nobody) {
                     self.applied(sequence);
@@ -174,6 +180,12 @@ impl Writes {
             Some((self.applied(sequence)?, failure))
         });
         told.collect()
+    }
+
+    /// Those that were never passed on, or surely in vain: nothing happened.
+    pub(crate) fn give_back(&mut self) -> Vec<Waiter> {
+        let waiting = core::mem::take(&mut self.waiting);
+        waiting.into_iter().filter_map(|sequence| self.applied(sequence)).collect()
     }
 
     /// Everything, at the end.

@@ -7,6 +7,8 @@
 
 #[path = "cluster/forge.rs"]
 mod forge;
+#[path = "cluster/members.rs"]
+mod members;
 #[path = "cluster/oracle.rs"]
 mod oracle;
 #[path = "cluster/transfer.rs"]
@@ -53,6 +55,10 @@ fn verdict(mutant: Mutant, seeds: u64) -> Option<String> {
         let run = || {
             let mut world = World::new(seed);
             world.strand = mutant == Mutant::R17;
+            let living = [Mutant::R19, Mutant::R20, Mutant::R21, Mutant::R22];
+            if living.contains(&mutant) {
+                world.comes_alive();
+            }
             world.run_with_faults(600);
             world.heal_and_converge();
         };
@@ -82,6 +88,10 @@ fn the_oracle_of_the_cluster_names_the_broken_law() {
         (Mutant::R14, 500, &["RI13"]),
         (Mutant::R15, 500, &["RI13"]),
         (Mutant::R17, 200, &["RI14", "RI7"]),
+        (Mutant::R19, 200, &["RI12"]),
+        (Mutant::R20, 500, &["RI12"]),
+        (Mutant::R21, 500, &["RI9"]),
+        (Mutant::R22, 1000, &["RI9"]),
         (Mutant::W8, 100, &["RI8", "RI9"]),
     ];
     for (mutant, seeds, laws) in expected {

@@ -91,7 +91,7 @@ fn what_was_handed_out_and_not_applied_is_handed_out_anew() {
     assert_eq!(delivered(&settle(&mut raft)), [[1, 2, 3, 4, 5]]);
     raft.handle(Time(0), Input::Applied(Index(2)));
     // The state machine forgets its queue: 3 to 5 were in it.
-    raft.handle(Time(0), Input::Installed { last: at(4, 1) });
+    raft.handle(Time(0), Input::Installed { last: at(4, 1), membership: None });
     assert_eq!(raft.commit(), Index(5), "what is committed stays so");
     let outputs = settle(&mut raft);
     assert_eq!(delivered(&outputs), [[5]]);
@@ -113,7 +113,7 @@ fn what_is_still_in_the_queue_is_void() {
     raft.handle(Time(0), Input::Persisted(*id));
     // One output is taken, the others wait: among them the entries.
     assert!(matches!(raft.poll_output(), Some(Output::Send { .. })));
-    raft.handle(Time(0), Input::Installed { last: at(3, 1) });
+    raft.handle(Time(0), Input::Installed { last: at(3, 1), membership: None });
     assert_eq!(delivered(&settle(&mut raft)), Vec::<Vec<u64>>::new());
     append(&mut raft, 3, 1, 4);
     assert_eq!(delivered(&settle(&mut raft)), [[4]]);
@@ -126,7 +126,7 @@ fn a_candidate_whose_state_is_installed_follows_again() {
     settle(&mut raft);
     raft.handle(Time(2_000_000_000), Input::Timeout);
     assert_eq!(raft.role(), protocol::raft::Role::Candidate);
-    raft.handle(Time(2_000_000_000), Input::Installed { last: at(9, 1) });
+    raft.handle(Time(2_000_000_000), Input::Installed { last: at(9, 1), membership: None });
     assert_eq!(raft.role(), protocol::raft::Role::Follower);
     assert_eq!((raft.last(), raft.commit()), (at(9, 1), Index(9)));
     let resets = settle(&mut raft).into_iter().filter_map(|output| match output {
@@ -141,5 +141,5 @@ fn a_candidate_whose_state_is_installed_follows_again() {
 fn a_state_that_contradicts_what_is_committed_stops_the_node() {
     let mut raft = follower();
     append(&mut raft, 0, 4, 4);
-    raft.handle(Time(0), Input::Installed { last: at(3, 0) });
+    raft.handle(Time(0), Input::Installed { last: at(3, 0), membership: None });
 }

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::membership::Membership;
 use super::message::Message;
 use super::status::Role;
 use crate::{Index, NodeId, Position, Term};
@@ -32,8 +33,7 @@ pub enum Payload {
     Empty,
     /// A command of the replicated state machine; opaque here.
     Command(Bytes),
-    /// A change of the members, encoded. Drawn for the living cluster; a core of this version
-    /// appends and replicates it but gives it no effect.
+    /// The members from here on: an encoded [`Membership`]. In force as soon as it is appended.
     Membership(Bytes),
 }
 
@@ -90,6 +90,9 @@ pub struct Restored {
     /// (and so perhaps acknowledged). Until a leader has filled the log up to it, this node neither
     /// votes nor campaigns.
     pub doubt: Option<Index>,
+    /// The members as of `applied`, as the state machine has them; `None` when it has never been
+    /// told: then they are those of the [`super::Config`].
+    pub membership: Option<Membership>,
 }
 
 /// What happens to a core.
@@ -117,6 +120,17 @@ pub enum Input {
         tag: Tag,
         /// The command.
         command: Bytes,
+    },
+    /// Change the members (Raft §6). The change begins at once or
+    /// [`Output::ReconfigureRefused`] says why not; [`Output::Membership`] tells each step. It is
+    /// complete when an entry with these voters and nobody outgoing has been applied. A new voter
+    /// should have been a learner until its log is nearly complete: its vote counts at once, and
+    /// what it lacks is lacked by the majority.
+    ///
+    /// Panics when `membership` is joint or not sane.
+    Reconfigure {
+        /// The members there shall be.
+        membership: Membership,
     },
     /// Find the index that a linearizable read must wait for.
     Read(ReadId),
@@ -174,6 +188,8 @@ pub enum Input {
     Installed {
         /// The last entry that the state covers.
         last: Position,
+        /// The members as of there, as in [`Restored::membership`].
+        membership: Option<Membership>,
     },
 }
 
@@ -218,6 +234,19 @@ pub enum Output {
         tag: Tag,
         /// Why.
         reason: Refusal,
+    },
+    /// The wish for other members was refused; nothing happened.
+    ReconfigureRefused {
+        /// Why.
+        reason: Refusal,
+    },
+    /// Another configuration is in force here, perhaps for a while only: speak with these members.
+    /// Told at the start, too.
+    Membership {
+        /// The index of its entry, or of the state that it came with.
+        at: Index,
+        /// The configuration.
+        membership: Membership,
     },
     /// Read entries for a lagging follower from the log, then answer [`Input::Fetched`].
     Fetch {
@@ -287,6 +316,10 @@ pub enum Refusal {
     Transferring,
     /// The leader that was asked has lost its place.
     LeaderChanged,
+    /// The last change of the members is not complete.
+    ChangePending,
+    /// The leader has not yet committed anything of its own term.
+    NotReady,
 }
 
 /// A change of state worth telling.
@@ -312,6 +345,16 @@ pub enum Event {
     DoubtResolved {
         /// The index it was in doubt up to.
         through: Index,
+    },
+    /// This leader is no longer a voter, and has made room.
+    Departed {
+        /// Who was asked to take over.
+        heir: Option<NodeId>,
+    },
+    /// The disk of this leader does not answer: it hands over.
+    Stalled {
+        /// To whom.
+        heir: NodeId,
     },
     /// A peer needs entries that this node's log no longer holds.
     Stranded {

@@ -47,8 +47,11 @@ impl Candidate {
 
 impl Raft {
     /// Whether this node may lead: its vote counts, and its log holds all it ever acknowledged.
+    ///
+    /// Until its removal is committed, a removed node may still be needed: its log alone may hold
+    /// what the others have to follow (thesis §4.2.2).
     pub(super) fn may_campaign(&self) -> bool {
-        self.voters.contains(self.config.id) && self.doubt.is_none()
+        self.configurations.voted(self.config.id) && self.doubt.is_none()
     }
 
     pub(super) fn on_election_timeout(&mut self) {

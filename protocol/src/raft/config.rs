@@ -4,6 +4,7 @@ use alloc::collections::BTreeSet;
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
+use super::membership::Membership;
 use crate::NodeId;
 
 /// How linearizable reads are confirmed.
@@ -24,9 +25,10 @@ pub enum ReadMode {
 pub struct Config {
     /// This node.
     pub id: NodeId,
-    /// The members whose votes count. A node that is not among them never campaigns.
+    /// The members whose votes count, for as long as neither log nor state says otherwise. A node
+    /// that is not among them never campaigns; one that joins a cluster starts with none.
     pub voters: BTreeSet<NodeId>,
-    /// Members that receive the log and do not count.
+    /// Members that receive the log and do not count, likewise.
     pub learners: BTreeSet<NodeId>,
     /// Election timeouts are drawn from this range; width zero is allowed.
     pub election_timeout: RangeInclusive<Duration>,
@@ -50,4 +52,12 @@ pub struct Config {
     pub max_uncommitted_bytes: usize,
     /// Bytes of applied entries kept in memory for followers; older ones are fetched.
     pub cache_bytes: usize,
+}
+
+impl Config {
+    /// The members to start with.
+    pub(super) fn membership(&self) -> Membership {
+        let (voters, learners) = (self.voters.clone(), self.learners.clone());
+        Membership { voters, learners, ..Membership::default() }
+    }
 }

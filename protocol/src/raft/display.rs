@@ -1,10 +1,13 @@
 //! Messages and entries in one line each, for traces and log files.
 
+use alloc::collections::BTreeSet;
 use core::fmt::{self, Display, Formatter};
 
 use super::boundary::{Entry, Payload, ReadId};
+use super::membership::Membership;
+use super::mend::Mend;
 use super::message::{Body, Message};
-use crate::Index;
+use crate::{Index, NodeId, Position};
 
 impl Display for Entry {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -12,7 +15,10 @@ impl Display for Entry {
         match &self.payload {
             Payload::Empty => Ok(()),
             Payload::Command(bytes) => write!(f, "={}", bytes.escape_ascii()),
-            Payload::Membership(bytes) => write!(f, "=members:{}", bytes.escape_ascii()),
+            Payload::Membership(bytes) => match Membership::decode(bytes) {
+                Ok(membership) => write!(f, "=members:{membership}"),
+                Err(error) => write!(f, "={error}"),
+            },
         }
     }
 }
@@ -20,6 +26,25 @@ impl Display for Entry {
 impl Display for Message {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "t{} {}", self.term, self.body)
+    }
+}
+
+impl Display for Membership {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut Formatter<'_>, ids: &BTreeSet<NodeId>| {
+            ids.iter().enumerate().try_for_each(|(place, id)| {
+                let comma = if place == 0 { "" } else { "," };
+                write!(f, "{comma}{id}")
+            })
+        };
+        list(f, &self.voters)?;
+        for (what, ids) in [("outgoing", &self.outgoing), ("learners", &self.learners)] {
+            if !ids.is_empty() {
+                write!(f, " {what}=")?;
+                list(f, ids)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -96,6 +121,21 @@ impl Display for Body {
                 write!(f, "SnapshotReply last={last} next={next}")
             }
             Self::SnapshotReply { last, next: None } => write!(f, "SnapshotReply last={last} no"),
+            Self::Mend(word) => write!(f, "{word}"),
+        }
+    }
+}
+
+impl Display for Mend {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ask { wanted, .. } => write!(f, "MendAsk {}", List(wanted)),
+            Self::Reply { entries, absent, leads, .. } => {
+                let held: alloc::vec::Vec<Position> =
+                    entries.iter().map(|it| it.position).collect();
+                write!(f, "MendReply {} absent={}", List(&held), List(absent))?;
+                leads.map_or(Ok(()), |last| write!(f, " leads last={last}"))
+            }
         }
     }
 }

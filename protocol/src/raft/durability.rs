@@ -18,7 +18,7 @@ impl Raft {
         let commit = self.commit.min(self.writes.durable());
         let hard_state = HardState { term: self.term, vote: self.vote, commit };
         let hard_state = self.writes.replace(hard_state);
-        let id = self.writes.issue(self.log.last().index);
+        let id = self.writes.issue(self.log.last().index, self.now);
         self.outbox.push_back(Output::Persist { id, write: Write { hard_state, reset, entries } });
     }
 
@@ -40,7 +40,7 @@ impl Raft {
 
     pub(super) fn on_persisted(&mut self, id: WriteId) {
         let before = self.writes.durable();
-        if !self.writes.acknowledge(id) {
+        if !self.writes.acknowledge(id, self.now) {
             return self.drop_message();
         }
         while let Some(held) = self.writes.release() {
@@ -61,6 +61,9 @@ impl Raft {
         assert!(from > self.commit, "what is committed stays");
         let through = self.log.last().index;
         self.log.truncate(from);
+        if self.configurations.truncated(from) {
+            self.reconfigured();
+        }
         self.writes.truncated(self.log.last().index);
         self.outbox.push_back(Output::Event(Event::Truncated { from, through }));
     }

@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::boundary::{Entry, Event, Output, ReadId, Tag};
+use super::boundary::{Entry, Event, Output, Payload, ReadId, Tag};
+use super::membership::Membership;
 use super::message::{Body, Rejection};
 use super::read::Asked;
 use super::{Raft, State};
@@ -75,9 +76,6 @@ impl Raft {
 
     /// A word that only the leader of this term may say. Gives whether `from` is that leader.
     pub(super) fn hear(&mut self, from: NodeId) -> bool {
-        if !self.voters.contains(from) {
-            return false;
-        }
         match (&self.state, self.leader) {
             (State::Leader(_), _) => return false,
             (State::Follower(_), Some(leader)) if leader != from => return false,
@@ -163,7 +161,7 @@ impl Raft {
             self.truncate(from);
         }
         for entry in entries.into_iter().skip(new) {
-            self.log.append(entry);
+            self.append(entry);
         }
     }
 
@@ -201,6 +199,7 @@ impl Raft {
     }
 
     pub(super) fn flush_follower(&mut self) {
+        self.configurations.committed(self.commit);
         self.acknowledge();
         let State::Follower(follower) = &mut self.state else { return };
         let Some(leader) = self.leader else { return };
@@ -244,7 +243,8 @@ impl Raft {
     }
 }
 
-/// Whether these are contiguous entries after `base` as a leader of `term` may hold them.
+/// Whether these are contiguous entries after `base` as a leader of `term` may hold them, and such
+/// as this version can read.
 fn is_run(base: Position, entries: &[Entry], term: Term) -> bool {
     let mut before = base;
     (base.index == Index(0)) == (base.term == Term(0))
@@ -252,7 +252,11 @@ fn is_run(base: Position, entries: &[Entry], term: Term) -> bool {
             let Position { term, index } = entry.position;
             let follows = index == before.index.next() && term >= before.term && term > Term(0);
             before = entry.position;
-            follows
+            let readable = match &entry.payload {
+                Payload::Membership(bytes) => Membership::decode(bytes).is_ok(),
+                Payload::Empty | Payload::Command(_) => true,
+            };
+            follows && readable
         })
         && before.term <= term
 }

@@ -23,21 +23,28 @@ use crate::{Index, NodeId, Position, Time};
 /// What only a leader knows.
 ///
 /// - `opening` is in the log, with the current term; nothing before it has this term.
-/// - `peers` holds every member but this one.
+/// - `peers` holds every member but this one, and those in `leaving`, who are none any more.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Leader {
     pub(super) peers: BTreeMap<NodeId, Progress>,
+    /// Members that were removed, and until when they are still told; `None` until the removal is
+    /// committed.
+    pub(super) leaving: BTreeMap<NodeId, Option<Time>>,
+    /// This leader is no voter any more, and that is committed.
+    pub(super) departed: bool,
     /// The index of the no-op that opened the term.
     pub(super) opening: Index,
     /// The weight of the entries above the commit index.
     uncommitted_bytes: usize,
-    /// When the term began here.
+    /// When the term began here, or the configuration in force.
     pub(super) since: Time,
     pub(super) rounds: Rounds,
     pub(super) heartbeat_at: Time,
     /// When to look again whether a quorum still answers.
     pub(super) check_at: Option<Time>,
     pub(super) transfer: Option<Transfer>,
+    /// A disk that hangs is borne with until then.
+    pub(super) bear_until: Time,
     /// A successor has been told to campaign: no lease holds against it in this term.
     pub(super) lease_void: bool,
     pub(super) reads: ReadQueue,
@@ -63,7 +70,8 @@ impl Leader {
             state: progress.name(),
             active: is_recent(progress.confirmed.unwrap_or(self.since)),
         };
-        self.peers.iter().map(|(&id, progress)| (id, peer(progress))).collect()
+        let members = self.peers.iter().filter(|(id, _)| !self.leaving.contains_key(id));
+        members.map(|(&id, progress)| (id, peer(progress))).collect()
     }
 }
 
@@ -73,7 +81,7 @@ impl Raft {
         assert_eq!(self.vote, Some(self.config.id));
         let last = self.log.last().index;
         let uncommitted_bytes = self.log.range(self.commit.next(), last).map(weight).sum();
-        let members = self.voters.iter().chain(self.config.learners.iter().copied());
+        let members = self.configurations.current().members().into_iter();
         let peers = members
             .filter(|&id| id != self.config.id)
             .map(|id| (id, Progress::new(last.next())))
@@ -81,6 +89,8 @@ impl Raft {
         self.leader = Some(self.config.id);
         self.state = State::Leader(Box::new(Leader {
             peers,
+            leaving: BTreeMap::new(),
+            departed: false,
             opening: last.next(),
             uncommitted_bytes,
             since: self.now,
@@ -88,6 +98,7 @@ impl Raft {
             heartbeat_at: self.now + self.config.heartbeat,
             check_at: self.first_check(),
             transfer: None,
+            bear_until: self.now,
             lease_void: false,
             reads: ReadQueue::default(),
             arrivals: Arrivals::default(),
@@ -96,19 +107,28 @@ impl Raft {
         self.append_own(Payload::Empty);
     }
 
-    fn first_check(&self) -> Option<Time> {
+    pub(super) fn first_check(&self) -> Option<Time> {
         let patience: Duration = *self.config.election_timeout.start();
         let checks = self.config.check_quorum && !planted(Mutant::R24);
         (checks && !self.is_alone()).then(|| self.now + patience)
     }
 
-    fn append_own(&mut self, payload: Payload) {
+    pub(super) fn append_own(&mut self, payload: Payload) {
         let position = Position::new(self.term, self.log.last().index.next());
         let entry = Entry { position, payload };
         if let State::Leader(leader) = &mut self.state {
             leader.uncommitted_bytes += weight(&entry);
         }
+        self.append(entry);
+    }
+
+    /// Puts an entry at the end of the log.
+    pub(super) fn append(&mut self, entry: Entry) {
+        let reconfigures = self.configurations.appended(&entry);
         self.log.append(entry);
+        if reconfigures {
+            self.reconfigured();
+        }
     }
 
     pub(super) fn on_propose(&mut self, tag: Tag, command: Bytes) {
@@ -142,7 +162,7 @@ impl Raft {
     /// Whether another command may enter the log now.
     fn admit(&self, command: &Bytes) -> Result<(), Refusal> {
         let State::Leader(leader) = &self.state else { return Err(Refusal::NoLeader) };
-        if leader.transfer.is_some() {
+        if leader.transfer.is_some() || leader.departed {
             return Err(Refusal::Transferring);
         }
         // One command always fits into an empty queue, however large it is.
@@ -156,13 +176,14 @@ impl Raft {
 
     /// Commits what a majority holds durably.
     pub(super) fn advance_commit(&mut self) {
+        let deciding = self.deciding();
         let State::Leader(leader) = &mut self.state else { return };
         let (own, durable) = (self.config.id, self.writes.durable());
         let durable = if planted(Mutant::R9) { self.log.last().index } else { durable };
         let matched = |id| {
             if id == own { durable } else { leader.peers.get(&id).map_or(Index(0), |p| p.matched) }
         };
-        let Some(reached) = self.voters.reached(matched) else { return };
+        let Some(reached) = deciding.reached(matched) else { return };
         // Raft §5.4.2: only entries of the current term commit by counting.
         let countable = self.log.term_at(reached) == Some(self.term) || planted(Mutant::R5);
         if reached <= self.commit || !countable {
@@ -181,10 +202,13 @@ impl Raft {
         if self.now >= leader.heartbeat_at && !leader.peers.is_empty() {
             self.beat();
         }
+        self.watch_disk();
     }
 
     pub(super) fn flush_leader(&mut self) {
+        self.settle_configuration();
         self.start_read_round();
         self.replicate();
+        self.depart();
     }
 }

@@ -27,8 +27,8 @@
 //!
 //! # What is left out, and what follows from it
 //!
-//! - *Membership changes*: the members are those of the [`Config`]. Joint majorities are computed
-//!   (see [`crate::quorum`]); nothing uses them yet.
+//! - *Whether a change of the members is wise*: a core changes them safely when told to; that a new
+//!   voter has caught up and that those who stay are alive is for the driver to see to.
 //! - *The content of snapshots*: a core says who needs one and what follows from having it; what
 //!   is in the pieces, how they are checked and where they are kept is the driver's affair. So is
 //!   keeping the log from the snapshot on while it travels: a core that is told to trim trims.
@@ -36,7 +36,9 @@
 
 mod boundary;
 mod candidate;
+mod change;
 mod config;
+mod configurations;
 mod display;
 mod durability;
 mod follower;
@@ -44,12 +46,15 @@ mod forward;
 mod invariant;
 mod leader;
 mod log;
+mod membership;
+mod mend;
 mod message;
 mod progress;
 mod read;
 mod replication;
 mod round;
 mod snapshot;
+mod stall;
 mod status;
 mod transfer;
 mod vote;
@@ -59,6 +64,8 @@ pub use boundary::{
     Entry, Event, HardState, Input, Output, Payload, ReadId, Refusal, Restored, Tag, Write, WriteId,
 };
 pub use config::{Config, ReadMode};
+pub use membership::{Membership, MembershipError};
+pub use mend::Mend;
 pub use message::{Body, Message, Parcel, Rejection};
 pub use status::{Peer, Role, Status};
 
@@ -66,6 +73,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 
 use self::candidate::{Candidate, Poll};
+use self::configurations::Configurations;
 use self::follower::Follower;
 use self::leader::Leader;
 use self::log::Log;
@@ -87,9 +95,11 @@ enum State {
 ///   the log or in the state.
 /// - The term never falls; within a term the vote, once given, never changes.
 /// - A leader's and a candidate's vote is its own.
+/// - `voters` are those of the configuration in force.
 #[derive(Clone, Debug, Hash)]
 pub struct Raft {
     config: Config,
+    configurations: Configurations,
     voters: Voters,
     rng: Rng,
     now: Time,
@@ -128,6 +138,7 @@ impl Raft {
     #[must_use]
     pub fn new(config: Config, restored: Restored, seed: u64) -> Self {
         let Restored { hard_state, applied, doubt, .. } = restored;
+        let configurations = configurations(&config, &restored);
         let log = Log::new(restored);
         let last = log.last();
         assert!(hard_state.term >= last.term, "the log is ahead of the term");
@@ -135,7 +146,8 @@ impl Raft {
         let next_question = rng.next();
         let commit = hard_state.commit.min(last.index).max(applied);
         Self {
-            voters: Voters::simple(config.voters.clone()),
+            voters: configurations.current().quorum(),
+            configurations,
             config,
             rng,
             now: Time(0),
@@ -183,7 +195,8 @@ impl Raft {
             }
             Input::SnapshotFailed { peer } => self.on_snapshot_failed(peer),
             Input::ChunkReply { to, last, next } => self.on_chunk_reply(to, last, next),
-            Input::Installed { last } => self.on_installed(last),
+            Input::Installed { last, membership } => self.on_installed(last, membership),
+            Input::Reconfigure { membership } => self.on_reconfigure(membership),
         }
         self.announce();
         self.unflushed = true;
@@ -203,7 +216,9 @@ impl Raft {
                 follower.timeout().into_iter().chain([self.election_at]).min()
             }
             State::Candidate(_) => Some(self.election_at),
-            State::Leader(leader) => leader.timeout(),
+            State::Leader(leader) => {
+                leader.timeout().into_iter().chain(self.stall_at(leader)).min()
+            }
         }
     }
 
@@ -236,6 +251,8 @@ impl Raft {
             self.heard = Some(self.now);
         }
         self.reset_election_timer();
+        let (at, membership) = (self.configurations.since(), self.membership().clone());
+        self.outbox.push_back(Output::Membership { at, membership });
         if self.is_alone() && self.may_campaign() {
             self.campaign(Poll::Vote { transfer: false });
         }
@@ -253,7 +270,8 @@ impl Raft {
     }
 
     fn on_receive(&mut self, from: NodeId, message: Message) {
-        if !self.is_peer(from) || !message.is_sane() {
+        let mending = matches!(message.body, Body::Mend(_));
+        if from == self.config.id || !message.is_sane() || mending {
             return self.drop_message();
         }
         let Message { term, body } = message;
@@ -284,6 +302,7 @@ impl Raft {
                 self.on_snapshot(from, last, Output::Chunk { from, last, number, data, done });
             }
             Body::SnapshotReply { last, next } => self.on_snapshot_reply(from, last, next),
+            Body::Mend(_) => self.drop_message(),
         }
     }
 
@@ -321,6 +340,21 @@ impl Raft {
         self.log.last()
     }
 
+    /// Entries up to here may have been acknowledged and are not there.
+    #[must_use]
+    pub const fn doubt(&self) -> Option<Index> {
+        self.doubt
+    }
+
+    /// As leader: the highest index known to be durable at a peer.
+    #[must_use]
+    pub fn matched(&self, peer: NodeId) -> Option<Index> {
+        match &self.state {
+            State::Leader(leader) => leader.peers.get(&peer).map(|progress| progress.matched),
+            State::Follower(_) | State::Candidate(_) => None,
+        }
+    }
+
     /// How far the log may be trimmed without stranding any member.
     #[must_use]
     pub const fn trim_bound(&self) -> Index {
@@ -348,13 +382,10 @@ impl Raft {
             base: self.log.base(),
             trim_bound: self.trim,
             peers,
+            membership: self.membership().clone(),
             dropped: self.dropped,
             doubt: self.doubt,
         }
-    }
-
-    fn is_peer(&self, id: NodeId) -> bool {
-        id != self.config.id && (self.voters.contains(id) || self.config.learners.contains(&id))
     }
 
     /// Whether this node's own vote decides everything.
@@ -378,4 +409,14 @@ impl Raft {
             self.outbox.push_back(Output::Event(Event::Role { role, term, leader }));
         }
     }
+}
+
+/// The configurations of what was on stable storage.
+fn configurations(config: &Config, restored: &Restored) -> Configurations {
+    let membership = restored.membership.clone().unwrap_or_else(|| config.membership());
+    let mut configurations = Configurations::new(restored.applied, membership);
+    for entry in &restored.entries {
+        configurations.appended(entry);
+    }
+    configurations
 }

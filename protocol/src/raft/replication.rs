@@ -12,7 +12,8 @@ impl Raft {
     /// Sends every peer what it may have now.
     pub(super) fn replicate(&mut self) {
         let State::Leader(leader) = &mut self.state else { return };
-        let held = leader.peers.values().map(|progress| progress.matched).min();
+        let members = leader.peers.iter().filter(|(id, _)| !leader.leaving.contains_key(id));
+        let held = members.map(|(_, progress)| progress.matched).min();
         let held = held.map_or(self.commit, |held| held.min(self.commit));
         self.trim = self.trim.max(held.min(self.writes.durable()));
         let (term, commit, trim) = (self.term, self.commit, self.trim);

@@ -59,6 +59,7 @@ impl Raft {
             progress.awaited.get_or_insert(round);
         }
         self.send_round(round, true);
+        self.dismiss();
         self.expire_reads();
     }
 

@@ -24,7 +24,9 @@
 //! here.
 
 use super::boundary::Output;
+use super::configurations::Configurations;
 use super::log::weight;
+use super::membership::Membership;
 use super::message::Body;
 use super::writes::Held;
 use super::{Raft, State};
@@ -92,7 +94,7 @@ impl Raft {
         }
     }
 
-    pub(super) fn on_installed(&mut self, last: Position) {
+    pub(super) fn on_installed(&mut self, last: Position, membership: Option<Membership>) {
         let ahead = last.index > self.applied || planted(Mutant::R17);
         if !ahead {
             return;
@@ -103,7 +105,7 @@ impl Raft {
         if self.log.position(last.index) == Some(last) && !planted(Mutant::R17) {
             self.fast_forward(last.index);
         } else {
-            self.begin_anew(last);
+            self.begin_anew(last, membership);
         }
         (self.delivered, self.applied) = (last.index, last.index);
         if let State::Follower(follower) = &mut self.state {
@@ -128,7 +130,7 @@ impl Raft {
 
     /// Nothing in the log leads to what the state covers: entries of the past, or of leaders that
     /// lost.
-    fn begin_anew(&mut self, base: Position) {
+    fn begin_anew(&mut self, base: Position, membership: Option<Membership>) {
         assert!(
             base.index > self.commit || planted(Mutant::R17),
             "the state that was installed contradicts the log"
@@ -144,5 +146,8 @@ impl Raft {
         self.writes.reset(self.commit.min(base.index.previous()));
         self.log.reset(base);
         self.commit = base.index;
+        self.configurations =
+            Configurations::new(base.index, membership.unwrap_or_else(|| self.config.membership()));
+        self.reconfigured();
     }
 }

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 
 use super::boundary::HardState;
+use super::membership::Membership;
 use crate::{Index, NodeId, Position};
 
 /// What a node is in its term.
@@ -53,7 +54,9 @@ pub struct Status {
     pub trim_bound: Index,
     /// The peers, on a leader.
     pub peers: BTreeMap<NodeId, Peer>,
-    /// Messages dropped because they were malformed or came from strangers.
+    /// The configuration in force.
+    pub membership: Membership,
+    /// Messages dropped because they were malformed or came from nobody who may say so.
     pub dropped: u64,
     /// Set while this node withholds its vote.
     pub doubt: Option<Index>,

@@ -31,9 +31,10 @@ impl Raft {
     /// Begins on a leader. A wish for another successor replaces the one before; only voters can
     /// succeed.
     pub(super) fn transfer_to(&mut self, to: NodeId) {
+        let votes = self.membership().voters.contains(&to);
         let State::Leader(leader) = &mut self.state else { return };
         let pending = leader.transfer.as_ref().is_some_and(|transfer| transfer.to == to);
-        if pending || to == self.config.id || !self.voters.contains(to) {
+        if pending || to == self.config.id || !votes {
             return;
         }
         let until = self.now + *self.config.election_timeout.start();

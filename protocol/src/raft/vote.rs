@@ -15,14 +15,10 @@ impl Raft {
             Body::PreVote { .. } | Body::PreVoteReply { granted: true } => return true,
             // Thesis §4.2.3: while a leader is heard, candidates are not, unless it sent them.
             Body::Vote { transfer: false, .. } if self.is_sticky() => return false,
-            Body::Append { .. } | Body::Heartbeat { .. } | Body::Snapshot { .. }
-                if self.voters.contains(from) =>
-            {
+            Body::Append { .. } | Body::Heartbeat { .. } | Body::Snapshot { .. } => {
                 self.become_follower(term, Some(from));
             }
-            Body::Append { .. }
-            | Body::Heartbeat { .. }
-            | Body::PreVoteReply { granted: false }
+            Body::PreVoteReply { granted: false }
             | Body::Vote { .. }
             | Body::VoteReply { .. }
             | Body::AppendAccepted { .. }
@@ -33,8 +29,8 @@ impl Raft {
             | Body::ReadIndexReply { .. }
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
-            | Body::Snapshot { .. }
             | Body::SnapshotReply { .. } => self.become_follower(term, None),
+            Body::Mend(_) => return false,
         }
         true
     }
@@ -67,7 +63,8 @@ impl Raft {
             | Body::ReadIndexReply { .. }
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
-            | Body::SnapshotReply { .. } => {}
+            | Body::SnapshotReply { .. }
+            | Body::Mend(_) => {}
         }
     }
 

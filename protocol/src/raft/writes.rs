@@ -15,7 +15,7 @@ use alloc::collections::VecDeque;
 use super::boundary::{HardState, Output, WriteId};
 use super::message::Message;
 use crate::mutant::{Mutant, planted};
-use crate::{Index, NodeId, Term};
+use crate::{Index, NodeId, Term, Time};
 
 #[cfg(feature = "explore")]
 mod abstraction;
@@ -41,6 +41,8 @@ pub(super) struct Writes {
     acknowledged: WriteId,
     /// Each write with the index through which the log is durable once it is.
     in_flight: VecDeque<(WriteId, Index)>,
+    /// Since when storage owes an answer and has given none.
+    owing: Option<Time>,
     held: VecDeque<(WriteId, Held)>,
     durable: Index,
     /// The hard state last handed out.
@@ -56,6 +58,7 @@ impl Writes {
             issued: WriteId(0),
             acknowledged: WriteId(0),
             in_flight: VecDeque::new(),
+            owing: None,
             held: VecDeque::new(),
             durable,
             hard_state,
@@ -66,6 +69,11 @@ impl Writes {
     /// The index through which the log is durable here.
     pub(super) const fn durable(&self) -> Index {
         self.durable
+    }
+
+    /// Since when storage has answered nothing, while something is under way.
+    pub(super) const fn silent_since(&self) -> Option<Time> {
+        self.owing
     }
 
     /// Whether term or vote differ from what was last handed out.
@@ -91,7 +99,8 @@ impl Writes {
     }
 
     /// Names a write that leaves the log durable through `through`.
-    pub(super) fn issue(&mut self, through: Index) -> WriteId {
+    pub(super) fn issue(&mut self, through: Index, now: Time) -> WriteId {
+        self.owing.get_or_insert(now);
         self.issued.0 += 1;
         self.in_flight.push_back((self.issued, through));
         self.issued
@@ -123,7 +132,7 @@ impl Writes {
     }
 
     /// Everything up to `id` is durable. Gives `false` for a write that was never issued.
-    pub(super) fn acknowledge(&mut self, id: WriteId) -> bool {
+    pub(super) fn acknowledge(&mut self, id: WriteId, now: Time) -> bool {
         if id > self.issued {
             return false;
         }
@@ -135,7 +144,9 @@ impl Writes {
             }
             self.durable = self.durable.max(through);
             self.in_flight.pop_front();
+            self.owing = Some(now);
         }
+        self.owing = self.owing.filter(|_| !self.in_flight.is_empty());
         true
     }
 

@@ -14,10 +14,11 @@
 //! | RI6 | a vote is durable before it is told, and never changes | Raft figure 2 |
 //! | RI7 | term and commit index never fall | Raft figure 2 |
 //! | RI8 | what is acknowledged is durable, and is the leader's | Raft figure 2 |
-//! | RI9 | what is committed is durable on a majority, and here where delivered | Raft §5.3 |
+//! | RI9 | what is committed is durable on a majority, and here where delivered | Raft §5.3, §6 |
 //! | RI10 | a leader commits by counting its own term only | Raft §5.4.2 |
 //! | RI11 | a follower commits only what matches its leader | Raft figure 2 |
 //! | RI12 | a command enters the log in the term it was proposed in, or never | `Input::Propose` |
+//! |  | members change one step at a time, once it is known what is committed | Raft §6 |
 //! | RI13 | a read index covers all that was committed when the read arrived | thesis §6.4 |
 //! | RI14 | a snapshot is what was committed and takes nobody back; the log follows it | Raft §7 |
 //! | RI16 | after healing: a leader, agreement, and nothing waits for ever | — |
@@ -25,6 +26,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod forge;
+mod members;
 mod oracle;
 mod transfer;
 mod world;
@@ -73,6 +75,25 @@ fn s1_18_whoever_is_stranded_gets_the_state() {
     );
     assert!(sent >= installed && installed >= mended);
     assert!(installed > 0, "nobody was stranded");
+}
+
+#[test]
+fn members_come_and_go() {
+    let (mut asked, mut configurations, mut installed) = (0, 0, 0);
+    sweep(1, 2000, |seed| {
+        let mut world = World::new(seed);
+        world.strand = seed % 3 == 0;
+        world.comes_alive();
+        world.run_with_faults(900);
+        world.heal_and_converge();
+        asked += world.changes;
+        configurations += world.configurations;
+        installed += world.snapshots_installed;
+    });
+    println!(
+        "{asked} changes asked for, {configurations} configurations in force, {installed} snapshots"
+    );
+    assert!(configurations > asked && installed > 0, "the members hardly changed");
 }
 
 #[test]

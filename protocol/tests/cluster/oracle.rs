@@ -1,8 +1,10 @@
 //! Sees everything, remembers everything, and checks each law where it could break.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::raft::{Body, Entry, HardState, Message, Output, Payload, Raft, ReadId, Role};
+use protocol::raft::{
+    Body, Entry, HardState, Membership, Message, Output, Payload, Raft, ReadId, Role,
+};
 use protocol::{Index, NodeId, Position, Term};
 
 /// What the oracle reads of a node beside the core itself.
@@ -18,15 +20,23 @@ pub(crate) struct Image<'a> {
 
 #[derive(Default)]
 pub(crate) struct Oracle {
-    majority: usize,
-    voters: Vec<NodeId>,
     leaders: BTreeMap<Term, NodeId>,
     entries: BTreeMap<Position, (Term, Payload)>,
     pub(crate) committed: Vec<Entry>,
     votes: BTreeMap<(NodeId, Term), NodeId>,
-    progress: BTreeMap<NodeId, (Term, Index)>,
+    progress: BTreeMap<NodeId, Progress>,
+    /// Through here, a leader has shown a majority.
+    decided: Index,
     proposed: BTreeMap<Vec<u8>, Term>,
     reads: BTreeMap<(NodeId, ReadId), Index>,
+}
+
+/// What was last seen of a node.
+struct Progress {
+    term: Term,
+    commit: Index,
+    membership: Membership,
+    led: bool,
 }
 
 fn at(log: &[Entry], index: Index) -> Option<&Entry> {
@@ -38,10 +48,6 @@ fn holds(log: &[Entry], position: Position) -> bool {
 }
 
 impl Oracle {
-    pub(crate) fn new(voters: Vec<NodeId>) -> Self {
-        Self { majority: voters.len() / 2 + 1, voters, ..Self::default() }
-    }
-
     pub(crate) fn proposed(&mut self, command: &[u8], term: Term) {
         self.proposed.insert(command.to_vec(), term);
     }
@@ -81,7 +87,13 @@ impl Oracle {
     /// What is true of a node between steps.
     pub(crate) fn observe(&mut self, node: &Image<'_>, others: &[Image<'_>]) {
         let (term, commit) = (node.raft.term(), node.raft.commit());
-        let before = self.progress.insert(node.id, (term, commit)).unwrap_or_default();
+        let membership = node.raft.membership().clone();
+        let led = node.raft.role() == Role::Leader;
+        let now = Progress { term, commit, membership, led };
+        let before = self.progress.insert(node.id, now);
+        let ruled = before.as_ref().map(|before| before.membership.clone());
+        let led = before.as_ref().is_some_and(|before| before.led);
+        let before = before.map_or_else(Default::default, |before| (before.term, before.commit));
         assert!(term >= before.0 && commit >= before.1, "RI7: {} goes back", node.id);
         if node.raft.role() == Role::Leader {
             let leader = *self.leaders.entry(term).or_insert(node.id);
@@ -93,7 +105,12 @@ impl Oracle {
             if commit > before.1 {
                 let counted = at(node.view, commit).map(|entry| entry.position.term);
                 assert_eq!(counted, Some(term), "RI10: leader {} counts the past", node.id);
+                self.decides(node, others, ruled);
             }
+            self.changes(node);
+        } else if commit > before.1 && led {
+            // It committed and was deposed between two looks.
+            self.decides(node, others, ruled);
         } else if commit > before.1 {
             let held = at(node.view, commit).map(|entry| entry.position);
             assert!(held.is_some(), "RI11: {} commits {commit} beyond its log", node.id);
@@ -102,6 +119,42 @@ impl Oracle {
                 assert_eq!(held, Some(theirs.position), "RI11: {} commits another entry", node.id);
             }
         }
+    }
+
+    /// RI9: under the configuration in force, or the one that this very turn has replaced.
+    fn decides(&mut self, node: &Image<'_>, others: &[Image<'_>], ruled: Option<Membership>) {
+        let held = at(node.view, node.raft.commit());
+        let position = held.expect("RI9: what storage has not seen is committed").position;
+        let holders: Vec<NodeId> = others
+            .iter()
+            .chain([node])
+            .filter(|image| holds(image.durable, position))
+            .map(|image| image.id)
+            .collect();
+        let most = |ids: &BTreeSet<NodeId>| {
+            ids.iter().filter(|id| holders.contains(id)).count() > ids.len() / 2
+        };
+        let won = |it: &Membership| most(&it.voters) && (!it.is_joint() || most(&it.outgoing));
+        let fair = won(node.raft.membership()) || ruled.as_ref().is_some_and(won);
+        assert!(fair, "RI9: {position} is on {holders:?} only, of {}", node.raft.membership());
+        self.decided = self.decided.max(position.index);
+    }
+
+    /// RI12: the members change one step at a time, under a leader that knows what is committed.
+    fn changes(&self, node: &Image<'_>) {
+        let commit = node.raft.commit();
+        let pending: Vec<&Entry> = node
+            .view
+            .iter()
+            .filter(|entry| entry.position.index > commit)
+            .filter(|entry| matches!(entry.payload, Payload::Membership(_)))
+            .collect();
+        // A new leader may inherit some of which it does not know that they are committed.
+        let own = pending.iter().filter(|entry| entry.position.term == node.raft.term()).count();
+        assert!(own <= 1, "RI12: {} changes twice at once: {pending:?}", node.id);
+        let own = own > 0;
+        let known = at(node.view, commit).map(|entry| entry.position.term);
+        assert!(!own || known == Some(node.raft.term()), "RI12: {} changes too early", node.id);
     }
 
     /// RI14: an installed state is what was committed, as far as it goes, and takes nobody back.
@@ -131,7 +184,14 @@ impl Oracle {
     pub(crate) fn emits(&mut self, node: &Image<'_>, others: &[Image<'_>], output: &Output) {
         match output {
             Output::Send { to, message } => self.sends(node, others, *to, message),
-            Output::Commit(entries) => self.commits(node, others, entries),
+            Output::Commit(entries) => {
+                let seen = self.progress.get(&node.id);
+                let led = seen.is_some_and(|seen| seen.led);
+                if led || node.raft.role() == Role::Leader {
+                    self.decides(node, others, seen.map(|seen| seen.membership.clone()));
+                }
+                self.commits(node, entries);
+            }
             Output::ReadReady { id, index } => {
                 let least = self.reads.remove(&(node.id, *id)).expect("RI13: a read nobody asked");
                 assert!(*index >= least, "RI13: {} reads {index}, not {least}", node.id);
@@ -141,6 +201,8 @@ impl Oracle {
             }
             Output::Persist { .. }
             | Output::ProposalRefused { .. }
+            | Output::ReconfigureRefused { .. }
+            | Output::Membership { .. }
             | Output::Fetch { .. }
             | Output::SnapshotWanted { .. }
             | Output::SnapshotEnded { .. }
@@ -180,7 +242,7 @@ impl Oracle {
         assert_eq!(first, candidate, "RI6: {voter} votes twice in term {term}");
     }
 
-    fn commits(&mut self, node: &Image<'_>, others: &[Image<'_>], entries: &[Entry]) {
+    fn commits(&mut self, node: &Image<'_>, entries: &[Entry]) {
         for entry in entries {
             assert!(holds(node.durable, entry.position), "RI9: not durable at {}", node.id);
             if let Some(known) = at(&self.committed, entry.position.index) {
@@ -189,10 +251,7 @@ impl Oracle {
             }
             let next = u64::try_from(self.committed.len()).unwrap() + 1;
             assert_eq!(entry.position.index.0, next, "RI5: {} skips entries", node.id);
-            let copies = others.iter().chain([node]).filter(|other| {
-                self.voters.contains(&other.id) && holds(other.durable, entry.position)
-            });
-            assert!(copies.count() >= self.majority, "RI9: {} is on too few", entry.position);
+            assert!(entry.position.index <= self.decided, "RI9: nobody decided {}", entry.position);
             if let Payload::Command(command) = &entry.payload {
                 let term = self.proposed.get(&command[..]).copied();
                 assert_eq!(term, Some(entry.position.term), "RI12: {entry:?} came late");

@@ -12,6 +12,7 @@ use protocol::mutant::{Mutant, planted};
 use protocol::raft::{Entry, Input, Output, Payload};
 use protocol::{Index, NodeId, Position, Term};
 
+use crate::members::membership;
 use crate::world::{Happening, Node, World};
 
 /// A snapshot on its way to a peer.
@@ -255,7 +256,8 @@ impl World {
         let last = node.snapshots.installing.take().expect("a switch was under way");
         node.state.clone_from(&node.disk);
         node.queue.clear();
-        let input = Input::Installed { last };
+        let membership = membership(&node.state);
+        let input = Input::Installed { last, membership };
         if self.chance(20) {
             let input = input.clone();
             self.plan(50, Happening::Answer { node: n, life, input });

@@ -10,6 +10,7 @@ use protocol::raft::{
 };
 use protocol::{Index, NodeId, Position, Rng, Term, Time};
 
+use crate::members::membership;
 use crate::oracle::{Image, Oracle};
 use crate::transfer::Snapshots;
 
@@ -60,7 +61,7 @@ pub(crate) struct World {
     pub(crate) sequence: u64,
     agenda: BTreeMap<(Time, u64), Happening>,
     pub(crate) nodes: Vec<Node>,
-    configs: Vec<Config>,
+    pub(crate) configs: Vec<Config>,
     pub(crate) oracle: Oracle,
     pub(crate) weather: Weather,
     /// Links that lose everything, by (from, to).
@@ -70,6 +71,11 @@ pub(crate) struct World {
     pub(crate) forge: bool,
     /// Logs are also trimmed beyond what the slowest member needs.
     pub(crate) strand: bool,
+    /// Members come and go.
+    pub(crate) living: bool,
+    /// Changes of the members that were asked for, and configurations that came into force.
+    pub(crate) changes: u64,
+    pub(crate) configurations: u64,
     pub(crate) snapshots_sent: u64,
     pub(crate) snapshots_installed: u64,
     /// Crashes after which the log had to follow the state.
@@ -118,41 +124,51 @@ impl World {
             fault_percent: rng.below(6),
             linger_percent: rng.below(2) * 50,
         };
-        let nodes = configs.iter().map(|config| Node {
-            id: config.id,
-            raft: Raft::new(config.clone(), Restored::default(), rng.next()),
-            up: true,
-            life: 0,
-            view: Vec::new(),
-            durable: Vec::new(),
-            hard_state: HardState::default(),
-            pending: VecDeque::new(),
-            state: Vec::new(),
-            disk: Vec::new(),
-            queue: Vec::new(),
-            base: Index(0),
-            snapshots: Snapshots::default(),
-            paused_until: Time(0),
-        });
-        let nodes = nodes.collect();
-        let oracle = Oracle::new(configs[0].voters.iter().copied().collect());
         let (agenda, cut) = (BTreeMap::new(), Vec::new());
-        Self {
+        let mut world = Self {
             rng,
             now: Time(0),
             sequence: 0,
             agenda,
-            nodes,
+            nodes: Vec::new(),
             configs,
-            oracle,
+            oracle: Oracle::default(),
             weather,
             cut,
             commands: 0,
             forge: false,
             strand: false,
+            living: false,
+            changes: 0,
+            configurations: 0,
             snapshots_sent: 0,
             snapshots_installed: 0,
             logs_mended: 0,
+        };
+        world.populate();
+        world
+    }
+
+    /// Everyone who is configured starts, with an empty disk.
+    pub(crate) fn populate(&mut self) {
+        self.nodes.clear();
+        for config in self.configs.clone() {
+            self.nodes.push(Node {
+                id: config.id,
+                raft: Raft::new(config, Restored::default(), self.rng.next()),
+                up: true,
+                life: 0,
+                view: Vec::new(),
+                durable: Vec::new(),
+                hard_state: HardState::default(),
+                pending: VecDeque::new(),
+                state: Vec::new(),
+                disk: Vec::new(),
+                queue: Vec::new(),
+                base: Index(0),
+                snapshots: Snapshots::default(),
+                paused_until: Time(0),
+            });
         }
     }
 
@@ -202,6 +218,8 @@ impl World {
             (Some((at, n)), next) if next.is_none_or(|(time, _)| at < time) => {
                 self.now = self.now.max(at);
                 self.input(n, Input::Timeout);
+                let next = self.nodes[n].raft.poll_timeout();
+                assert!(next.is_none_or(|next| next > self.now), "a timer of {n} is due for ever");
             }
             (_, Some(key)) => {
                 self.now = self.now.max(key.0);
@@ -335,9 +353,11 @@ impl World {
                 let input = Input::Fetched { peer, from, entries };
                 self.plan(3, Happening::Answer { node: n, life, input });
             }
+            Output::Membership { .. } => self.configurations += 1,
             Output::ReadReady { .. }
             | Output::ReadRefused { .. }
             | Output::ProposalRefused { .. }
+            | Output::ReconfigureRefused { .. }
             | Output::Event(_) => {}
             other => self.snapshot_output(n, other),
         }
@@ -381,6 +401,7 @@ impl World {
             return;
         }
         match self.rng.below(20) {
+            1..4 if self.living => self.reconfigure(),
             0 => {
                 let voters = self.configs[0].voters.len();
                 let to = NodeId(1 + u64::try_from(self.pick(voters)).unwrap());
@@ -468,8 +489,8 @@ impl World {
         node.paused_until = Time(0);
         self.logs_mended += u64::from(node.mend());
         node.view = node.durable.clone();
-        node.raft = Raft::new(self.configs[n].clone(), node.restored(), seed);
-        let id = node.id;
+        let (id, restored) = (node.id, node.restored());
+        self.nodes[n].raft = self.core(n, restored, seed);
         self.oracle.restarted(id);
         self.input(n, Input::Timeout);
         self.drain(n);
@@ -501,7 +522,9 @@ impl World {
                 marker = Some((term, self.nodes[n].raft.last().index));
                 continue;
             };
-            let done = self.nodes.iter().all(|node| node.handed_out() >= target);
+            let members = leader.raft.membership().clone();
+            let mut members = self.nodes.iter().filter(|node| members.contains(node.id));
+            let done = members.all(|node| node.handed_out() >= target);
             if done && self.oracle.waiting_reads() == 0 {
                 return self.nodes.iter().for_each(|node| self.oracle.agrees(node.id, &node.state));
             }
@@ -553,6 +576,7 @@ impl Node {
             entries: above(applied).cloned().collect(),
             applied,
             doubt: None,
+            membership: membership(&self.disk),
         }
     }
 }

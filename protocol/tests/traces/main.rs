@@ -7,8 +7,8 @@
 //! ```text
 //! nodes 3 [learners=1] [prevote] [checkquorum] [sticky] [lease=DRIFT] [inflight=N] [append=BYTES]
 //!         [uncommitted=BYTES] [cache=BYTES] [jitter=MS]
-//! node N [log=1,1,2] [term=T] [vote=N] [commit=I] [applied=I] [base=I] [doubt=I]
-//!         (re)start with this disk
+//! node N [log=1,1,2] [term=T] [vote=N] [commit=I] [applied=I] [base=I] [doubt=I] [joins]
+//!         (re)start with this disk; one that joins knows of nobody
 //! timeout N        its next timer fires      wait MS         time passes
 //! tick N           Timeout, whatever the time stabilize [N…]  deliver and sync until all is quiet
 //! deliver [A>B…]   one message of each link  drop [A>B…]     lose what is under way
@@ -20,7 +20,8 @@
 //! propose N WORD…  read N ID  transfer N TO  unreachable N PEER  trim N INDEX
 //! chunk N TO I@T NUMBER [end]      N sends a piece of its snapshot of I@T
 //! chunkreply N TO I@T NUMBER|no    N answers one
-//! failed N PEER    N gives the transfer up      installed N I@T    its state stands there
+//! failed N PEER    N gives the transfer up      installed N I@T [MEMBERS]  its state stands there
+//! reconfigure N 1,2,3 [learners=4,5]             N is to bring about these members
 //! together N CMD / CMD …                      several inputs before the outputs are drained
 //! recv A>B tT BODY…                           a message as if A had sent it
 //! status [N…]      log [N…]

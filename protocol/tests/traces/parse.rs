@@ -27,6 +27,10 @@ pub(crate) fn link(word: &str) -> (NodeId, NodeId) {
 fn entry(word: &str) -> Entry {
     let word = word.trim_matches(['[', ']']);
     match word.split_once('=') {
+        Some((place, "members:?")) => {
+            let payload = Payload::Membership(Bytes::from_static(b"?"));
+            Entry { position: position(place), payload }
+        }
         Some((place, command)) => {
             let payload = Payload::Command(Bytes::copy_from_slice(command.as_bytes()));
             Entry { position: position(place), payload }

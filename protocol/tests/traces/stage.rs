@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::raft::{
-    Body, Config, Entry, Event, HardState, Input, Message, Output, Payload, Raft, ReadId, ReadMode,
-    Restored, Tag, Write, WriteId,
+    Body, Config, Entry, Event, HardState, Input, Membership, Message, Output, Payload, Raft,
+    ReadId, ReadMode, Restored, Tag, Write, WriteId,
 };
 use protocol::{Index, NodeId, Position, Term, Time};
 
@@ -20,6 +20,8 @@ struct Actor {
     applied: Index,
     /// Where a snapshot put the state, durably.
     installed: Position,
+    /// The members that came with it.
+    brought: Option<Membership>,
     /// Where the log began anew.
     anew: Index,
     doubt: Option<Index>,
@@ -27,6 +29,10 @@ struct Actor {
     rotten: Index,
     pending: VecDeque<(WriteId, Write)>,
     fetches: VecDeque<(NodeId, Index)>,
+    /// The configuration last shown.
+    members: Option<Membership>,
+    /// It knows nobody but by its log.
+    joins: bool,
     slow: bool,
     up: bool,
     dropped: u64,
@@ -45,6 +51,14 @@ pub(crate) struct Stage {
     lives: u64,
     quiet: bool,
     shown: Vec<String>,
+}
+
+/// `1,2,3 [learners=4,5] [outgoing=1,2]`.
+fn members(words: &[&str]) -> Membership {
+    let list = |word: &str| word.split(',').map(|id| NodeId(number(id))).collect();
+    let learners = option(words, "learners").map(list).unwrap_or_default();
+    let outgoing = option(words, "outgoing").map(list).unwrap_or_default();
+    Membership { learners, outgoing, ..Membership::of(list(words[0])) }
 }
 
 fn ids(words: &[&str]) -> Vec<NodeId> {
@@ -161,14 +175,17 @@ impl Stage {
                 let (to, last) = (NodeId(number(rest[0])), position(rest[1]));
                 vec![Input::ChunkReply { to, last, next: rest[2].parse().ok() }]
             }
+            "reconfigure" => vec![Input::Reconfigure { membership: members(rest) }],
             "failed" => vec![Input::SnapshotFailed { peer: NodeId(number(rest[0])) }],
             "installed" => {
                 let last = position(rest[0]);
+                let membership = (rest.len() > 1).then(|| members(&rest[1..]));
                 let actor = self.actor(NodeId(number(words[1])));
                 if actor.applied < last.index {
                     (actor.applied, actor.installed) = (last.index, last);
+                    actor.brought.clone_from(&membership);
                 }
-                vec![Input::Installed { last }]
+                vec![Input::Installed { last, membership }]
             }
             other => panic!("{other} is no command"),
         }
@@ -229,8 +246,8 @@ impl Stage {
             vote: option(words, "vote").map(|word| NodeId(number(word))),
             commit: index("commit").unwrap_or_default(),
         };
-        let config = Config { id, ..self.config.clone().expect("nodes first") };
-        let raft = Raft::new(config, Restored::default(), id.0);
+        let joins = words.contains(&"joins");
+        let raft = Raft::new(self.config(id, joins), Restored::default(), id.0);
         let base = index("base").unwrap_or_default();
         let actor = Actor {
             raft,
@@ -239,11 +256,14 @@ impl Stage {
             base,
             applied: index("applied").unwrap_or(base),
             installed: Position::ORIGIN,
+            brought: None,
             anew: Index(0),
             doubt: index("doubt"),
             rotten: Index(0),
             pending: VecDeque::new(),
             fetches: VecDeque::new(),
+            members: None,
+            joins,
             slow: false,
             up: true,
             dropped: 0,
@@ -252,8 +272,16 @@ impl Stage {
         self.start(id);
     }
 
-    fn start(&mut self, id: NodeId) {
+    fn config(&self, id: NodeId, joins: bool) -> Config {
         let config = Config { id, ..self.config.clone().expect("nodes first") };
+        if joins {
+            return Config { voters: BTreeSet::new(), learners: BTreeSet::new(), ..config };
+        }
+        config
+    }
+
+    fn start(&mut self, id: NodeId) {
+        let config = self.config(id, self.actors[&id].joins);
         self.lives += 1;
         let seed = self.lives;
         let actor = self.actor(id);
@@ -314,6 +342,16 @@ impl Stage {
             }
             Output::ProposalRefused { tag, reason } => {
                 self.show(true, format!("{id} refuses proposal {}: {reason:?}", tag.0));
+            }
+            Output::ReconfigureRefused { reason } => {
+                self.show(true, format!("{id} refuses other members: {reason:?}"));
+            }
+            Output::Membership { at, membership } => {
+                let text = format!("{id} has members {membership} since {at}");
+                let before = self.actor(id).members.replace(membership.clone());
+                if before.is_some_and(|before| before != membership) {
+                    self.show(true, text);
+                }
             }
             Output::Fetch { peer, from, .. } => {
                 self.show(false, format!("{id} fetches from {from} for {peer}"));
@@ -513,6 +551,16 @@ impl Actor {
         }
     }
 
+    /// The members as of what has been applied.
+    fn membership(&self) -> Option<Membership> {
+        let applied = self.log.iter().filter(|entry| entry.position.index <= self.applied);
+        let told = applied.filter_map(|entry| match &entry.payload {
+            Payload::Membership(bytes) => Some(Membership::decode(bytes).unwrap()),
+            Payload::Empty | Payload::Command(_) => None,
+        });
+        told.last().or_else(|| self.brought.clone())
+    }
+
     fn restored(&self) -> Restored {
         let above = |index: Index| self.log.iter().filter(move |e| e.position.index > index);
         let mut terms: Vec<(Index, Term)> = Vec::new();
@@ -529,6 +577,7 @@ impl Actor {
             entries: above(self.applied).cloned().collect(),
             applied: self.applied,
             doubt: self.doubt,
+            membership: self.membership(),
         }
     }
 }

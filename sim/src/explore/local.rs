@@ -238,6 +238,8 @@ impl Local {
                 Output::ReadReady { .. }
                 | Output::ReadRefused { .. }
                 | Output::ProposalRefused { .. }
+                | Output::ReconfigureRefused { .. }
+                | Output::Membership { .. }
                 | Output::Event(_) => {}
             }
         }
@@ -320,7 +322,8 @@ impl Local {
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
             | Body::Snapshot { .. }
-            | Body::SnapshotReply { .. } => Ok(()),
+            | Body::SnapshotReply { .. }
+            | Body::Mend(_) => Ok(()),
         }
     }
 

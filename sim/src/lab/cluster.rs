@@ -353,6 +353,8 @@ impl Cluster {
             Output::ReadReady { .. }
             | Output::ReadRefused { .. }
             | Output::ProposalRefused { .. }
+            | Output::ReconfigureRefused { .. }
+            | Output::Membership { .. }
             // Nobody is far behind here.
             | Output::SnapshotWanted { .. }
             | Output::SnapshotEnded { .. }
@@ -408,5 +410,6 @@ fn restored(length: u64, committed: u64) -> Restored {
         entries: (committed + 1..=length).map(entry).collect(),
         applied: Index(committed),
         doubt: None,
+        membership: None,
     }
 }

@@ -51,6 +51,7 @@ impl Disk {
             entries: self.entries.iter().filter(above).cloned().collect(),
             applied: self.flushed,
             doubt: None,
+            membership: None,
         }
     }
 
@@ -257,6 +258,8 @@ impl Cluster {
                 self.handle(at, Input::Fetched { peer, from, entries });
             }
             Output::ProposalRefused { .. }
+            | Output::ReconfigureRefused { .. }
+            | Output::Membership { .. }
             | Output::SnapshotWanted { .. }
             | Output::SnapshotEnded { .. }
             | Output::Chunk { .. }
