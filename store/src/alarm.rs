@@ -35,10 +35,15 @@ impl Store {
         self.short.contains(&member)
     }
 
-    /// Whether a command is refused for want of space, now as when it is applied.
+    /// Whether a command is refused for want of space, now as when it is applied. One that was done
+    /// before is not: it gets its answer.
     #[must_use]
     pub fn refuses_growth(&self, command: &Command) -> bool {
-        self.has_alarm(Alarm::NoSpace) && weight(command) == Weight::Grows
+        let first = match command {
+            Command::Once { stamp, .. } => self.is_first(stamp),
+            _ => true,
+        };
+        first && self.has_alarm(Alarm::NoSpace) && weight(command) == Weight::Grows
     }
 
     /// Refuses what the alarms forbid: with [`Alarm::Corrupt`] all that reads or changes keys or
