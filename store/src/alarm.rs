@@ -65,7 +65,8 @@ impl Store {
     /// Nobody is told what was there before: a member asks for itself, of itself.
     pub(crate) fn apply_report(&mut self, member: NodeId, short: bool) -> Outcome {
         self.dirty.insert(Name::Short(member));
-        if short {
+        // Told before it was removed, it would stand for ever.
+        if short && !self.was_removed(member) {
             self.short.insert(member);
         } else {
             self.short.remove(&member);
