@@ -425,8 +425,8 @@ impl Node {
     fn successor(&self) -> Option<NodeId> {
         let raft::Status { peers, membership, .. } = self.raft.status();
         let voters = peers.iter().filter(|(id, _)| membership.voters.contains(id));
-        let active = voters.filter(|(_, peer)| peer.active);
-        active.max_by_key(|(_, peer)| peer.matched).map(|(id, _)| *id)
+        let alive = voters.filter(|(_, peer)| peer.active || peer.awaited);
+        alive.max_by_key(|(_, peer)| peer.matched).map(|(id, _)| *id)
     }
 
     fn finish_stopping(&mut self) {

@@ -68,7 +68,8 @@ impl Leader {
             matched: progress.matched,
             next: progress.next,
             state: progress.name(),
-            active: is_recent(progress.confirmed.unwrap_or(self.since)),
+            active: progress.confirmed.is_some_and(&is_recent),
+            awaited: progress.confirmed.is_none() && is_recent(self.since),
         };
         let members = self.peers.iter().filter(|(id, _)| !self.leaving.contains_key(id));
         members.map(|(&id, progress)| (id, peer(progress))).collect()
