@@ -19,6 +19,8 @@ mod members;
 mod mending;
 mod open;
 mod peers;
+mod register;
+mod rejoin;
 mod restore;
 mod server;
 mod workers;

@@ -20,6 +20,7 @@ use thiserror::Error;
 use super::identity::{cluster_id, member_id};
 use super::members::address_of;
 use super::peers::{Peer, Refused};
+use super::register::Register;
 use super::server::founders;
 use super::workers::AnyDisk;
 use crate::config::{Config, Reads};
@@ -103,6 +104,10 @@ fn remedy(error: &DataDirError) -> &'static str {
         }
         DataDirError::Version { .. } => "run the version of this program that has written it",
         DataDirError::NotEmpty(_) => "choose another one with --data-dir",
+        DataDirError::DamagedNote(_) => {
+            "restore it; or empty the directory: this member is then taken in again as a new one, \
+             while a majority of the others is up"
+        }
         DataDirError::Unfinished(_) => "run `conclave snapshot restore` for it once more",
         DataDirError::Damaged(_) => {
             "restore it, or choose an empty directory with --data-dir and join as a new member"
@@ -170,6 +175,7 @@ pub(crate) struct Ground {
     identity: Identity,
     gauge: Option<Gauge>,
     pub(crate) incarnation: u64,
+    pub(crate) register: Register,
     client_url: String,
 }
 
@@ -220,7 +226,7 @@ impl From<BackendError> for StateFault {
     }
 }
 
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
 }
@@ -237,7 +243,10 @@ impl Ground {
             None => None,
         };
         let gauge = open_gauge(config)?;
-        Ok(Self { directory, identity, gauge, incarnation: random(), client_url })
+        let incarnation = random();
+        let notes = directory.as_ref().map(DataDir::notes);
+        let register = Register::open(notes, incarnation, random)?;
+        Ok(Self { directory, identity, gauge, incarnation, register, client_url })
     }
 
     /// Who this is.
@@ -435,6 +444,10 @@ fn founds(
     }
     let told = restored.entries.iter().any(|it| matches!(it.payload, Payload::Membership(_)));
     let told = told || store.membership().is_some();
+    let ours = identity.cluster == wanted.map_or(ClusterId(0), |wanted| wanted.cluster);
+    let founder = founders(config).iter().any(|peer| peer.id == identity.node);
+    // It was taken in later, whatever the settings say that it begins with.
+    let told = told || (ours && !founder);
     let known_as = store.members().find(|member| member.id == identity.node);
     let misnamed = known_as.is_some_and(|known| known.name != config.name);
     if (told || config.join) && !misnamed {

@@ -79,6 +79,12 @@ impl Notes {
         if sound { Ok(Some(bytes[HEAD..].to_vec())) } else { Err(DataDirError::DamagedNote(path)) }
     }
 
+    /// What to say of a note whose content is not what its node writes.
+    #[must_use]
+    pub fn damaged(&self, note: Note) -> DataDirError {
+        DataDirError::DamagedNote(self.path.join(note.name()))
+    }
+
     /// Writes a note durably.
     ///
     /// # Errors

@@ -2,14 +2,17 @@
 
 use std::io;
 
+use node::Life;
 use protocol::{ClusterId, Index, NodeId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub(super) const MAGIC: [u8; 8] = *b"CNCLPEER";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// The longest address, in bytes: a host name has at most 253.
 pub(super) const MAX_ADDRESS: usize = 300;
+/// The longest life, in bytes.
+const MAX_LIFE: usize = 4_096;
 
 /// Who a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub(crate) struct Hello {
     pub(crate) configuration: Index,
     /// Where the dialler is reached itself: `host:port`.
     pub(crate) address: String,
+    /// The life of its data directory.
+    pub(crate) life: Life,
 }
 
 /// What the acceptor makes of it.
@@ -51,6 +56,10 @@ pub(crate) enum Verdict {
     Duplicate = 5,
     /// The dialler was removed from the cluster.
     Removed = 6,
+    /// The dialler's data directory is an old copy.
+    Outdated = 7,
+    /// The dialler's data directory is not the one that this member had.
+    Forgotten = 8,
 }
 
 impl Verdict {
@@ -72,6 +81,14 @@ impl Verdict {
                  a name and an address of its own"
             }
             Self::Removed => "this member was removed from the cluster",
+            Self::Outdated => {
+                "the data directory of this member is an old copy, which lacks what it has \
+                 promised since"
+            }
+            Self::Forgotten => {
+                "the data directory of this member is not the one that it had, and lacks what it \
+                 has promised"
+            }
         }
     }
 
@@ -84,6 +101,8 @@ impl Verdict {
             4 => Self::Stranger,
             5 => Self::Duplicate,
             6 => Self::Removed,
+            7 => Self::Outdated,
+            8 => Self::Forgotten,
             _ => return None,
         })
     }
@@ -100,6 +119,7 @@ pub(super) async fn greet(stream: &mut TcpStream, hello: &Hello) -> io::Result<V
     bytes.extend_from_slice(&hello.from.incarnation.to_le_bytes());
     bytes.extend_from_slice(&hello.configuration.0.to_le_bytes());
     write_address(&mut bytes, &hello.address);
+    write_life(&mut bytes, Some(&hello.life));
     stream.write_all(&bytes).await?;
     if hear_magic(stream).await? != MAGIC {
         return Err(no_peer());
@@ -124,8 +144,35 @@ pub(super) async fn hear(stream: &mut TcpStream) -> io::Result<Option<Hello>> {
     let incarnation = stream.read_u64_le().await?;
     let configuration = Index(stream.read_u64_le().await?);
     let address = hear_address(stream).await?;
+    let Some(life) = hear_life(stream).await? else { return Err(invalid("no life")) };
     let from = Identity { cluster, id, incarnation };
-    Ok(Some(Hello { from, to, configuration, address }))
+    Ok(Some(Hello { from, to, configuration, address, life }))
+}
+
+/// Appends a life behind its length; 0 for none.
+pub(super) fn write_life(out: &mut Vec<u8>, life: Option<&Life>) {
+    let bytes = life.map(Life::encode).unwrap_or_default();
+    let length = u16::try_from(bytes.len()).expect("a life remembers a limited number of runs");
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&bytes);
+}
+
+/// Reads a life, if there is one.
+pub(super) async fn hear_life(stream: &mut TcpStream) -> io::Result<Option<Life>> {
+    let length = usize::from(stream.read_u16_le().await?);
+    if length == 0 {
+        return Ok(None);
+    }
+    if length > MAX_LIFE {
+        return Err(invalid("a life that is too long"));
+    }
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).await?;
+    Life::decode(&bytes).map(Some).ok_or_else(|| invalid("a life that is none"))
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
 }
 
 /// Appends an address behind its length. One that is too long is left out: it leads nowhere.
@@ -138,14 +185,13 @@ pub(super) fn write_address(out: &mut Vec<u8>, address: &str) {
 
 /// Reads an address.
 pub(super) async fn hear_address(stream: &mut TcpStream) -> io::Result<String> {
-    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let length = usize::from(stream.read_u16_le().await?);
     if length > MAX_ADDRESS {
-        return Err(wrong("an address that is too long"));
+        return Err(invalid("an address that is too long"));
     }
     let mut bytes = vec![0; length];
     stream.read_exact(&mut bytes).await?;
-    String::from_utf8(bytes).map_err(|_| wrong("an address that is no text"))
+    String::from_utf8(bytes).map_err(|_| invalid("an address that is no text"))
 }
 
 /// Answers a dialler.
