@@ -112,7 +112,7 @@ impl Node {
     /// Applies the entry at the front; `None` when there is none, or it waits for values.
     fn apply_front(&mut self) -> Option<Position> {
         let replaced = self.receiving.as_ref().is_some_and(Receiving::is_installing);
-        if self.apply.loading.is_some() || self.flushing.halted || replaced {
+        if self.apply.loading.is_some() || self.flushing.halted || replaced || self.is_condemned() {
             return None;
         }
         let entry = self.apply.queue.front()?;
@@ -166,7 +166,10 @@ impl Node {
         if !events.is_empty() {
             self.hub.publish(self.now, self.store.revision(), &events);
         }
-        self.answer(&decoded, applied);
+        self.note_state(position.index, &decoded.command);
+        if !self.is_condemned() {
+            self.answer(&decoded, applied);
+        }
         self.answer_wishes();
         Some(position)
     }
@@ -233,13 +236,25 @@ impl Node {
                     self.store.supply(revision, record);
                 }
             }
-            (Err(_), Some(Loading::Read)) => self.fail_plan(Failure::Unreadable),
+            (Err(error), Some(Loading::Read)) => {
+                self.fail_plan(Failure::Unreadable);
+                self.damaged(error);
+            }
             // Without its values the entry cannot be applied, and nothing after it: this replica
             // must not go on, and must not make values up.
             (Err(error), Some(Loading::Entry) | None) => self.halt(error),
         }
         if whose == Some(Loading::Read) {
             self.plan_next();
+        }
+    }
+
+    /// What the state holds cannot be read. Where others have it, this replica ends, and gets it
+    /// back from them at its next start; one that is alone serves what is left.
+    pub(crate) fn damaged(&mut self, error: BackendError) {
+        let alone = self.raft().membership().members().len() <= 1;
+        if matches!(error, BackendError::Corrupt(_)) && !alone {
+            self.halt(error);
         }
     }
 

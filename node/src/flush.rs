@@ -33,6 +33,10 @@ impl Flushing {
         self.cramped = false;
     }
 
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
     pub(crate) fn new(durable: Position, base: Index) -> Self {
         let last = Time::default();
         Self {
@@ -66,6 +70,18 @@ impl Node {
             self.flushing.under_way = true;
             self.output(Output::Flush(flush));
         }
+    }
+
+    /// Starts a flush, whether or not one is due. True when it began.
+    pub(crate) fn flush_now(&mut self) -> bool {
+        let replaced = self.receiving.as_ref().is_some_and(Receiving::is_installing);
+        if replaced || self.flushing.under_way || self.flushing.halted {
+            return false;
+        }
+        let Some(flush) = self.store.begin_flush() else { return false };
+        self.flushing.under_way = true;
+        self.output(Output::Flush(flush));
+        true
     }
 
     /// A flush ended.

@@ -103,6 +103,8 @@ pub enum Input {
     Staged(Result<(), BackendError>),
     /// The answer to [`crate::Output::Install`].
     Installed(Result<(), BackendError>),
+    /// Whoever reads the state beside this replica has met damage.
+    Damaged(BackendError),
     /// The answer to [`crate::Output::Look`].
     Found {
         /// Who had asked.

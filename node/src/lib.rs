@@ -12,6 +12,7 @@ mod acquaintance;
 mod apply;
 pub mod codec;
 mod config;
+mod equality;
 mod flush;
 mod input;
 mod leases;
@@ -30,6 +31,7 @@ mod writes;
 
 pub use acquaintance::{Acquaintance, Acquaintances, Judgement, Life, MAX_RUNS, Run};
 pub use config::Config;
+pub use equality::Condemned;
 pub use input::Input;
 pub use mend::{MendConfig, MendInput, MendOutput, Mending, gather};
 pub use node::Node;

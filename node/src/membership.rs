@@ -24,6 +24,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use protocol::mutant::{Mutant, planted};
 use protocol::raft::{self, Membership, Peer, Role, Status};
 use protocol::{Index, NodeId, Time};
 use store::{Command, MemberChange, MemberRefusal, MemberTable, Part, Seat, Store, Wish};
@@ -141,8 +142,10 @@ impl Node {
     pub(crate) fn members_changed(&mut self, at: Index, membership: Membership) {
         self.members.since = at;
         self.members.look_at = Time::default();
-        let belongs = membership.contains(self.config.raft.id);
-        self.members.leaving = !belongs && self.members.belonged;
+        let own = self.config.raft.id;
+        let belongs = membership.contains(own);
+        let belonged = self.members.belonged || self.store.was_removed(own);
+        self.members.leaving = !belongs && belonged;
         self.members.belonged |= belongs;
         self.output(Output::Membership { at, membership });
     }
@@ -160,14 +163,14 @@ impl Node {
     /// As leader, takes the next step towards what is wished.
     pub(crate) fn reconcile(&mut self) {
         let leads = self.raft.role() == Role::Leader
-            && self.store.applied().term == self.raft.term()
+            && (self.store.applied().term == self.raft.term() || planted(Mutant::R20))
             && self.stopping.is_none();
         if !leads {
             return self.members.rest();
         }
         let in_force = self.raft.membership();
-        let under_way = in_force.is_joint() || self.members.since > self.store.applied().index;
-        if under_way {
+        let pending = self.members.since > self.store.applied().index;
+        if in_force.is_joint() || pending && !planted(Mutant::R19) {
             // What is applied next leads back here.
             self.members.look_at = Time::default();
             return;

@@ -16,6 +16,7 @@ use store::{Command, Revision, Stamp, Store};
 use crate::apply::Apply;
 use crate::codec::Envelope;
 use crate::config::Config;
+use crate::equality::Equality;
 use crate::flush::Flushing;
 use crate::input::Input;
 use crate::leases::Leases;
@@ -53,6 +54,7 @@ pub struct Node {
     pub(crate) flushing: Flushing,
     pub(crate) leases: Leases,
     pub(crate) measured: Measured,
+    pub(crate) equality: Equality,
     pub(crate) members: Members,
     pub(crate) counters: Counters,
     /// Snapshots on their way to members.
@@ -105,6 +107,7 @@ impl Node {
             flushing: Flushing::new(store.applied(), base),
             leases: Leases::default(),
             measured: Measured::default(),
+            equality: Equality::default(),
             members: Members::default(),
             counters: Counters::default(),
             sending: BTreeMap::new(),
@@ -162,8 +165,11 @@ impl Node {
             Input::WatchSent { stream, bytes } => self.hub.sent(stream, bytes),
             Input::WatchClose(stream) => self.hub.close(stream),
             Input::Scanned { token, records } => {
+                let failed = records.as_ref().err().cloned();
                 self.hub.scanned(token, records, &self.store);
+                failed.into_iter().for_each(|error| self.damaged(error));
             }
+            Input::Damaged(error) => self.damaged(error),
             Input::ViewOpened { view, opened } => self.view_opened(view, opened),
             Input::ViewRead { view, from, records } => self.view_read(view, from, records),
             Input::Staged(result) => self.staged(result),
@@ -186,6 +192,7 @@ impl Node {
             self.reads.timeout(),
             self.leases_timeout(),
             self.report_timeout(),
+            self.state_timeout(),
             self.flush_timeout(),
             self.sending_timeout(),
             self.settling.timeout(),
@@ -216,6 +223,7 @@ impl Node {
         self.send_pieces();
         let lagging = self.watch();
         let discarded = self.discard();
+        self.end_condemned();
         self.flush();
         self.trim();
         self.give_up_late();
@@ -235,6 +243,7 @@ impl Node {
         self.renew_leases();
         self.publish();
         self.report_space();
+        self.tell_state();
         if !self.writes.waiting() || self.now < self.writes.retry_at() {
             return;
         }
@@ -353,8 +362,9 @@ impl Node {
     }
 
     fn writes_timeout(&self) -> Option<Time> {
-        let retry =
-            (self.writes.waiting() && self.raft.leader().is_some()).then(|| self.writes.retry_at());
+        // A member that goes proposes nothing any more.
+        let may = self.raft.leader().is_some() && !self.members.leaving;
+        let retry = (self.writes.waiting() && may).then(|| self.writes.retry_at());
         retry.into_iter().chain(self.writes.deadline()).min()
     }
 
@@ -438,6 +448,9 @@ impl Node {
             self.reply(id, Err(Failure::Stopped));
             return;
         }
+        if self.refuse_condemned(id, &request) {
+            return;
+        }
         if self.members.leaving && !is_local(&request) {
             self.reply(id, Err(Failure::NotServing));
             return;
@@ -475,16 +488,14 @@ impl Node {
 
     /// Takes a request in that a client may repeat.
     fn request_once(&mut self, id: RequestId, stamp: Stamp, request: Request) {
-        match request {
-            Request::Write(command) => {
-                self.client_write(Waiter::Client(id), id, &command.stamped(stamp));
-            }
-            Request::Compact { revision, physical } => {
-                let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
-                let command = Command::Compact { revision };
-                self.client_write(waiter, id, &command.stamped(stamp));
-            }
-            other => self.request(id, other),
+        if let Request::Write(command) = request {
+            self.client_write(Waiter::Client(id), id, &command.stamped(stamp));
+        } else if let Request::Compact { revision, physical } = request {
+            let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
+            let command = Command::Compact { revision }.stamped(stamp);
+            self.client_write(waiter, id, &command);
+        } else {
+            self.request(id, request);
         }
     }
 
@@ -513,6 +524,13 @@ impl Node {
     #[must_use]
     pub fn raft(&self) -> &Raft {
         &self.raft
+    }
+
+    /// How often this member's state was compared with another's, and whether it was found to be
+    /// wrong, for checks from outside.
+    #[must_use]
+    pub fn compared(&self) -> (u64, bool) {
+        (self.equality.compared, self.equality.condemned.is_some())
     }
 
     /// The store, for checks from outside.

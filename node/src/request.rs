@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 use protocol::raft::Status;
-use protocol::{NodeId, Position, Term};
+use protocol::{Index, NodeId, Position, Term};
 
+use crate::equality::Condemned;
 use crate::space::Space;
 use store::{
     Alarm, Command, Error, LeaseId, Member, MemberChange, Outcome, Range, Stamp, Txn, TxnView, View,
@@ -204,6 +205,12 @@ pub struct NodeStatus {
     pub space: Option<Space>,
     /// This member is short of space.
     pub short: bool,
+    /// How often this member's state was compared with another's, since the start.
+    pub states_compared: u64,
+    /// The newest entry after which members had different states.
+    pub disputed: Option<Index>,
+    /// This member's state is not that of a majority: it must not be served.
+    pub condemned: Option<Condemned>,
 }
 
 /// Why a request failed. Unless it says otherwise, nothing happened.

@@ -31,6 +31,9 @@ impl Node {
             snapshots_installed: self.counters.snapshots_installed,
             space: self.measured.space,
             short: self.measured.is_short(),
+            states_compared: self.equality.compared,
+            disputed: self.equality.disputed(),
+            condemned: self.equality.condemned,
         }
     }
 

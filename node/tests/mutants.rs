@@ -79,6 +79,24 @@ fn l1_two_members_tell_the_time() {
     assert!(planted > 30_000, "{planted}");
 }
 
+/// The replicas themselves notice, without anybody who looks at them from outside.
+#[test]
+fn a2_the_members_notice_that_they_differ() {
+    let (planted, honest) = both(Mutant::A2, || {
+        let mut world = World::new(0, 1);
+        world.compare = Some(Duration::from_millis(500));
+        world.may_halt = true;
+        world.grow(3);
+        let leader = world.leader();
+        granted(&mut world, leader);
+        world.run_for(Duration::from_secs(20));
+        let disputed = (0..3).filter(|at| world.running(*at));
+        let disputed = disputed.filter(|at| world.node(*at).status().disputed.is_some()).count();
+        disputed + world.halts.len() > 0
+    });
+    assert_eq!((planted, honest), (true, false));
+}
+
 #[test]
 fn x1_a_member_that_got_the_state_whole_does_a_write_again() {
     let (planted, honest) = both(Mutant::X1, || {

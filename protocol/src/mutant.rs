@@ -11,7 +11,8 @@
 macro_rules! mutants {
     ($($name:ident, $core:literal, $detector:literal, $what:literal;)+) => {
         /// A planted bug. `R` stands for Raft, `W` for the write-ahead log, `A` for applying, `M`
-        /// for revisions and watches, `L` for leases, `X` for sessions; `E` for what etcd once had under that number.
+        /// for revisions and watches, `L` for leases, `X` for sessions; `E` for what etcd once had
+        /// under that number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Mutant {

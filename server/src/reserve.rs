@@ -1,4 +1,16 @@
 //! How much of the data directory's file system stays free, and how much is free.
+//!
+//! What giving space back needs while growth is refused, at once and at most:
+//!
+//! | for | bytes |
+//! |---|---|
+//! | the log, in which deletions and compactions stand | one segment (16 MiB) beyond the spare |
+//! | a flush of what they left | what gathers in memory before one (16 MiB) |
+//! | the copy of a table without its dead | one table: half of the reserve, or 16 MiB if that is more |
+//!
+//! A member that is short trims its log behind every flush, so that the log does not grow for those
+//! who lag. A reserve of 64 MiB holds all of that. With a smaller one a copy may find no room; then
+//! another table has its turn, and wholly dead ones go without a copy.
 
 use std::io;
 use std::path::{Path, PathBuf};

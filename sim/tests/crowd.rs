@@ -56,6 +56,7 @@ fn node() -> Node {
         incarnation: 1,
         request_timeout: Duration::from_secs(7),
         tick: Duration::from_millis(250),
+        compare_interval: None,
         flush_bytes: 512,
         flush_interval: SECOND,
         max_unflushed_bytes: 1 << 22,

@@ -52,7 +52,7 @@ impl Matrix {
         let terms: Vec<u64> = (1..=self.entries).map(|index| 1 + index / 3).collect();
         let term = *terms.last().unwrap();
         let log = PresetLog { terms, term, vote: None, commit: self.entries, puts: true };
-        let mut world = World::asleep(options, 1 + case, &vec![log; self.nodes]);
+        let mut world = World::at_rest(options, 1 + case, &vec![log; self.nodes]);
         for node in 0..self.nodes {
             for index in 1..=self.entries {
                 let bad = self.is_bad(case, node, index);
@@ -76,7 +76,8 @@ impl Matrix {
             }
         }
         let dead = (0..self.nodes).all(|node| {
-            world.view(node).is_none_or(|view| view.applied.index.0 == 0) && world.leader() == None
+            world.view(node).is_none_or(|view| view.applied.index.0 == 0)
+                && world.leader().is_none()
         });
         assert!(dead, "case {case}: neither whole nor unavailable");
         End::Unavailable
@@ -133,7 +134,7 @@ fn of_five_nodes_and_three_entries_what_has_an_intact_copy_comes_back() {
     let recoverable = (0..matrix.cases()).filter(|case| matrix.has_all(*case)).count();
     assert_eq!((matrix.cases(), recoverable), (32_768, 29_791));
     // Every so many, and all that are damaged most.
-    let chosen = |case: u64| case % 41 == 0 || case.count_ones() >= 14;
+    let chosen = |case: u64| case.is_multiple_of(41) || case.count_ones() >= 14;
     let (whole, unavailable) = matrix.sweep(chosen);
     println!("{whole} whole, {unavailable} unavailable");
     assert!(whole > 500 && unavailable > 50);

@@ -1,7 +1,7 @@
 //! Planted bugs must be noticed: each of the core set within so many seeds.
 //!
-//! `MUTANTS=all` hunts all of them, `MUTANTS=X1,R3` these, `SEEDS` says with how many seeds each. What
-//! survives is a blind spot of the simulator.
+//! `MUTANTS=all` hunts all of them, `MUTANTS=X1,R3` these, `SEEDS` says with how many seeds each.
+//! What survives is a blind spot of the simulator.
 
 #![cfg(feature = "mutants")]
 

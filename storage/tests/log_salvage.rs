@@ -102,6 +102,36 @@ fn s1_21_every_flipped_byte_is_harmless_or_had_back_from_another_member() {
     assert!(filled > 1000 && whole > 1000);
 }
 
+/// Several damages at once may take what one leaves: then it is refused, or begun anew in doubt.
+#[test]
+fn several_flipped_bytes_are_never_a_silent_loss() {
+    let (disk, twin) = scripted();
+    let (log, recovered) = open(disk);
+    let (disk, base) = (log.close().unwrap(), recovered.base);
+    let files = files(&disk);
+    let mut rng = protocol::Rng::new(11);
+    let mut counts = Counts::default();
+    let mut refused = 0;
+    for trial in 0..3_000 {
+        let mut damaged = disk.clone();
+        for _ in 0..2 + rng.below(12) {
+            let (name, bytes) = &files[usize::try_from(rng.below(files.len() as u64)).unwrap()];
+            // Often where much hangs on little: heads, and what stands right behind them.
+            let bound = if rng.below(2) == 0 { 4_096 } else { *bytes as u64 };
+            let offset = usize::try_from(rng.below(bound)).unwrap();
+            damaged.flip(name, offset, 1 << rng.below(8));
+        }
+        let from = Covered { applied: base, installed: None };
+        match Log::open_or_salvage(damaged.clone(), small(), from) {
+            Err(OpenError::Corrupt(_) | OpenError::HardStateLost { .. }) => refused += 1,
+            Err(error) => panic!("trial {trial}: {error}"),
+            Ok(_) => recover(damaged, &twin, base, &format!("trial {trial}"), &mut counts),
+        }
+    }
+    println!("{counts:?}, {refused} refused");
+    assert!(counts.whole > 50 && counts.filled > 500 && counts.surrendered > 50, "{counts:?}");
+}
+
 /// A log of twelve entries in six batches; the state covers the first two.
 fn six_batches() -> FaultyDisk {
     let (mut log, _) = open(FaultyDisk::default());

@@ -125,6 +125,7 @@ fn weight(command: &Command) -> Weight {
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
+        | Command::StateHash { .. }
         | Command::SpaceReport { .. }
         | Command::Member(_)
         | Command::Settle { .. } => Weight::None,

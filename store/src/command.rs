@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use protocol::NodeId;
+use protocol::{Index, NodeId};
 
 use crate::{KeyRange, KeyValue, LeaseId, MemberChange, MemberRefusal, Range, RangeResult, Stamp};
 
@@ -59,6 +59,14 @@ pub enum Command {
     },
     /// A member tells its name and addresses.
     Publish(Member),
+    /// What a member's state was after an entry. All members compare, and note what their own is
+    /// after this one.
+    StateHash {
+        /// Which member.
+        member: NodeId,
+        /// Its number ([`crate::Store::state_hash`]) after an entry; `None`: it has none to tell.
+        told: Option<(Index, u64)>,
+    },
     /// A client's write under its number, which is carried out at most once.
     Once {
         /// Which write of which client.
@@ -101,6 +109,7 @@ impl Command {
             | Self::Tick { .. }
             | Self::Alarm { .. }
             | Self::Publish(_)
+            | Self::StateHash { .. }
             | Self::SpaceReport { .. }
             | Self::Member(_)
             | Self::Settle { .. }

@@ -52,6 +52,8 @@ pub fn inherit(
     for (name, value) in meta {
         match decode(&name, value).map_err(RestoreError::Meta)? {
             Kept::State(kept) => state = Some(kept),
+            // What must not be served is no beginning either.
+            Kept::Condemned(at) => return Err(RestoreError::Differs(at)),
             Kept::Bumped(kept) => gap = Some(kept),
             Kept::Lease { id, ttl, .. } => leases.push((id, ttl)),
             Kept::Alarm(..)

@@ -15,6 +15,7 @@ mod codec;
 mod command;
 mod compact;
 mod cursor;
+mod equality;
 mod error;
 mod event;
 mod flush;

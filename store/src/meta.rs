@@ -8,6 +8,7 @@
 //! "a" member u64 (BE) kind u8   nothing: an alarm that an operator has raised
 //! "a" member u64 (BE) 3         nothing: the member reports itself short of space
 //! "m" member u64 (BE)           id u64 | name | peer URLs | client URLs
+//! "h"                           index u64: this state differs from the others' since about there
 //! "s" client (16 bytes)         floor u64 | last use u64 (ms) | list of  number u64 | revision i64
 //!                               | has content u8 [| answer bytes]
 //! "c"                           the configuration, encoded as in the log
@@ -36,6 +37,8 @@ use crate::{Alarm, ClientId, LeaseId, Member, RestoreError, Store};
 
 const STATE: &[u8] = b"state";
 const INSTALLED: &[u8] = b"installed";
+/// Of a state that must not be served.
+const CONDEMNED: &[u8] = b"h";
 const BUMPED: &[u8] = b"bumped";
 const VERSION: u8 = 1;
 const LEASE: u8 = b'l';
@@ -55,6 +58,7 @@ pub(crate) enum Name {
     Alarm(NodeId, Alarm),
     Short(NodeId),
     Member(NodeId),
+    Condemned,
     Session(ClientId),
     Membership,
     Removed(NodeId),
@@ -83,6 +87,7 @@ pub(crate) enum Kept {
     Removed(NodeId),
     Queue(Queue),
     Installed(Position),
+    Condemned(Index),
     Bumped(Gap),
 }
 
@@ -129,6 +134,7 @@ pub fn revisions(meta: &[(Bytes, Bytes)]) -> Result<(i64, i64), RestoreError> {
         | Kept::Queue(_)
         | Kept::Session(..)
         | Kept::Installed(_)
+        | Kept::Condemned(_)
         | Kept::Bumped(_) => Err(RestoreError::NoState),
     }
 }
@@ -188,6 +194,10 @@ pub(crate) fn encode(store: &Store, name: Name) -> (Bytes, Option<Bytes>) {
             key.push(SHORT);
             store.short.contains(&member).then(Vec::new)
         }
+        Name::Condemned => {
+            key.extend_from_slice(CONDEMNED);
+            store.condemned.map(|at| at.0.to_le_bytes().to_vec())
+        }
         Name::Member(id) => {
             key.push(MEMBER);
             key.extend_from_slice(&id.0.to_be_bytes());
@@ -242,6 +252,10 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
             applied: Position::new(Term(value.u64()?), Index(value.u64()?)),
         };
         return value.end(Kept::State(state));
+    }
+    if name == CONDEMNED {
+        let at = Index(value.u64()?);
+        return value.end(Kept::Condemned(at));
     }
     if name == INSTALLED {
         let at = Position::new(Term(value.u64()?), Index(value.u64()?));

@@ -32,6 +32,7 @@ impl Store {
             | Command::Tick { .. }
             | Command::Alarm { .. }
             | Command::Publish(_)
+            | Command::StateHash { .. }
             | Command::SpaceReport { .. }
             | Command::Member(_)
             | Command::Settle { .. } => {}

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
+use protocol::Index;
 use protocol::mutant::{Mutant, planted};
 
 use crate::codec::DecodeError;
@@ -38,6 +39,8 @@ pub enum RestoreError {
     Misplaced(Revision),
     /// There is no record of the newest revision.
     Lost(i64),
+    /// The state was found to differ from that of a majority of members, at about this entry.
+    Differs(Index),
     /// A key hangs on a lease that does not exist.
     NoLease(LeaseId),
 }
@@ -51,6 +54,11 @@ impl fmt::Display for RestoreError {
             Self::Order(at) => write!(f, "record {at} is out of order"),
             Self::Misplaced(at) => write!(f, "record {at} says that it belongs elsewhere"),
             Self::Lost(main) => write!(f, "no record of revision {main}, which was the newest"),
+            Self::Differs(at) => write!(
+                f,
+                "this state was found at entry {at} to differ from that of a majority of members: \
+                 it must not be served"
+            ),
             Self::NoLease(id) => write!(f, "a key hangs on lease {id}, which does not exist"),
         }
     }
@@ -87,6 +95,7 @@ impl Store {
                 Kept::Short(member) => {
                     store.short.insert(member);
                 }
+                Kept::Condemned(at) => return Err(RestoreError::Differs(at)),
                 Kept::Installed(at) => store.installed = Some(at),
                 Kept::Session(client, session) => store.sessions.restore(client, session),
                 Kept::Bumped(skipped) => gap = Some(skipped),
@@ -105,6 +114,8 @@ impl Store {
         }
         match state {
             Some(state) => {
+                let next = state.revision.checked_add(1).map(|main| Revision::new(main, 0));
+                let next = next.ok_or(RestoreError::Numbers)?;
                 if state.revision < store.revision || state.compact_revision > state.revision {
                     return Err(RestoreError::Numbers);
                 }
@@ -114,7 +125,7 @@ impl Store {
                 store.applied = state.applied;
                 store.flushed = state.applied;
                 store.leases.restore_clock(state.clock_ms);
-                store.recent = Recent::new(Revision::new(state.revision + 1, 0));
+                store.recent = Recent::new(next);
             }
             None if fresh => {}
             None => return Err(RestoreError::NoState),
@@ -183,6 +194,7 @@ impl Restoring {
         let mut dead = Vec::new();
         store.index.prune(None, None, (store.compact_revision, usize::MAX), &mut dead);
         dead.sort_unstable();
+        store.sum_anew();
         store.leases.restore_keys(self.attached);
         match store.leases.missing() {
             Some(id) => Err(RestoreError::NoLease(id)),

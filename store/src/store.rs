@@ -4,9 +4,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use protocol::{NodeId, Position};
+use protocol::{Index as LogIndex, NodeId, Position};
 
 use crate::compact::Pruning;
+use crate::equality::Sum;
 use crate::index::Index;
 use crate::lease::Leases;
 use crate::member::Roster;
@@ -44,6 +45,10 @@ pub struct Store {
     /// The members that report themselves short of space.
     pub(crate) short: BTreeSet<NodeId>,
     pub(crate) members: BTreeMap<NodeId, Member>,
+    /// Of the newest versions.
+    pub(crate) sum: Sum,
+    /// This state was found to differ from that of a majority.
+    pub(crate) condemned: Option<LogIndex>,
     pub(crate) roster: Roster,
     /// Records that the caller fetched for the next command.
     pub(crate) supplied: BTreeMap<Revision, Option<Record>>,
@@ -86,6 +91,8 @@ impl Store {
             alarms: BTreeSet::new(),
             short: BTreeSet::new(),
             members: BTreeMap::new(),
+            sum: Sum::default(),
+            condemned: None,
             roster: Roster::default(),
             supplied: BTreeMap::new(),
             watched: false,
@@ -228,12 +235,11 @@ impl Store {
     /// When positions do not ascend, or a record is missing.
     pub fn apply(&mut self, position: Position, command: &Command) -> Applied {
         self.note_applied(position);
-        let applied = match command {
-            Command::Once { stamp, command } => self.apply_once(stamp, command),
-            other => {
-                let outcome = self.execute(other);
-                Applied { revision: self.revision, outcome }
-            }
+        let applied = if let Command::Once { stamp, command } = command {
+            self.apply_once(stamp, command)
+        } else {
+            let outcome = self.execute(command);
+            Applied { revision: self.revision, outcome }
         };
         self.supplied.clear();
         applied
@@ -261,6 +267,8 @@ impl Store {
                 self.members.insert(member.id, member.clone());
                 Ok(Outcome::Done)
             }
+            // What a member makes of it is no part of the state.
+            Command::StateHash { .. } => Ok(Outcome::Done),
             Command::Once { .. } => unreachable!("a stamped command is no stamped one"),
             Command::SpaceReport { member, short } => Ok(self.apply_report(*member, *short)),
             Command::Member(change) => self.apply_member(change),

@@ -48,6 +48,7 @@ fn checked(command: &Command, max_txn_ops: usize) -> Result<(), Error> {
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
+        | Command::StateHash { .. }
         | Command::SpaceReport { .. }
         | Command::Member(_)
         | Command::Settle { .. } => Ok(()),
@@ -168,6 +169,7 @@ fn size(command: &Command) -> usize {
         | Command::LeaseRevoke { .. }
         | Command::Tick { .. }
         | Command::Alarm { .. }
+        | Command::StateHash { .. }
         | Command::SpaceReport { .. } => OPERATION_COST,
     }
 }

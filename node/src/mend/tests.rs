@@ -31,12 +31,10 @@ fn outputs(mending: &mut Mending) -> Vec<MendOutput> {
 }
 
 fn asked(outputs: &[MendOutput]) -> Vec<(NodeId, Vec<Position>)> {
-    let asked = |output: &MendOutput| match output {
-        MendOutput::Send { to, message } => match &message.body {
-            Body::Mend(Mend::Ask { wanted, .. }) => Some((*to, wanted.clone())),
-            _ => None,
-        },
-        _ => None,
+    let asked = |output: &MendOutput| {
+        let MendOutput::Send { to, message } = output else { return None };
+        let Body::Mend(Mend::Ask { wanted, .. }) = &message.body else { return None };
+        Some((*to, wanted.clone()))
     };
     outputs.iter().filter_map(asked).collect()
 }
@@ -181,7 +179,7 @@ fn more_than_one_answer_holds_comes_in_several() {
                 queue.extend(outputs(&mut mending));
             }
             MendOutput::Healed => return assert!(left.is_empty()),
-            _ => {}
+            MendOutput::Send { .. } | MendOutput::Look { .. } | MendOutput::Surrender { .. } => {}
         }
     }
     panic!("it is not healed");

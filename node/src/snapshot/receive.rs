@@ -256,6 +256,7 @@ impl Node {
         self.store = store;
         self.apply.restart();
         self.flushing.replaced(self.store.applied());
+        self.equality.replaced();
         self.settled_by(&Ok(self.store.applied().index));
         self.hub.restored(&self.store);
         self.store.set_watched(self.hub.watched());

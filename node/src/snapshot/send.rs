@@ -167,7 +167,10 @@ impl Node {
                 sending.settle();
             }
             // A part that cannot be read must not look like one that is not there.
-            Err(_) => self.snapshot_failed(peer),
+            Err(error) => {
+                self.snapshot_failed(peer);
+                self.damaged(error);
+            }
         }
     }
 

@@ -10,7 +10,9 @@ use node::{Config, Input, Node, Output, Reply, Request, RequestId, ViewHead, Vie
 use protocol::raft::{self, Body as Said, Entry, HardState, Message, Payload, Write, WriteId};
 use protocol::{Index, NodeId, Position, Rng, Term, Time};
 use store::watch::WatchLimits;
-use store::{Backend, BackendRead, Limits, Member, MemoryBackend, Store};
+use store::{
+    Backend, BackendRead, Limits, Member, MemoryBackend, Record, RestoreError, Revision, Store,
+};
 
 /// What a replica keeps over its crashes.
 #[derive(Debug, Default)]
@@ -43,6 +45,11 @@ pub(crate) struct World {
     pub(crate) installed: usize,
     /// How far logs are kept for those that lag, in bytes.
     pub(crate) keep: u64,
+    /// Whether replicas may end by themselves, and those that did, with why.
+    pub(crate) may_halt: bool,
+    pub(crate) halts: Vec<(usize, String)>,
+    /// How often states are compared.
+    pub(crate) compare: Option<Duration>,
     /// How many members the cluster has at first; the others may join.
     initial: usize,
     /// Those who were told that they are members no more.
@@ -80,6 +87,9 @@ impl World {
             pieces: 0,
             installed: 0,
             keep: u64::MAX,
+            may_halt: false,
+            halts: Vec::new(),
+            compare: None,
             nodes: (0..size).map(|_| None).collect(),
             disks: (0..size).map(|_| Disk::default()).collect(),
             runs: vec![0; size],
@@ -91,6 +101,16 @@ impl World {
         };
         (0..initial).for_each(|at| world.start(at));
         world
+    }
+
+    /// Adds replicas to a world that had none, so that what is set before counts for them.
+    pub(crate) fn grow(&mut self, size: usize) {
+        assert!(self.nodes.is_empty(), "a world that has none");
+        self.initial = size;
+        self.nodes = (0..size).map(|_| None).collect();
+        self.disks = (0..size).map(|_| Disk::default()).collect();
+        self.runs = vec![0; size];
+        (0..size).for_each(|at| self.start(at));
     }
 
     fn config(&self, at: usize) -> Config {
@@ -126,6 +146,7 @@ impl World {
             incarnation: self.runs[at],
             request_timeout: Duration::from_secs(7),
             tick: Duration::from_millis(500),
+            compare_interval: self.compare,
             flush_bytes: 512,
             flush_interval: Duration::from_secs(1),
             max_unflushed_bytes: 1 << 20,
@@ -298,6 +319,10 @@ impl World {
                 let records = self.disks[at].backend.scan(from, to, limit);
                 self.done(at, Input::Scanned { token, records });
             }
+            Output::Halt(error) if self.may_halt => {
+                self.halts.push((at, error.to_string()));
+                self.crash(at);
+            }
             Output::Halt(error) => panic!("replica {at} halts: {error}"),
             Output::Economise(_) | Output::Stopped => {}
         }
@@ -384,9 +409,33 @@ impl World {
         disk.entries.extend(write.entries);
     }
 
+    /// Changes what a replica that does not run has in its backend.
+    pub(crate) fn tamper(&mut self, at: usize, change: impl FnOnce(&mut Vec<(Revision, Record)>)) {
+        assert!(self.nodes[at].is_none(), "a replica that runs would not read it again");
+        let backend = &mut self.disks[at].backend;
+        let end = Revision::new(i64::MAX, 0);
+        let mut records = backend.scan(Revision::default(), end, usize::MAX).unwrap();
+        change(&mut records);
+        let (meta, applied) = (backend.meta().unwrap(), backend.applied());
+        backend.stage_begin();
+        backend.stage(&records);
+        backend.install(&meta, applied);
+    }
+
+    /// What a start would make of a replica's backend.
+    pub(crate) fn restore(&self, at: usize) -> Result<(), RestoreError> {
+        let meta = self.disks[at].backend.meta().unwrap();
+        Store::restore(self.config(at).limits, meta).map(drop)
+    }
+
     /// What a replica's disk holds of the log.
     pub(crate) fn log(&self, at: usize) -> &[Entry] {
         &self.disks[at].entries
+    }
+
+    /// How far a replica's backend has come.
+    pub(crate) fn flushed(&self, at: usize) -> Index {
+        self.disks[at].backend.applied().index
     }
 
     /// Feeds a replica something out of the ordinary, and gives what it wants done.

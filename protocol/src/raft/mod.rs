@@ -340,6 +340,12 @@ impl Raft {
         self.log.last()
     }
 
+    /// Entries up to here may have been acknowledged and are not there.
+    #[must_use]
+    pub const fn doubt(&self) -> Option<Index> {
+        self.doubt
+    }
+
     /// How far the log may be trimmed without stranding any member.
     #[must_use]
     pub const fn trim_bound(&self) -> Index {

@@ -10,6 +10,8 @@ use storage::state::{Reader, View};
 use store::watch::{StreamId, WatchCreate, WatchId, WatchResponse};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::reader::NodeReader;
+
 /// What the driver takes from the APIs.
 #[derive(Debug)]
 pub(crate) enum Call {
@@ -32,7 +34,7 @@ pub struct NodeHandle {
 #[derive(Debug)]
 struct Shared {
     calls: mpsc::Sender<Call>,
-    reader: Reader,
+    reader: NodeReader,
     cluster: ClusterId,
     member: NodeId,
     streams: AtomicU64,
@@ -61,6 +63,7 @@ impl NodeHandle {
     ) -> Self {
         let streams = AtomicU64::new(1);
         let pins = Arc::new(Semaphore::new(PINS));
+        let reader = NodeReader::new(reader, calls.clone());
         let shared = Shared { calls, reader, cluster, member, streams, pins, learner };
         Self { shared: Arc::new(shared) }
     }
@@ -110,7 +113,7 @@ impl NodeHandle {
 
     /// The immutable side of the state, for values that a view only names.
     #[must_use]
-    pub fn reader(&self) -> &Reader {
+    pub fn reader(&self) -> &NodeReader {
         &self.shared.reader
     }
 

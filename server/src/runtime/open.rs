@@ -626,6 +626,7 @@ fn node_config(
         incarnation,
         request_timeout: std::time::Duration::from_secs(5) + config.election_timeout * 2,
         tick: std::time::Duration::from_millis(500),
+        compare_interval: Some(std::time::Duration::from_secs(1)),
         flush_bytes: 16 << 20,
         flush_interval: std::time::Duration::from_secs(1),
         max_unflushed_bytes: 512 << 20,

@@ -112,6 +112,7 @@ impl History {
                             command,
                             Command::Tick { .. }
                                 | Command::Publish(_)
+                                | Command::StateHash { .. }
                                 | Command::SpaceReport { .. }
                         );
                         assert!(own, "nobody asked for {command:?}");

@@ -119,6 +119,7 @@ pub fn settle(operations: &[Operation], truth: &Truth) -> Result<Ledger, Violati
                 Command::Tick { .. }
                 | Command::Publish(_)
                 | Command::Alarm { .. }
+                | Command::StateHash { .. }
                 | Command::Once { .. }
                 | Command::SpaceReport { .. }
                 | Command::Member(_)
@@ -312,6 +313,7 @@ fn place_of_change(operation: &Operation, command: &Command, truth: &Truth) -> O
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
+        | Command::StateHash { .. }
         | Command::Once { .. }
         | Command::SpaceReport { .. }
         | Command::Member(_)

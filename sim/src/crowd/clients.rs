@@ -432,6 +432,7 @@ fn is_write(request: &Request) -> bool {
             | Command::Tick { .. }
             | Command::Alarm { .. }
             | Command::Publish(_)
+            | Command::StateHash { .. }
             | Command::SpaceReport { .. }
             | Command::Member(_)
             | Command::Settle { .. }

@@ -180,6 +180,11 @@ impl Crowd {
         self.watching.disconnected(&mut self.shared, at);
     }
 
+    /// From now on this node is asked, too.
+    pub fn allow(&mut self, at: Place) {
+        self.shared.allow(at);
+    }
+
     /// From now on only these nodes are asked; streams at others move at once.
     pub fn restrict(&mut self, places: &[Place]) {
         self.shared.restrict(places);

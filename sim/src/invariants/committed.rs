@@ -68,6 +68,7 @@ impl CommittedEntry {
                 | Command::LeaseRenew { .. }
                 | Command::Alarm { .. }
                 | Command::Publish(_)
+                | Command::StateHash { .. }
                 | Command::Once { .. }
                 | Command::SpaceReport { .. }
                 | Command::Member(_)

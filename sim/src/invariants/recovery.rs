@@ -40,8 +40,8 @@ pub(super) fn started(
     Ok(())
 }
 
-/// A node's disks were refused: that takes faults which may have taken even term and vote. What else
-/// was damaged comes from the other nodes, and a disk that fails for a while is tried again.
+/// A node's disks were refused: that takes faults which may have taken even term and vote. What
+/// else was damaged comes from the other nodes, and a disk that fails for a while is tried again.
 pub(super) fn refused(ghosts: &Ghosts, at: Place, why: &str) -> Verdict {
     let ghost = &ghosts.nodes[at];
     // Term and vote have two copies: one harm leaves one of them.

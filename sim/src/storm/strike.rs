@@ -6,7 +6,7 @@ use node::{Input, Request};
 use storage::disk::{Moment, OperationFault, SECTOR};
 
 use super::holds::{Grip, Hold};
-use super::{Kind, Step, cuts};
+use super::{Kind, Step, cuts, members};
 use crate::draw::Draw;
 use crate::fault::{DiskFault, Fault};
 use crate::seen::{Place, Seen, id};
@@ -146,10 +146,19 @@ fn hit(world: &mut World, grip: Grip, kind: Kind) -> Option<Option<Place>> {
         | Kind::Astray => disk(world, grip, kind),
         Kind::Transfer => transfer(world),
         Kind::DismissDoubt => dismiss(world),
+        Kind::AddVoter
+        | Kind::AddLearner
+        | Kind::Promote
+        | Kind::Demote
+        | Kind::Remove
+        | Kind::RemoveLeader
+        | Kind::Replace
+        | Kind::Readdress
+        | Kind::TwoOperators => members::change(world, kind),
     }
 }
 
-fn any_up(world: &mut World) -> Option<Place> {
+pub(super) fn any_up(world: &mut World) -> Option<Place> {
     let up = world.up();
     (!up.is_empty()).then(|| world.storm.rng.one_of(&up))
 }

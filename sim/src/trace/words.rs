@@ -58,6 +58,7 @@ pub(super) fn command(command: &Command) -> String {
         Command::Tick { elapsed_ms } => format!("tick {elapsed_ms} ms"),
         Command::Alarm { .. } => "alarm".to_owned(),
         Command::Publish(member) => format!("publish {}", who(member.id)),
+        Command::StateHash { member, .. } => format!("{} tells its state", who(*member)),
         Command::Once { stamp, command: inner } => {
             format!("{} (write {})", self::command(inner), stamp.sequence())
         }

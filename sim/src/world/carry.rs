@@ -14,6 +14,7 @@ use super::{Event, Status, World, eyes};
 use crate::draw::Draw;
 use crate::marks::Mark;
 use crate::seen::{Fate, Place, Seen, id, place};
+use crate::trace::name;
 
 /// The pause of the state's thread between two steps of giving space back.
 const BREATH: Duration = Duration::from_millis(10);
@@ -36,6 +37,16 @@ impl World {
         let machine = &mut self.machines[at];
         let Status::Up(running) = &mut machine.status else { return };
         running.timer = running.node.poll_timeout().map(|local| machine.clock.when(local));
+        let (compared, condemned) = running.node.compared();
+        if compared > 0 {
+            self.eyes.marks.hit(Mark::StatesCompared);
+        }
+        if condemned {
+            self.eyes.violate(self.now, "MI6 equality", || {
+                format!("{} was found by the others to have another state", crate::trace::name(at))
+            });
+        }
+        let Status::Up(running) = &mut self.machines[at].status else { return };
         let mut view = eyes::view(&running.node);
         let applied = view.applied.index;
         if applied > running.digested && eyes::digest_due(applied.0) {
@@ -100,10 +111,7 @@ impl World {
             }
             Output::Economise(short) => self.economise(at, short),
             Output::SnapshotRefused { from, why } => {
-                self.note(&format!(
-                    "{} refuses the state of {from}: {why}",
-                    crate::trace::name(at)
-                ));
+                self.note(&format!("{} refuses the state of {from}: {why}", name(at)));
             }
             Output::Watch { stream, response } => {
                 let seen = Seen::Watched { at, stream: stream.0, response: &response };
@@ -111,10 +119,13 @@ impl World {
                 self.watched(at, stream, response);
             }
             Output::WatchOverrun(stream) => self.crowd.overrun(self.now, stream),
-            Output::Membership { .. } => {}
+            Output::Membership { at: since, membership } => {
+                self.members_changed(at, since, membership)
+            }
             Output::Event(event) => self.eyes.marks.event(&event),
             Output::Halt(error) => self.halt(at, &format!("the state failed: {error}")),
-            Output::Removed | Output::Stopped => self.stopped(at),
+            Output::Removed => self.removed(at),
+            Output::Stopped => self.stopped(at),
         }
     }
 
@@ -361,7 +372,7 @@ impl World {
         }
     }
 
-    fn stopped(&mut self, at: Place) {
+    pub(super) fn stopped(&mut self, at: Place) {
         self.last_look(at);
         self.eyes.marks.hit(Mark::StoppedInOrder);
         let machine = &mut self.machines[at];

@@ -4,13 +4,13 @@
 //! is under way, the next sync takes them all; one thread writes the state, another one reads it,
 //! each its jobs one after the other. How long each takes is the world's affair.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use node::{Config, Input, Node, ViewHead, ViewId};
-use protocol::raft::{Restored, Write, WriteId};
-use protocol::{ClusterId, Index, Position, Rng, Term, Time};
+use protocol::raft::{Membership, Restored, Write, WriteId};
+use protocol::{ClusterId, Index, NodeId, Position, Rng, Term, Time};
 use storage::Identity;
 use storage::disk::{FaultPlan, FaultyDisk};
 use storage::log::{Covered, Damage, Log, LogError, LogOptions, Opening};
@@ -49,8 +49,12 @@ pub(crate) struct Machine {
     pub(crate) status: Status,
     /// How often it has started.
     pub(crate) life: u64,
+    /// Whom its operator names as the first members.
+    founders: BTreeSet<NodeId>,
     /// Its disk holds what must not be served: it cannot start any more.
     pub(crate) lost: bool,
+    /// Its node was removed from the cluster, and has ended for good.
+    pub(crate) retired: bool,
     /// Part of a state has been staged and is not installed.
     pub(crate) staged: bool,
     /// What is free on its disks is being measured.
@@ -148,6 +152,8 @@ pub(crate) struct Running {
     /// What came in while it was paused.
     pub(crate) inbox: VecDeque<Input>,
     pub(crate) restless: bool,
+    /// The configuration in force, and the index of its entry.
+    pub(crate) in_force: (Index, Membership),
     /// The last index at which a digest of the state was taken.
     pub(crate) digested: Index,
     /// The true time of its next timer.
@@ -223,7 +229,7 @@ pub(crate) struct Found {
 
 impl Machine {
     /// A machine with empty disks.
-    pub(crate) fn new(at: Place, on_disk: bool, rng: &mut Rng) -> Self {
+    pub(crate) fn new(at: Place, founders: usize, on_disk: bool, rng: &mut Rng) -> Self {
         let state = if on_disk {
             let disk = FaultyDisk::new(FaultPlan { seed: rng.next(), ..FaultPlan::default() });
             Medium::Disk(FaultyFiles::new(disk, ROOM))
@@ -237,10 +243,20 @@ impl Machine {
             clock: Clock::new(Time(0), Time(0), super::clock::TRUE_RATE),
             status: Status::Down,
             life: 0,
+            founders: (0..founders).map(id).collect(),
             lost: false,
+            retired: false,
             staged: false,
             measured: false,
         }
+    }
+
+    /// The other members, as the state has them; without one, as its operator does.
+    fn others(&self, store: Option<&Store>) -> BTreeSet<NodeId> {
+        let known = store.and_then(Store::membership).map(Membership::members);
+        let mut others = known.unwrap_or_else(|| self.founders.clone());
+        others.remove(&id(self.at));
+        others
     }
 
     pub(crate) fn identity(&self) -> Identity {
@@ -266,7 +282,8 @@ impl Machine {
         };
         // A monotonic clock begins anew with every boot.
         self.clock = Clock::new(now, Time(1 + rng.below(1 << 40)), self.clock.rate());
-        let alone = config.raft.voters.len() == 1;
+        let others = self.others(opened.as_ref().ok().map(|(_, store)| store));
+        let alone = others.is_empty();
         let (mut log, mut recovered) =
             match Log::open_or_salvage(self.log.clone(), options, covered)? {
                 Opening::Whole(log, recovered) => (*log, recovered),
@@ -277,7 +294,7 @@ impl Machine {
                     salvage.open_in_doubt(led)?
                 }
                 Opening::Wounded(salvage) => {
-                    self.admit(&config, *salvage, rng);
+                    self.admit(&config, others, *salvage, rng);
                     return Ok(None);
                 }
             };
@@ -310,6 +327,7 @@ impl Machine {
             views: BTreeMap::new(),
             inbox: VecDeque::new(),
             restless: true,
+            in_force: (Index(0), Membership::default()),
             digested: Index(0),
             timer: None,
         }));

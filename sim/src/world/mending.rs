@@ -1,8 +1,10 @@
 //! A node that mends its log before it begins: production's machine for that, and what the server
 //! does around it, in virtual time.
 
+use std::collections::BTreeSet;
+
 use node::{Input, MendConfig, MendInput, MendOutput, Mending, gather};
-use protocol::{Position, Rng, Time};
+use protocol::{NodeId, Position, Rng, Time};
 use storage::log::Salvage;
 
 use super::disk::SharedDisk;
@@ -23,12 +25,12 @@ impl Machine {
     pub(super) fn admit(
         &mut self,
         config: &node::Config,
+        peers: BTreeSet<NodeId>,
         salvage: Salvage<SharedDisk>,
         rng: &mut Rng,
     ) {
-        let me = config.raft.id;
         let config = MendConfig {
-            peers: config.raft.voters.iter().copied().filter(|peer| *peer != me).collect(),
+            peers,
             term: salvage.hard_state().term,
             life: rng.next(),
             interval: config.raft.heartbeat * 2,

@@ -29,6 +29,7 @@ mod disk;
 mod eyes;
 mod harm;
 mod machine;
+mod members;
 mod mending;
 mod network;
 mod queue;
@@ -120,7 +121,7 @@ pub struct World {
 }
 
 impl World {
-    /// A world at its beginning: every node has started on empty disks.
+    /// A world at its beginning: every node of the cluster has started on empty disks.
     #[must_use]
     pub fn new(options: Options, seed: u64) -> Self {
         let mut world = Self::dark(options, seed);
@@ -134,16 +135,17 @@ impl World {
     fn dark(options: Options, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let mut child = || Rng::new(rng.next());
-        let nodes = options.nodes;
+        let (nodes, machines) = (options.nodes, options.machines());
         let mut births = child();
-        let machines =
-            (0..nodes).map(|at| Machine::new(at, options.disks.tables, &mut births)).collect();
+        let places = (0..machines)
+            .map(|at| Machine::new(at, nodes, options.disks.tables, &mut births))
+            .collect();
         Self {
             now: Time(0),
-            machines,
-            network: Network::new(nodes, options.weather, child()),
+            machines: places,
+            network: Network::new(machines, options.weather, child()),
             crowd: Crowd::new(options.crowd.clone(), nodes, child()),
-            storm: Storm::new(options.storm.clone(), nodes, child()),
+            storm: Storm::new(options.storm.clone(), nodes, options.joiners, child()),
             eyes: Eyes::new(&options),
             disks: child(),
             births,
@@ -304,7 +306,7 @@ impl World {
         self.now
     }
 
-    /// How many nodes there are.
+    /// How many machines there are, whether their nodes run or not.
     #[must_use]
     pub fn nodes(&self) -> usize {
         self.machines.len()

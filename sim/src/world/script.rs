@@ -50,7 +50,7 @@ impl World {
     /// A world whose nodes begin with these logs. Equal terms at one index mean equal entries.
     #[must_use]
     pub fn with_logs(options: Options, seed: u64, logs: &[PresetLog]) -> Self {
-        let mut world = Self::asleep(options, seed, logs);
+        let mut world = Self::at_rest(options, seed, logs);
         for at in 0..world.machines.len() {
             world.start(at);
         }
@@ -59,7 +59,7 @@ impl World {
 
     /// The same, before any node has started.
     #[must_use]
-    pub fn asleep(options: Options, seed: u64, logs: &[PresetLog]) -> Self {
+    pub fn at_rest(options: Options, seed: u64, logs: &[PresetLog]) -> Self {
         let mut world = Self::dark(options, seed);
         for (at, preset) in logs.iter().enumerate().take(world.machines.len()) {
             let (options, write, id) = (world.log_options(at), preset.write(), WriteId(0));
@@ -122,7 +122,8 @@ impl World {
     }
 
     pub(super) fn start_as(&mut self, at: Place, how: How) {
-        if !matches!(self.machines[at].status, Status::Down) || self.machines[at].lost {
+        let machine = &self.machines[at];
+        if !matches!(machine.status, Status::Down) || machine.lost || machine.retired {
             return;
         }
         let (config, options) = (self.config(at), self.log_options(at));
@@ -136,6 +137,9 @@ impl World {
             }
             Ok(Some(found)) => {
                 let life = self.machines[at].life;
+                if at >= self.options.nodes && life == 1 {
+                    self.crowd.allow(at);
+                }
                 found.damage.iter().for_each(|damage| self.eyes.marks.damage(damage));
                 if found.restored.doubt.is_some() {
                     self.eyes.marks.hit(Mark::InDoubt);
@@ -340,7 +344,8 @@ impl World {
             peer_urls: vec![format!("http://n{}:2380", at + 1)],
             client_urls: Vec::new(),
         };
-        let all = 0..self.options.nodes;
+        // Who joins knows nobody.
+        let all = 0..if at < self.options.nodes { self.options.nodes } else { 0 };
         Config {
             raft: raft::Config {
                 id: id(at),
@@ -365,6 +370,7 @@ impl World {
             incarnation: self.machines[at].life + 1,
             request_timeout: stores.request_timeout,
             tick: stores.tick,
+            compare_interval: stores.compare_interval,
             flush_bytes: stores.flush_bytes,
             flush_interval: stores.flush_interval,
             max_unflushed_bytes: 1 << 20,

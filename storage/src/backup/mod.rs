@@ -27,6 +27,7 @@
 
 mod error;
 mod fill;
+pub mod fuzz;
 mod header;
 mod place;
 mod reader;
@@ -53,5 +54,7 @@ const UNIT: u64 = 512;
 const PIECE_BYTES: usize = 64 << 10;
 /// A piece that claims to be larger than this is damaged: no record is.
 const PIECE_MAX: usize = 64 << 20;
-/// Records read at once.
-const BATCH: usize = 256;
+/// The most records read at once.
+const BATCH: usize = 64;
+/// Bytes that a batch of records should have: of large records, fewer are read at once.
+const BATCH_BYTES: u64 = 1 << 20;

@@ -38,8 +38,8 @@
 //!
 //! # What is left out
 //!
-//! - A corrupt entry is not repaired here. Other members have it: `salvage.rs` says what is to be had
-//!   from them, and puts it back.
+//! - A corrupt entry is not repaired here. Other members have it: `salvage.rs` says what is to be
+//!   had from them, and puts it back.
 //! - The loss of the last segment's *whole file* together with the mark in the one before it, or of
 //!   several copies of the same thing at once, may look like a log that never had them.
 //! - Checksums find accidents, not forgery: whoever can write the files can make them verify.

@@ -202,7 +202,8 @@ impl Replay {
         self.holes.append(&mut holes);
         if !bad.is_empty() {
             if !self.is_proven(view, at, found.header.sequence) {
-                self.tail = Some(Tail { extent, found: found.clone() });
+                let tail = Tail { extent, found: found.clone() };
+                self.tail = Some(tail).filter(|_| !planted(Mutant::W2));
                 return self.undecided(view.number, at, found);
             }
             self.damage.push(Damage::Entries { segment: view.number, offset, entries: bad });

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use protocol::NodeId;
+use protocol::{Index, NodeId};
 
 use super::{DecodeError, Reader, put_bytes, put_i64, put_len, put_u64};
 use crate::member::{read_change, read_refusal, write_change, write_refusal};
@@ -60,6 +60,14 @@ impl Command {
                 out.push(alarm.map_or(0, alarm_tag));
             }),
             Self::Publish(member) => tagged(out, 10, |out| write_member(out, member)),
+            Self::StateHash { member, told } => tagged(out, 15, |out| {
+                put_u64(out, member.0);
+                out.push(u8::from(told.is_some()));
+                if let Some((at, hash)) = told {
+                    put_u64(out, at.0);
+                    put_u64(out, *hash);
+                }
+            }),
             Self::Once { stamp, command } => tagged(out, ONCE, |out| {
                 write_stamp(out, stamp);
                 command.encode_body(out);
@@ -93,6 +101,11 @@ impl Command {
             8 => Self::Tick { elapsed_ms: r.u32()? },
             9 => read_alarm(r)?,
             10 => Self::Publish(read_member(r)?),
+            15 => {
+                let (member, told) = (NodeId(r.u64()?), r.flag()?);
+                let told = if told { Some((Index(r.u64()?), r.u64()?)) } else { None };
+                Self::StateHash { member, told }
+            }
             ONCE => {
                 let stamp = read_stamp(r)?;
                 let tag = r.u8()?;

@@ -157,6 +157,8 @@ impl Pair {
             let keys = self.twin.state().values().filter(|kv| kv.lease == Some(*id));
             assert!(view.keys().eq(keys.map(|kv| &kv.key[..])), "seed {seed}: {id}");
         }
+        store.assert_sum();
+        assert_eq!(store.state_hash(), self.plain.store.state_hash(), "seed {seed}");
         let first = self.twin.compact.max(1);
         for at in first..=self.twin.revision {
             assert_eq!(self.rig.hash_at(at), self.plain.hash_at(at), "seed {seed}: hash at {at}");

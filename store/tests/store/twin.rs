@@ -134,7 +134,7 @@ impl Twin {
                 return Ok(Outcome::Done);
             }
             Command::Alarm { action, member, alarm } => self.alarm(*action, *member, *alarm),
-            Command::Publish(_) => Outcome::Done,
+            Command::Publish(_) | Command::StateHash { .. } => Outcome::Done,
             Command::Once { .. } => unreachable!("numbers have a model of their own"),
             Command::SpaceReport { member, short } => {
                 self.short.retain(|other| other != member);
@@ -163,6 +163,7 @@ impl Twin {
                 | Command::Tick { .. }
                 | Command::Alarm { .. }
                 | Command::Publish(_)
+                | Command::StateHash { .. }
                 | Command::SpaceReport { .. }
         );
         let grows = matches!(command, Command::Put(_) | Command::LeaseGrant { .. })

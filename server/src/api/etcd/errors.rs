@@ -4,8 +4,8 @@
 //! Kubernetes derives identities from it; so they are etcd's to the letter. Two codes differ from
 //! what etcd sends: `too many requests` and `re-configuration failed …` leave etcd as `Unknown`
 //! although they are declared `ResourceExhausted` and `FailedPrecondition`; here they are sent as
-//! declared. Four errors, about request ids, are not etcd's at all: only a client that sends such ids
-//! can get them.
+//! declared. Four errors, about request ids, are not etcd's at all: only a client that sends such
+//! ids can get them.
 
 use node::Failure;
 use tonic::{Code, Status};

@@ -43,5 +43,8 @@ pub(crate) fn status_of_one() -> NodeStatus {
         snapshots_installed: 0,
         space: None,
         short: false,
+        states_compared: 0,
+        disputed: None,
+        condemned: None,
     }
 }

@@ -36,8 +36,8 @@ impl LeaseIds {
     }
 }
 
-/// `LeaseGrant`: id 0 asks for one of our choosing. When it is repeated under its request id, another
-/// one is chosen, and the answer names the first.
+/// `LeaseGrant`: id 0 asks for one of our choosing. When it is repeated under its request id,
+/// another one is chosen, and the answer names the first.
 pub(super) async fn grant(
     api: &Api,
     request: pb::LeaseGrantRequest,

@@ -100,7 +100,7 @@ impl Method {
     /// Whether a member without a vote answers it, as in etcd: a `Range` only when it is
     /// serializable.
     pub(super) const fn suits_learners(self) -> bool {
-        matches!(self, Self::Range | Self::Status)
+        matches!(self, Self::Range | Self::Status | Self::Snapshot)
     }
 }
 

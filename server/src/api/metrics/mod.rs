@@ -9,6 +9,7 @@ mod disk;
 mod grpc;
 mod node;
 mod peers;
+mod space;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub use peers::{PeerCounters, PeerMetrics};
 
 use self::grpc::GrpcMetrics;
 use self::node::NodeMetrics;
+use self::space::{EqualityMetrics, SpaceMetrics};
 use crate::api::etcd::method::Method;
 
 pub(crate) use grpc::Timer;
@@ -41,6 +43,8 @@ struct Shared {
     node: NodeMetrics,
     disk: DiskMetrics,
     peers: PeerMetrics,
+    space: SpaceMetrics,
+    equality: EqualityMetrics,
     backups: BackupMetrics,
 }
 
@@ -60,7 +64,10 @@ impl Metrics {
         let disk = DiskMetrics::register(&mut registry);
         let peers = PeerMetrics::register(&mut registry);
         let backups = BackupMetrics::register(&mut registry);
-        Self { shared: Arc::new(Shared { registry, grpc, node, disk, peers, backups }) }
+        let space = SpaceMetrics::register(&mut registry);
+        let equality = EqualityMetrics::register(&mut registry);
+        let shared = Shared { registry, grpc, node, disk, peers, backups, space, equality };
+        Self { shared: Arc::new(shared) }
     }
 
     /// For those who write to disk.
@@ -94,6 +101,8 @@ impl Metrics {
     /// Takes over what the node and the backend know.
     pub(crate) fn observe(&self, status: &NodeStatus, size: Size) {
         self.shared.node.observe(status, size);
+        self.shared.space.observe(status);
+        self.shared.equality.observe(status);
     }
 
     /// The page.

@@ -10,7 +10,7 @@ use node::Judgement;
 use node::codec::{DecodeError, FRAME_HEADER, FrameHeader, decode_message, unframe};
 use protocol::NodeId;
 use protocol::raft::Message;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -27,6 +27,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Handshakes that may be under way at once; further connections are closed.
 const MAX_STRANGERS: usize = 64;
 const READ_CHUNK: usize = 64 << 10;
+/// Bytes that are read of a greeting in another version before the connection is closed.
+const FAREWELL: usize = 5 << 10;
 
 /// What the receiving side knows of the others.
 #[derive(Debug)]
@@ -169,21 +171,25 @@ async fn serve(
     let greeting = timeout(HANDSHAKE_TIMEOUT, hear(&mut stream)).await??;
     let hello = match greeting {
         Greeting::Peer(hello) => hello,
-        Greeting::OtherVersion => return answer(&mut stream, acceptor.me, Verdict::Version).await,
+        Greeting::OtherVersion => {
+            answer(&mut stream, acceptor.me, Verdict::Version).await?;
+            return farewell(&mut stream).await;
+        }
         Greeting::Newcomer(admission) => {
             let admission = timeout(HANDSHAKE_TIMEOUT, admit(acceptor, admission)).await?;
-            return join::answer(&mut stream, admission).await;
+            join::answer(&mut stream, admission).await?;
+            return farewell(&mut stream).await;
         }
     };
     drop(permit);
-    let (verdict, unknown) = acceptor.judge(&hello).await.inspect_err(|error| {
+    let (verdict, unnamed) = acceptor.judge(&hello).await.inspect_err(|error| {
         tracing::error!(%error, "cannot note whom this member has met: a link is refused");
     })?;
     if verdict != Verdict::Welcome {
         tracing::warn!(from = %hello.from.id, ?verdict, "a peer connection was refused");
         return answer(&mut stream, acceptor.me, verdict).await;
     }
-    if unknown && !hello.address.is_empty() {
+    if unnamed && !hello.address.is_empty() {
         let newcomer = FromPeers::Newcomer(hello.from.id, hello.address.clone());
         // A node that has ended closes its links by itself.
         let _ = acceptor.messages.send(newcomer).await;
@@ -203,6 +209,21 @@ enum Greeting {
     OtherVersion,
     /// What it asks; `None` in another version.
     Newcomer(Option<Ask>),
+}
+
+/// Ends a connection of which not all may have been read: closed at once, it could be reset before
+/// the answer has arrived.
+async fn farewell(stream: &mut TcpStream) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut rest = [0; FAREWELL];
+    let mut read = 0;
+    while read < FAREWELL {
+        match timeout(HANDSHAKE_TIMEOUT, stream.read(&mut rest[read..])).await?? {
+            0 => break,
+            more => read += more,
+        }
+    }
+    Ok(())
 }
 
 async fn hear(stream: &mut TcpStream) -> io::Result<Greeting> {

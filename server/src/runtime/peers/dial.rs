@@ -1,11 +1,14 @@
 //! The sending side: a link to every other member, dialled again for as long as it takes.
 //!
+//! A member that is said to be reached elsewhere keeps its link for as long as it holds, and is
+//! looked for at both places afterwards: a wrong address cuts nobody off.
+//!
 //! A member that leaves the configuration may still have to be told so: its link is kept until
 //! nothing has been said on it for a while.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use node::codec::{encode_message, frame};
@@ -62,7 +65,7 @@ struct Speaker {
 
 #[derive(Debug)]
 struct Link {
-    address: String,
+    places: Places,
     /// Set when the configuration no longer names the peer: when the link was last used.
     stray: Option<Instant>,
     outbox: Outbox,
@@ -110,17 +113,20 @@ impl Links {
     /// Dials a peer, unless that is being done.
     fn dial(&mut self, peer: Peer) {
         let id = peer.id;
-        if id == self.speaker.me.id || self.links.get(&id).is_some_and(|it| it.address == peer.address) {
+        if id == self.speaker.me.id {
             return;
         }
-        let (outbox, address) = (Outbox::default(), peer.address.clone());
+        if let Some(link) = self.links.get(&id) {
+            return link.places.moved(&peer.address);
+        }
+        let outbox = Outbox::default();
+        let places = Places::at(peer.address.clone());
         let counters = self.metrics.of(id);
         let (speaker, events) = (self.speaker.clone(), self.events.clone());
-        let task = tokio::spawn(keep_up(speaker, peer, outbox.clone(), events));
-        let link = Link { address, stray: None, outbox, turn: Vec::new(), counters, task };
-        if let Some(before) = self.links.insert(id, link) {
-            before.task.abort();
-        }
+        let whom = (peer, places.clone());
+        let task = tokio::spawn(keep_up(speaker, whom, outbox.clone(), events));
+        let link = Link { places, stray: None, outbox, turn: Vec::new(), counters, task };
+        self.links.insert(id, link);
     }
 
     /// Queues a message for this turn.
@@ -160,6 +166,32 @@ impl Links {
     }
 }
 
+/// Where a peer may be: where it is said to be, and where it was before.
+#[derive(Clone, Debug)]
+struct Places(Arc<Mutex<(String, Option<String>)>>);
+
+impl Places {
+    fn at(address: String) -> Self {
+        Self(Arc::new(Mutex::new((address, None))))
+    }
+
+    /// It is said to be elsewhere, from now on.
+    fn moved(&self, address: &str) {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.0 != address {
+            let before = std::mem::replace(&mut places.0, address.to_owned());
+            places.1 = Some(before);
+        }
+    }
+
+    /// Where to look for it at this attempt.
+    fn of(&self, attempt: u64) -> String {
+        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = places.1.as_ref().filter(|_| attempt % 2 == 1);
+        before.unwrap_or(&places.0).clone()
+    }
+}
+
 impl Drop for Links {
     fn drop(&mut self) {
         self.links.values().for_each(|link| link.task.abort());
@@ -168,14 +200,15 @@ impl Drop for Links {
 
 async fn keep_up(
     speaker: Speaker,
-    peer: Peer,
+    (mut peer, places): (Peer, Places),
     outbox: Outbox,
     events: mpsc::UnboundedSender<FromPeers>,
 ) {
     let mut rng = Rng::new(speaker.me.incarnation ^ peer.id.0);
     let mut pause = FIRST_PAUSE;
     let mut complained = None;
-    loop {
+    for attempt in 0.. {
+        peer.address = places.of(attempt);
         // Taken before the greeting: what is counted meanwhile is told after it.
         let told = speaker.register.watch();
         match timeout(CONNECT_TIMEOUT, speaker.connect(&peer)).await {

@@ -31,6 +31,8 @@ struct Inner {
     /// Where others reach this member.
     address: String,
     known: BTreeSet<NodeId>,
+    /// Those whom the configuration in force names: they are dialled.
+    named: BTreeSet<NodeId>,
     newcomers: BTreeSet<NodeId>,
     removed: BTreeSet<NodeId>,
     /// The index of the configuration in force.
@@ -45,6 +47,7 @@ impl Roster {
             me,
             address,
             known,
+            named: BTreeSet::new(),
             newcomers: BTreeSet::new(),
             removed: BTreeSet::new(),
             configuration: Index(0),
@@ -62,6 +65,7 @@ impl Roster {
         let mut inner = self.lock();
         inner.configuration = at;
         inner.belongs = membership.contains(inner.me);
+        inner.named = membership.members();
         inner.known.extend(membership.members());
         let Inner { known, newcomers, .. } = &mut *inner;
         newcomers.retain(|id| !known.contains(id));
@@ -83,7 +87,7 @@ impl Roster {
     }
 
     /// Judges a hello; whether the place is taken is known only to the caller. The flag says that
-    /// this is the first that is known here of the dialler.
+    /// the configuration in force does not name the dialler, so that nobody dials it.
     pub(super) fn judge(&self, hello: &Hello, me: Identity) -> (Verdict, bool) {
         let mut inner = self.lock();
         let verdict = judge(hello, me);
@@ -95,7 +99,7 @@ impl Roster {
             return (Verdict::Removed, false);
         }
         if inner.known.contains(&from) {
-            return (Verdict::Welcome, false);
+            return (Verdict::Welcome, !inner.named.contains(&from));
         }
         let newer = hello.configuration > inner.configuration || !inner.belongs;
         let room = inner.newcomers.len() < MAX_NEWCOMERS || inner.newcomers.contains(&from);
@@ -144,7 +148,7 @@ mod tests {
         let roster = roster();
         let voters = BTreeSet::from([NodeId(1)]);
         roster.changed(Index(9), &Membership { voters, ..Membership::default() }, None);
-        assert_eq!(roster.judge(&hello(2, 7), ME), (Verdict::Welcome, false));
+        assert_eq!(roster.judge(&hello(2, 7), ME), (Verdict::Welcome, true));
         roster.removed(BTreeSet::from([NodeId(2)]));
         assert_eq!(roster.judge(&hello(2, 7), ME), (Verdict::Removed, false));
     }

@@ -159,7 +159,10 @@ impl Model {
                 Ok(Outcome::Done)
             }
             // Members are no affair of this model.
-            Command::Publish(_) | Command::Member(_) | Command::Settle { .. } => Ok(Outcome::Done),
+            Command::Publish(_)
+            | Command::StateHash { .. }
+            | Command::Member(_)
+            | Command::Settle { .. } => Ok(Outcome::Done),
         }
     }
 
@@ -181,6 +184,7 @@ impl Model {
             | Command::Tick { .. }
             | Command::Alarm { .. }
             | Command::Publish(_)
+            | Command::StateHash { .. }
             | Command::SpaceReport { .. }
             | Command::Member(_)
             | Command::Settle { .. } => (false, false),

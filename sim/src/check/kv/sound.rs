@@ -18,6 +18,7 @@ pub(super) fn flaw(command: &Command) -> Option<Error> {
         | Command::Tick { .. }
         | Command::Alarm { .. }
         | Command::Publish(_)
+        | Command::StateHash { .. }
         | Command::SpaceReport { .. }
         | Command::Member(_)
         | Command::Settle { .. } => None,

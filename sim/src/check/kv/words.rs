@@ -68,6 +68,7 @@ pub(crate) fn command(it: &Command) -> String {
         Command::Tick { elapsed_ms } => format!("tick of {elapsed_ms} ms"),
         Command::Alarm { .. } => "alarm".into(),
         Command::Publish(member) => format!("publish member {}", member.id.0),
+        Command::StateHash { member, .. } => format!("hash of member {}", member.0),
         Command::Once { stamp, command: it } => {
             format!("{} (write {} of {})", command(it), stamp.sequence(), stamp.client())
         }

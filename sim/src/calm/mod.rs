@@ -8,6 +8,11 @@
 //! What is demanded follows from what the world's options promise: without pre-vote, check-quorum
 //! or stickiness a node outside may disturb, so the whole world is healed then, and the bound is
 //! wider.
+//!
+//! Where members change, all that is whole is healed first, and what operators wish must come to
+//! its end (`members.rs`); the core is then drawn from the members that there are.
+
+mod members;
 
 use std::time::Duration;
 
@@ -32,7 +37,8 @@ impl World {
     /// # Errors
     /// The first law that was broken.
     pub(crate) fn calm_down(&mut self) -> Result<(), Violation> {
-        let core = self.heal_core();
+        let core =
+            if self.options.changes_members() { self.settle_members()? } else { self.heal_core() };
         let healed = self.now;
         self.eyes.healed_at = Some(healed);
         // Whoever led in the storm may believe it for a while yet.
@@ -57,8 +63,8 @@ impl World {
     /// the others', its log and its state get whole, and it votes again. Only who has lost its term
     /// and vote does not (`recovery`).
     fn recover_rest(&mut self) -> Result<(), Violation> {
-        let all: Vec<Place> = (0..self.nodes()).collect();
-        self.heal_all(&all);
+        let all = self.remaining();
+        self.mend(&all);
         let holds = |world: &Self| {
             let left: Vec<_> = all.iter().copied().filter(|at| !world.machines[*at].lost).collect();
             let voting = |at: &Place| !world.is_in_doubt(*at);
@@ -101,7 +107,7 @@ impl World {
     fn heal_core(&mut self) -> Vec<Place> {
         self.storm.end();
         let core = self.choose_core();
-        self.heal_all(&core);
+        self.mend(&core);
         let voters = |world: &Self, at: Place| {
             world.node(at).is_some_and(|node| node.raft().status().doubt.is_none())
         };
@@ -114,11 +120,11 @@ impl World {
         core
     }
 
-    /// Links, disks and clocks of these nodes are right from now on, and all of them run.
-    fn heal_all(&mut self, core: &[Place]) {
+    /// Nothing is wrong with these any more, nor with what joins them.
+    fn mend(&mut self, places: &[Place]) {
         let weather = self.options.weather;
-        self.network.heal_among(core, Weather { loss: 0, flips: 0, ..weather });
-        for &at in core {
+        self.network.heal_among(places, Weather { loss: 0, flips: 0, ..weather });
+        for &at in places {
             self.set_clock(at, TRUE_RATE, 0);
             self.machines[at].heal();
             self.resume(at);
