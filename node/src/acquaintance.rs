@@ -33,9 +33,11 @@
 //!
 //! # What is left out, and what follows
 //!
-//! - The first contact is believed. Who has never heard a member cannot tell that it was somebody
-//!   else before: a member that was out of reach for all of another one's life, and a new member
-//!   until the first greeting.
+//! - Whom nobody knows is believed. Members tell each other whom they have met
+//!   ([`Acquaintances::learn`]), with every greeting and whenever that has changed, and whoever
+//!   counts a member has met it; so what a member does not know, it can only have missed together
+//!   with all entries that were made since. That leaves one that was out of reach of everybody from
+//!   the founding on: with a second one that has forgotten, the two begin a cluster anew.
 //! - A copy that is put back before the counter was raised anew is taken for its own original. A
 //!   process raises it now and then while it runs, so that this is a matter of minutes.
 //! - A life that has started more than [`MAX_RUNS`] times since it was last met is judged by its
@@ -171,6 +173,12 @@ pub struct Acquaintances {
 }
 
 impl Acquaintances {
+    /// Nobody.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { known: BTreeMap::new() }
+    }
+
     /// Judges a life that somebody shows as the member `who`.
     #[must_use]
     pub fn judge(&self, who: NodeId, life: &Life) -> Judgement {
@@ -199,6 +207,28 @@ impl Acquaintances {
             let Life { incarnation, boot, .. } = *life;
             self.known.insert(who, Acquaintance { incarnation, boot, nonce });
         }
+    }
+
+    /// Somebody tells whom it has met: whatever is new in it is known from now on. Of two
+    /// directories that claim to be one member's, the first that was met stays. Gives whether
+    /// anything was new.
+    pub fn learn(&mut self, told: &Self) -> bool {
+        let mut news = false;
+        for (who, told) in &told.known {
+            let is_new = self.known.get(who).is_none_or(|known| {
+                known.incarnation == told.incarnation && known.boot < told.boot
+            });
+            if is_new {
+                self.known.insert(*who, *told);
+                news = true;
+            }
+        }
+        news
+    }
+
+    /// These were removed, and nobody will ask for them again.
+    pub fn forget(&mut self, removed: impl Fn(NodeId) -> bool) {
+        self.known.retain(|who, _| !removed(*who));
     }
 
     /// Their bytes.

@@ -164,3 +164,24 @@ fn what_nobody_wrote_is_nobodys_life() {
     assert_eq!(Acquaintances::decode(&[VERSION]), Some(Acquaintances::default()));
     assert_eq!(Acquaintances::decode(&[VERSION; 65]), None, "twice the same member");
 }
+
+#[test]
+fn what_others_have_met_is_known_too_and_the_first_directory_stays() {
+    let mut life = Life::new(1);
+    life.start(10);
+    let mut told = Acquaintances::default();
+    told.note(WHO, &life);
+    let mut met = Acquaintances::default();
+    assert!(met.learn(&told) && !met.learn(&told));
+    assert_eq!(met, told);
+    life.raise();
+    told.note(WHO, &life);
+    assert!(met.learn(&told), "it has counted on");
+    let mut other = Life::new(2);
+    (20..25).for_each(|nonce| other.start(nonce));
+    told.note(WHO, &other);
+    assert!(!met.learn(&told));
+    assert_eq!(met.judge(WHO, &other), Judgement::Forgotten);
+    met.forget(|who| who == WHO);
+    assert!(!met.knows(WHO));
+}

@@ -88,7 +88,9 @@ impl Members {
         let removed = node.store().removed_count();
         if removed != self.removed {
             self.removed = removed;
-            self.roster.removed(node.store().removed().collect::<BTreeSet<_>>());
+            let gone = node.store().removed().collect::<BTreeSet<_>>();
+            self.register.forget(&gone);
+            self.roster.removed(gone);
         }
     }
 

@@ -7,6 +7,7 @@
 //!
 //! A server without a data directory keeps both in memory: when it starts again, it is a new one.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,8 +34,8 @@ struct Inner {
     known: Mutex<Acquaintances>,
     /// One note is written at a time.
     writing: AsyncMutex<()>,
-    /// The boot, as it may be told.
-    boot: watch::Sender<u64>,
+    /// Grows when there is something new to tell.
+    news: watch::Sender<u64>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -63,9 +64,9 @@ impl Register {
             }
             notes.write(Note::Life, &life.encode())?;
         }
-        let boot = watch::Sender::new(life.boot());
+        let news = watch::Sender::new(0);
         let (life, known) = (Mutex::new(life), Mutex::new(known));
-        let inner = Inner { notes, life, known, writing: AsyncMutex::default(), boot };
+        let inner = Inner { notes, life, known, writing: AsyncMutex::default(), news };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -76,7 +77,17 @@ impl Register {
 
     /// Changes when there is something new to tell.
     pub(super) fn watch(&self) -> watch::Receiver<u64> {
-        self.inner.boot.subscribe()
+        self.inner.news.subscribe()
+    }
+
+    /// Whom this member has met.
+    pub(super) fn known(&self) -> Acquaintances {
+        lock(&self.inner.known).clone()
+    }
+
+    /// These were removed for good.
+    pub(crate) fn forget(&self, removed: &BTreeSet<NodeId>) {
+        lock(&self.inner.known).forget(|who| removed.contains(&who));
     }
 
     /// Whether this life is known not to be that of the member that was met. Nothing at all cannot
@@ -92,15 +103,25 @@ impl Register {
         }
     }
 
-    /// Judges whoever shows this life as the member `who`. One that is welcome is known durably.
-    pub(super) async fn meet(&self, who: NodeId, life: &Life) -> io::Result<Judgement> {
+    /// Judges whoever shows this life as the member `who`. One that is welcome is known durably,
+    /// with all that it has told of others.
+    pub(super) async fn meet(
+        &self,
+        who: NodeId,
+        life: &Life,
+        told: &Acquaintances,
+    ) -> io::Result<Judgement> {
         let _writing = self.inner.writing.lock().await;
         let mut next = lock(&self.inner.known).clone();
         let judged = next.judge(who, life);
-        if judged == (Judgement::Welcome { news: true }) {
+        let Judgement::Welcome { news } = judged else { return Ok(judged) };
+        if news {
             next.note(who, life);
+        }
+        if next.learn(told) || news {
             self.write(Note::Acquaintances, next.encode()).await?;
             *lock(&self.inner.known) = next;
+            self.tell();
         }
         Ok(judged)
     }
@@ -120,10 +141,13 @@ impl Register {
         let mut next = self.life();
         next.raise();
         self.write(Note::Life, next.encode()).await?;
-        let boot = next.boot();
         *lock(&self.inner.life) = next;
-        self.inner.boot.send_replace(boot);
+        self.tell();
         Ok(())
+    }
+
+    fn tell(&self) {
+        self.inner.news.send_modify(|news| *news += 1);
     }
 
     async fn write(&self, note: Note, content: Vec<u8>) -> io::Result<()> {
@@ -177,17 +201,19 @@ mod tests {
         let register = Register::open(Some(dir.notes()), 1, || 77).unwrap();
         assert_eq!(register.life().boot(), 1);
         assert!(!register.refutes(WHO, None));
-        register.meet(WHO, &other).await.unwrap();
+        let nobody = Acquaintances::default();
+        register.meet(WHO, &other, &nobody).await.unwrap();
         let mut watch = register.watch();
         register.raise().await.unwrap();
         assert!(watch.has_changed().unwrap());
-        assert_eq!(*watch.borrow_and_update(), 2);
+        watch.mark_unchanged();
+        assert_eq!(register.life().boot(), 2);
 
         let register = Register::open(Some(dir.notes()), 2, || 88).unwrap();
         assert_eq!((register.life().incarnation(), register.life().boot()), (77, 3));
         assert!(register.refutes(WHO, None) && !register.refutes(WHO, Some(&other)));
         let stranger = Life::new(6);
-        assert_eq!(register.meet(WHO, &stranger).await.unwrap(), Judgement::Forgotten);
+        assert_eq!(register.meet(WHO, &stranger, &nobody).await.unwrap(), Judgement::Forgotten);
         assert!(register.refutes(WHO, Some(&stranger)));
     }
 

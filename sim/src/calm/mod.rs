@@ -66,12 +66,12 @@ impl World {
         let all = self.remaining();
         self.mend(&all);
         let holds = |world: &Self| {
-            let left: Vec<_> = all.iter().copied().filter(|at| !world.machines[*at].lost).collect();
+            let left: Vec<_> = all.iter().copied().filter(|at| world.has_disks(*at)).collect();
             let voting = |at: &Place| !world.is_in_doubt(*at);
-            world.core_equal(&left) && left.iter().all(voting)
+            !world.awaits_return() && world.core_equal(&left) && left.iter().all(voting)
         };
         self.demand(LAW, "the damaged to recover", CATCH_UP, holds)?;
-        let left: Vec<_> = all.into_iter().filter(|at| !self.machines[*at].lost).collect();
+        let left: Vec<_> = all.into_iter().filter(|at| self.has_disks(*at)).collect();
         self.equal_states(&left);
         self.judged()
     }
@@ -171,6 +171,11 @@ impl World {
             whole.sort_unstable();
         }
         whole
+    }
+
+    /// Whether a node can run on what its disks hold.
+    fn has_disks(&self, at: Place) -> bool {
+        !self.machines[at].lost && !self.machines[at].retired
     }
 
     fn is_whole(&self, at: Place) -> bool {

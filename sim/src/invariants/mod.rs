@@ -208,6 +208,10 @@ impl Invariants {
             Seen::Durable { at, id } => {
                 let Self { ghosts, vote_durability, .. } = self;
                 ghosts.confirm(at, id);
+                // Who has lost its disks may vote once more, as long as nobody is told.
+                if ghosts.nodes[at].replaced {
+                    return Ok(());
+                }
                 vote_durability.durable(at, ghosts.nodes[at].hard_durable)
             }
             Seen::Surrendered { at, last, .. } => {

@@ -28,7 +28,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_STRANGERS: usize = 64;
 const READ_CHUNK: usize = 64 << 10;
 /// Bytes that are read of a greeting in another version before the connection is closed.
-const FAREWELL: usize = 5 << 10;
+const FAREWELL: usize = 8 << 10;
 
 /// What the receiving side knows of the others.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Acceptor {
         if self.is_taken(hello.from) {
             return Ok((Verdict::Duplicate, false));
         }
-        let verdict = match self.register.meet(hello.from.id, &hello.life).await? {
+        let verdict = match self.register.meet(hello.from.id, &hello.life, &hello.known).await? {
             Judgement::Welcome { .. } if self.claim(hello.from) => Verdict::Welcome,
             Judgement::Welcome { .. } => Verdict::Duplicate,
             Judgement::Outdated => Verdict::Outdated,

@@ -255,7 +255,8 @@ impl Speaker {
     async fn connect(&self, peer: &Peer) -> io::Result<(TcpStream, Verdict)> {
         let mut stream = TcpStream::connect(&peer.address).await?;
         set_up(&stream)?;
-        let hello = self.roster.hello(self.me, peer.id, self.register.life());
+        let hello = 
+            self.roster.hello(self.me, peer.id, (self.register.life(), self.register.known()));
         let verdict = greet(&mut stream, &hello).await?;
         Ok((stream, verdict))
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use node::Life;
+use node::{Acquaintances, Life};
 use protocol::{ClusterId, Index, NodeId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,6 +13,8 @@ const VERSION: u32 = 4;
 pub(super) const MAX_ADDRESS: usize = 300;
 /// The longest life, in bytes.
 const MAX_LIFE: usize = 4_096;
+/// The longest list of those whom somebody has met, in bytes.
+const MAX_KNOWN: usize = 32 << 10;
 
 /// Who a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub(crate) struct Hello {
     pub(crate) address: String,
     /// The life of its data directory.
     pub(crate) life: Life,
+    /// Whom the dialler has met.
+    pub(crate) known: Acquaintances,
 }
 
 /// What the acceptor makes of it.
@@ -120,6 +124,7 @@ pub(super) async fn greet(stream: &mut TcpStream, hello: &Hello) -> io::Result<V
     bytes.extend_from_slice(&hello.configuration.0.to_le_bytes());
     write_address(&mut bytes, &hello.address);
     write_life(&mut bytes, Some(&hello.life));
+    write_part(&mut bytes, &hello.known.encode());
     stream.write_all(&bytes).await?;
     if hear_magic(stream).await? != MAGIC {
         return Err(no_peer());
@@ -145,29 +150,46 @@ pub(super) async fn hear(stream: &mut TcpStream) -> io::Result<Option<Hello>> {
     let configuration = Index(stream.read_u64_le().await?);
     let address = hear_address(stream).await?;
     let Some(life) = hear_life(stream).await? else { return Err(invalid("no life")) };
+    let known = hear_part(stream, MAX_KNOWN).await?;
+    let known = match known.is_empty() {
+        true => Some(Acquaintances::default()),
+        false => Acquaintances::decode(&known),
+    };
+    let known = known.ok_or_else(|| invalid("acquaintances of nobody"))?;
     let from = Identity { cluster, id, incarnation };
-    Ok(Some(Hello { from, to, configuration, address, life }))
+    Ok(Some(Hello { from, to, configuration, address, life, known }))
 }
 
 /// Appends a life behind its length; 0 for none.
 pub(super) fn write_life(out: &mut Vec<u8>, life: Option<&Life>) {
-    let bytes = life.map(Life::encode).unwrap_or_default();
-    let length = u16::try_from(bytes.len()).expect("a life remembers a limited number of runs");
+    write_part(out, &life.map(Life::encode).unwrap_or_default());
+}
+
+/// Appends a part behind its length. One that is too long is left out.
+fn write_part(out: &mut Vec<u8>, part: &[u8]) {
+    let part = if part.len() <= MAX_KNOWN { part } else { &[] };
+    let length = u16::try_from(part.len()).unwrap_or(0);
     out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(&bytes);
+    out.extend_from_slice(part);
+}
+
+/// Reads a part.
+async fn hear_part(stream: &mut TcpStream, most: usize) -> io::Result<Vec<u8>> {
+    let length = usize::from(stream.read_u16_le().await?);
+    if length > most {
+        return Err(invalid("a part of a greeting that is too long"));
+    }
+    let mut part = vec![0; length];
+    stream.read_exact(&mut part).await?;
+    Ok(part)
 }
 
 /// Reads a life, if there is one.
 pub(super) async fn hear_life(stream: &mut TcpStream) -> io::Result<Option<Life>> {
-    let length = usize::from(stream.read_u16_le().await?);
-    if length == 0 {
+    let bytes = hear_part(stream, MAX_LIFE).await?;
+    if bytes.is_empty() {
         return Ok(None);
     }
-    if length > MAX_LIFE {
-        return Err(invalid("a life that is too long"));
-    }
-    let mut bytes = vec![0; length];
-    stream.read_exact(&mut bytes).await?;
     Life::decode(&bytes).map(Some).ok_or_else(|| invalid("a life that is none"))
 }
 

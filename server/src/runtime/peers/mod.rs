@@ -6,13 +6,14 @@
 //! ```text
 //! dialler:  "CNCLPEER" | version u32 | cluster u64 | from u64 | to u64 | incarnation u64
 //!           | configuration u64 | address length u16 | address | life length u16 | life
+//!           | acquaintances length u16 | acquaintances
 //! acceptor: "CNCLPEER" | version u32 | cluster u64 | id u64 | verdict u8
 //! ```
 //!
 //! The dialler tells its own address and the index of its configuration: whoever is dialled by a
 //! member that it does not know yet can so dial back, and judge whether it may. Its life shows that
-//! it is still the member that was met before (`node::Life`); whoever counts on while a link is up
-//! says so with a second greeting beside it. A connection that begins with "CNCLJOIN" is a
+//! it is still the member that was met before (`node::Life`), and whom it has met itself; whatever is
+//! new of that while a link is up, it tells with a second greeting beside it. A connection that begins with "CNCLJOIN" is a
 //! newcomer's question (`join.rs`).
 //!
 //! Then frames follow in the dialler's direction alone. A link loses messages when it breaks or
