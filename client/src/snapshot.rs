@@ -13,8 +13,8 @@ impl Client {
     /// Asks a member for a backup of its state: every write that it had answered before is in it.
     ///
     /// # Errors
-    /// `Unavailable` when it could not be reached, `ResourceExhausted` when it makes as many backups
-    /// as it may, or has no space to make its state durable.
+    /// `Unavailable` when it could not be reached, `ResourceExhausted` when it makes as many
+    /// backups as it may, or has no space to make its state durable.
     pub async fn snapshot(&self) -> Result<Snapshot> {
         let (stream, endpoint) = self
             .open(|link, origin| async move {

@@ -14,8 +14,8 @@
 //!
 //! Laws:
 //!
-//! - nobody is condemned by one member's word, be it the leader's: where two differ, all that have a
-//!   hash of that entry report it through the log, and a majority of the voters decides;
+//! - nobody is condemned by one member's word, be it the leader's: where two differ, all that have
+//!   a hash of that entry report it through the log, and a majority of the voters decides;
 //! - every member draws the same conclusion, since all count the same entries; only the condemned
 //!   one acts;
 //! - a condemned member answers `corrupt cluster` from that very entry on, applies nothing more,

@@ -78,8 +78,8 @@ pub enum Request {
     Status,
     /// Nothing but the confirmation that a linearizable read would get.
     Barrier,
-    /// Make everything that this replica has applied by now durable in its backend, for a view of it
-    /// to show. Local.
+    /// Make everything that this replica has applied by now durable in its backend, for a view of
+    /// it to show. Local.
     Settle,
     /// Hand leadership to a member; only the leader takes it.
     MoveLeader(NodeId),

@@ -309,24 +309,3 @@ fn a_learner_stays_one_until_it_is_promoted() {
     world.run_for(Duration::from_secs(5));
     assert!(!votes(&world, leader, 3) && world.running(3));
 }
-
-/// Between the append of its removal and the end of it, a member has writes that it may no longer
-/// pass on. It must not ask to be woken for them at once, again and again.
-#[test]
-fn a_member_that_goes_waits_for_its_end() {
-    let mut world = World::new(3, 11);
-    let leader = world.leader();
-    let goes = (leader + 1) % 3;
-    let wish = world.ask(leader, Request::MemberChange(remove(goes)));
-    let (mut asked, mut steps, mut now) = (0, 0, world.now);
-    while !world.removed.contains(&goes) {
-        // A write between any two steps: one of them meets the moment in between.
-        asked += 1;
-        world.ask(goes, put(asked));
-        world.step();
-        steps = if world.now > now { 0 } else { steps + 1 };
-        assert!(steps < 10_000, "time stands still");
-        now = world.now;
-    }
-    world.run_until("an answer", |world| world.replies.contains_key(&wish));
-}

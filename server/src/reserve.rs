@@ -6,7 +6,7 @@
 //! |---|---|
 //! | the log, in which deletions and compactions stand | one segment (16 MiB) beyond the spare |
 //! | a flush of what they left | what gathers in memory before one (16 MiB) |
-//! | the copy of a table without its dead | one table: half of the reserve, or 16 MiB if that is more |
+//! | the copy of a table without its dead | one table: half of the reserve, at least 16 MiB |
 //!
 //! A member that is short trims its log behind every flush, so that the log does not grow for those
 //! who lag. A reserve of 64 MiB holds all of that. With a smaller one a copy may find no room; then

@@ -10,9 +10,9 @@
 //! parts per thousand, `mix=put+compact` for clients that do nothing else, `repeat` for clients
 //! that all number their writes and repeat them, `spares=8` for so many trimmed segments that are
 //! used again, `cache=0` for so many bytes of applied entries that are kept in memory, `keep=0` for
-//! so many bytes of the log that are kept for those who lag, `nodes=5` and `joiners=3` for a cluster
-//! of so many nodes and so many machines that may join it, `busy` for three nodes with much to do
-//! and every fault. A name that stands twice is chosen twice as often.
+//! so many bytes of the log that are kept for those who lag, `nodes=5` and `joiners=3` for a
+//! cluster of so many nodes and so many machines that may join it, `busy` for three nodes with much
+//! to do and every fault. A name that stands twice is chosen twice as often.
 //!
 //! Written on one line, so that a failure can be repeated by whoever reads it.
 

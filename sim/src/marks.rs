@@ -146,10 +146,8 @@ impl Marks {
             Seen::Asked { id, request: Request::MemberChange(_), .. } => {
                 self.wishes.insert(id.0);
             }
-            Seen::Replied { id, reply, .. } => {
-                if self.wishes.remove(&id.0) && reply.body.is_ok() {
-                    self.hit(Mark::ChangeCompleted);
-                }
+            Seen::Replied { id, reply, .. } if self.wishes.remove(&id.0) && reply.body.is_ok() => {
+                self.hit(Mark::ChangeCompleted);
             }
             Seen::Installed { .. } => self.hit(Mark::SnapshotInstalled),
             Seen::Crashed { at } | Seen::Halted { at, .. } => self.roles[*at] = Role::Follower,

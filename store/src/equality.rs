@@ -1,19 +1,20 @@
 //! One number for the state as it is at an entry of the log: members that agree have the same one.
 //!
 //! The newest version of every key that lives is a point, made of its revision and the checksum of
-//! its record, which stands in the index; the sum of all points is kept up with every change, at the
-//! price of two multiplications a key. To it come, when the number is asked for, what is few: the
-//! store's numbers, the leases with their deadlines, the alarms and the members.
+//! its record, which stands in the index; the sum of all points is kept up with every change, at
+//! the price of two multiplications a key. To it come, when the number is asked for, what is few:
+//! the store's numbers, the leases with their deadlines, the alarms and the members.
 //!
 //! Laws:
 //!
-//! - the number goes by what was applied, and by nothing else: neither by what has been flushed, nor
-//!   by how far the pruning behind a compaction has come, nor by restarts or snapshots;
+//! - the number goes by what was applied, and by nothing else: neither by what has been flushed,
+//!   nor by how far the pruning behind a compaction has come, nor by restarts or snapshots;
 //! - at a start the sum is made anew from the records that the backend holds. So a record that was
 //!   lost or changed there is noticed as well as one that was applied wrongly.
 //!
-//! What is left out: sessions, and wishes for other members, which clients do not read; versions that are no longer the newest; each was covered while it was. The
-//! sum finds accidents, not forgery: a record counts with the 32 bits of its checksum.
+//! What is left out: sessions, and wishes for other members, which clients do not read; versions
+//! that are no longer the newest; each was covered while it was. The sum finds accidents, not
+//! forgery: a record counts with the 32 bits of its checksum.
 
 use alloc::vec::Vec;
 

@@ -9,7 +9,8 @@
 //! - alarms go: what they warn of was about other disks;
 //! - the members go, what they told of themselves, who was removed and what other members were
 //!   wished: the new cluster has members of its own;
-//! - sessions go: a client that had one is told so, and cannot take the new cluster for the old one;
+//! - sessions go: a client that had one is told so, and cannot take the new cluster for the old
+//!   one;
 //! - the new state has come as a whole at the position given, so that an empty log begins after it.
 //!
 //! Laws:

@@ -109,7 +109,8 @@ pub(crate) struct Settings {
     /// How much log is kept for members that lag; who lags more gets the state [default: 256MiB].
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) log_keep: Option<usize>,
-    /// Where this member puts a backup of its state every --backup-interval [default: none is made].
+    /// Where this member puts a backup of its state every --backup-interval [default: none is
+    /// made].
     #[arg(long, value_name = "DIR")]
     pub(crate) backup_dir: Option<PathBuf>,
     /// The time from one backup to the next [default: 1h].
@@ -118,8 +119,8 @@ pub(crate) struct Settings {
     /// How many of this member's backups are kept [default: 24].
     #[arg(long, value_name = "N")]
     pub(crate) backup_keep: Option<usize>,
-    /// How much of the disk stays free, in bytes or as 5%; 0: nothing. Below it what grows is refused
-    /// [default: 5%, at least 64MiB, at most 1GiB].
+    /// How much of the disk stays free, in bytes or as 5%; 0: nothing. Below it what grows is
+    /// refused [default: 5%, at least 64MiB, at most 1GiB].
     #[arg(long, value_name = "BYTES|PERCENT", value_parser = disk_reserve)]
     pub(crate) disk_reserved: Option<DiskReserve>,
     /// For one start of a member whose log is in doubt: nothing in doubt was ever acknowledged.

@@ -258,17 +258,7 @@ impl World {
                     self.at(delay, Event::Deliver { from: at, to, message });
                 }
             }
-            Output::Persist { id, write } => {
-                // Acknowledged in order: no later write before this one.
-                let last = self.events.iter().rev().find_map(|((time, _), event)| {
-                    matches!(event, Event::Persisted { at: other, .. } if *other == at)
-                        .then_some(*time)
-                });
-                let wait = last.unwrap_or(self.now).since(self.now);
-                let delay = wait + Duration::from_micros(50 + self.rng.below(2_000));
-                let run = self.runs[at];
-                self.at(delay, Event::Persisted { at, run, id, write });
-            }
+            Output::Persist { id, write } => self.plan_sync(at, id, write),
             Output::Fetch { peer, from, max_bytes } => {
                 let entries = self.fetch(at, from, max_bytes);
                 self.done(at, Input::Fetched { peer, from, entries });
@@ -326,6 +316,17 @@ impl World {
             Output::Halt(error) => panic!("replica {at} halts: {error}"),
             Output::Economise(_) | Output::Stopped => {}
         }
+    }
+
+    fn plan_sync(&mut self, at: usize, id: WriteId, write: Write) {
+        // Acknowledged in order: no later write before this one.
+        let last = self.events.iter().rev().find_map(|((time, _), event)| {
+            matches!(event, Event::Persisted { at: other, .. } if *other == at).then_some(*time)
+        });
+        let wait = last.unwrap_or(self.now).since(self.now);
+        let delay = wait + Duration::from_micros(50 + self.rng.below(2_000));
+        let run = self.runs[at];
+        self.at(delay, Event::Persisted { at, run, id, write });
     }
 
     /// What a log still holds from an index on.

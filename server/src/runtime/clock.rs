@@ -24,8 +24,8 @@ impl Clock {
         Time(u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
 
-    /// Milliseconds since 1970, UTC: what to write beside things for people. It may jump, and nothing
-    /// is measured by it.
+    /// Milliseconds since 1970, UTC: what to write beside things for people. It may jump, and
+    /// nothing is measured by it.
     pub(crate) fn utc_ms() -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

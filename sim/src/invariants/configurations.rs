@@ -63,7 +63,7 @@ impl Configurations {
         all.next().unwrap_or((Index(0), &self.first))
     }
 
-    /// Those up to `end` that were in force since `from`, the last one first: the one at `from`, too.
+    /// Those up to `end` that were in force since `from`, the last one first: that at `from`, too.
     pub(crate) fn since<'a>(
         &'a self,
         log: &'a Shadow,

@@ -98,16 +98,7 @@ impl Mix {
             Seen::Asked { at, id, request } => {
                 self.head(14, at, 0, request_kind(request));
                 self.word(id.0);
-                let plain = match request {
-                    Request::Once { stamp, request } => {
-                        stamp.hash(self);
-                        &**request
-                    }
-                    other => other,
-                };
-                if let Request::Write(command) = plain {
-                    command.hash(self);
-                }
+                self.request(request);
             }
             Seen::Replied { at, id, reply } => self.reply(at, id.0, reply),
             Seen::Watched { at, stream, response } => {
@@ -127,6 +118,19 @@ impl Mix {
                 self.head(20, at, 0, 0);
                 self.position(last);
             }
+        }
+    }
+
+    fn request(&mut self, request: &Request) {
+        let plain = match request {
+            Request::Once { stamp, request } => {
+                stamp.hash(self);
+                &**request
+            }
+            other => other,
+        };
+        if let Request::Write(command) = plain {
+            command.hash(self);
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A disk of this world is unbounded until something bounds it. While it is bounded, the node is
 //! told once a second and after each flush what is free, as the server's thread of the state tells
-//! it; when the bound is lifted, once more. Log and state are on disks of their own here: the fuller one counts.
+//! it; when the bound is lifted, once more. Log and state are on disks of their own here: the
+//! fuller one counts.
 
 use std::time::Duration;
 

@@ -132,8 +132,8 @@ impl BackupFile {
         Ok(header)
     }
 
-    /// Gives it its name; where it must not replace, that is asked of the file system, since somebody
-    /// else may have put a file there meanwhile.
+    /// Gives it its name; where it must not replace, that is asked of the file system, since
+    /// somebody else may have put a file there meanwhile.
     fn rename(&self) -> Result<(), PlaceError> {
         if !self.replace {
             match renameat_with(CWD, &self.part, CWD, &self.path, RenameFlags::NOREPLACE) {

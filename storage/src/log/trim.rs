@@ -26,8 +26,8 @@ impl<D: Disk> Log<D> {
         Ok(self.base())
     }
 
-    /// Keeps at most so many trimmed segments to be used again from now on; gives the others back to
-    /// the file system, but for the next segment's.
+    /// Keeps at most so many trimmed segments to be used again from now on; gives the others back
+    /// to the file system, but for the next segment's.
     ///
     /// # Errors
     /// As [`Log::sync`].

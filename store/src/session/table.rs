@@ -124,6 +124,13 @@ impl Sessions {
     /// The answer of a stamp that was carried out.
     pub(crate) fn remember(&mut self, stamp: &Stamp, mut answer: Answer, limits: &SessionLimits) {
         let Some(session) = self.sessions.get_mut(&stamp.client) else { return };
+        let full = session.answers.len() >= limits.window.max(1);
+        let lowest = session.answers.first_key_value().map(|(number, _)| *number);
+        if full && lowest.is_some_and(|lowest| stamp.sequence < lowest) {
+            // The window keeps the highest numbers, and this one came too late for it.
+            self.bytes -= session.raise(stamp.sequence);
+            return;
+        }
         self.bytes -= session.make_room(answer.bytes(), limits);
         let room = session.bytes + answer.bytes() <= limits.client_bytes
             && self.bytes + answer.bytes() <= limits.total_bytes;

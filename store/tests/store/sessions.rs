@@ -152,6 +152,30 @@ fn beyond_the_window_the_lowest_numbers_are_refused() {
     assert_eq!(rig.get("k").expect("it is there").version, 5);
 }
 
+/// It came too late for the window: it is done, and not again, and displaces no higher one.
+#[test]
+fn a_late_low_number_leaves_the_window_as_it_is() {
+    for window in 1..=3 {
+        let mut rig = rig(|limits| limits.window = window);
+        let last = 10 + window as u64;
+        for number in 11..=last {
+            rig.ok(&once(stamp(1, number), &put("k", "v")));
+        }
+        rig.ok(&once(stamp(1, 3), &put("late", "v")));
+        rig.ok(&once(stamp(1, 4), &put("late", "v")));
+        for late in [3, 4] {
+            let again = once(stamp(1, late), &put("late", "v"));
+            assert_eq!(rig.refused(&again), Error::StampForgotten);
+        }
+        for number in 11..=last {
+            twice(&mut rig, &once(stamp(1, number), &put("k", "v")));
+        }
+        rig.ok(&once(stamp(1, last + 1), &put("k", "v")));
+        assert_eq!(rig.refused(&once(stamp(1, 11), &put("k", "v"))), Error::StampForgotten);
+        assert_eq!(rig.get("late").expect("it is there").version, 2);
+    }
+}
+
 #[test]
 fn a_session_ends_when_it_was_not_used_for_long_enough_by_the_logs_clock() {
     let mut rig = rig(|limits| limits.keep_ms = 10_000);

@@ -35,9 +35,6 @@ pub(super) struct NodeMetrics {
     unflushed: Gauge,
     snapshots_sent: Counter,
     snapshots_installed: Counter,
-    disk_free: Gauge,
-    disk_reserved: Gauge,
-    disk_short: Gauge,
 }
 
 /// Gauges are signed; what is larger than that is shown as the largest.
@@ -79,11 +76,6 @@ impl NodeMetrics {
             "conclave_unflushed_bytes",
             "Bytes applied that only the log and memory hold yet",
         );
-        let disk_free =
-            gauge("conclave_disk_free_bytes", "Bytes free for this member, as last measured");
-        let disk_reserved = gauge("conclave_disk_reserved_bytes", "Bytes that must stay free");
-        let disk_short =
-            gauge("conclave_disk_short", "Whether this member is short of space and says so");
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::<u64>::default();
             registry.register(name, help, counter.clone());
@@ -119,9 +111,6 @@ impl NodeMetrics {
                 "conclave_snapshots_installed",
                 "States received whole and installed",
             ),
-            disk_free,
-            disk_reserved,
-            disk_short,
         }
     }
 
@@ -152,9 +141,5 @@ impl NodeMetrics {
         set(&self.unflushed, status.unflushed_bytes);
         raise(&self.snapshots_sent, status.snapshots_sent);
         raise(&self.snapshots_installed, status.snapshots_installed);
-        let space = status.space.unwrap_or_default();
-        set(&self.disk_free, space.free);
-        set(&self.disk_reserved, space.reserved);
-        set(&self.disk_short, u64::from(status.short));
     }
 }

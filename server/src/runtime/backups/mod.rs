@@ -5,8 +5,8 @@
 //! - a file in the folder is whole and was read back: it gets its name after that;
 //! - an old backup goes only after a new one stands;
 //! - service comes first: a backup reads a pinned view on a thread of its own, with a breath after
-//!   each MiB, and whatever goes wrong with it is logged, counted, and tried again when the next one
-//!   is due;
+//!   each MiB, and whatever goes wrong with it is logged, counted, and tried again when the next
+//!   one is due;
 //! - a restart does not put it off: the next one is due an interval after the newest that is there.
 //!
 //! What is left out: members do not agree who makes a backup. Three members with the same flags

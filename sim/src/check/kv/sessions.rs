@@ -71,13 +71,13 @@ impl Sessions {
         if session.done.contains(&stamp.sequence()) {
             return Fate::Again;
         }
-        // The window moves before the new answer is put into it.
+        // Of all that has been done, the answers of the highest numbers are kept.
+        session.done.insert(stamp.sequence());
         let above = session.done.iter().filter(|done| **done > session.floor);
         let above: Vec<u64> = above.copied().collect();
-        if above.len() >= limits.window {
-            session.floor = above[above.len() - limits.window];
+        if above.len() > limits.window {
+            session.floor = above[above.len() - limits.window - 1];
         }
-        session.done.insert(stamp.sequence());
         Fate::First
     }
 }
