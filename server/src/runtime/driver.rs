@@ -207,7 +207,9 @@ impl Driver {
                 }
             }
             // Who has never heard of anything was never that member.
-            FromPeers::Removed(by) if self.node.raft().status().last.index == Index(0) => self.disowned = Some(by),
+            FromPeers::Removed(by) if self.node.raft().status().last.index == Index(0) => {
+                self.disowned = Some(by)
+            }
             FromPeers::Removed(_) => return Err(RunError::Removed),
             FromPeers::Disowned(by) => self.disowned = Some(by),
         }

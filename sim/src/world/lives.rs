@@ -18,8 +18,8 @@ use storage::disk::{FaultPlan, FaultyDisk};
 use storage::state::FaultyFiles;
 use store::MemberChange;
 
-use super::backend::{Medium, ROOM};
 use super::World;
+use super::backend::{Medium, ROOM};
 use crate::fault::Fault;
 use crate::invariants::LOSSES;
 use crate::marks::Mark;

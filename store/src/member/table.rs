@@ -107,8 +107,7 @@ impl MemberTable {
     /// addresses.
     pub(crate) fn takes_any(&self, urls: &[String], except: NodeId) -> bool {
         let replaced = self.seats.get(&except).and_then(|seat| seat.replaces);
-        let others =
-            self.seats.iter().filter(|(id, _)| **id != except && Some(**id) != replaced);
+        let others = self.seats.iter().filter(|(id, _)| **id != except && Some(**id) != replaced);
         others.flat_map(|(_, seat)| &seat.peer_urls).any(|url| urls.contains(url))
     }
 

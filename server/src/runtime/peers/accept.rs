@@ -321,8 +321,7 @@ mod tests {
         let metrics = crate::api::metrics::Metrics::new().peers().clone();
         let roster = Roster::new(me.id, String::new(), [NodeId(2)].into());
         let register = Register::open(None, 0, || 0).unwrap();
-        let acceptor =
-            Acceptor::new((me, roster, register), messages, Duration::ZERO, metrics);
+        let acceptor = Acceptor::new((me, roster, register), messages, Duration::ZERO, metrics);
         assert!(acceptor.claim(identity(7)) && acceptor.heard(identity(7)));
         // It is silent for as long as this acceptor waits.
         assert!(acceptor.claim(identity(8)) && acceptor.heard(identity(8)));

@@ -18,11 +18,11 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
-use super::{Disowned, FromPeers};
 use super::handshake::{Identity, Verdict, greet};
 use super::outbox::Outbox;
 use super::roster::Roster;
 use super::set_up;
+use super::{Disowned, FromPeers};
 use crate::api::metrics::{PeerCounters, PeerMetrics};
 use crate::runtime::register::Register;
 
@@ -255,7 +255,7 @@ impl Speaker {
     async fn connect(&self, peer: &Peer) -> io::Result<(TcpStream, Verdict)> {
         let mut stream = TcpStream::connect(&peer.address).await?;
         set_up(&stream)?;
-        let hello = 
+        let hello =
             self.roster.hello(self.me, peer.id, (self.register.life(), self.register.known()));
         let verdict = greet(&mut stream, &hello).await?;
         Ok((stream, verdict))

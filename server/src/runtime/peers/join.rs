@@ -27,9 +27,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::handshake::{
-    hear_address, hear_life, hear_magic, no_peer, write_address, write_life,
-};
+use super::handshake::{hear_address, hear_life, hear_magic, no_peer, write_address, write_life};
 
 pub(super) const MAGIC: [u8; 8] = *b"CNCLJOIN";
 const VERSION: u32 = 2;
