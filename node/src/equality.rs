@@ -61,8 +61,10 @@ pub(crate) struct Equality {
     own: VecDeque<(Index, u64)>,
     /// What members have told, by entry.
     told: BTreeMap<Index, BTreeMap<NodeId, u64>>,
-    /// Nothing was applied since the last hash but other hashes.
+    /// Nothing was applied since the last hash but other hashes, and ticks that ended no lease.
     idle: bool,
+    /// The store's revision after the last other entry.
+    revision: i64,
     /// As leader: when to propose the next one.
     propose_at: Time,
     /// When to report again.
@@ -103,7 +105,10 @@ impl Node {
     /// An entry was applied.
     pub(crate) fn note_state(&mut self, at: Index, command: &Command) {
         let Command::StateHash { member, told } = command else {
-            self.equality.idle = false;
+            let revision = self.store.revision();
+            let before = core::mem::replace(&mut self.equality.revision, revision);
+            let nothing = matches!(command, Command::Tick { .. }) && before == revision;
+            self.equality.idle &= nothing;
             return;
         };
         if !core::mem::replace(&mut self.equality.idle, true) {

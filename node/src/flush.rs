@@ -5,7 +5,7 @@ use store::BackendError;
 
 use crate::node::Node;
 use crate::output::Output;
-use crate::snapshot::{Receiving, Sending};
+use crate::snapshot::Receiving;
 
 /// What is being made durable.
 #[derive(Debug)]
@@ -108,9 +108,7 @@ impl Node {
         let keep = if short { 0 } else { self.config.log_keep_bytes };
         let kept = self.apply.weights.within(keep);
         let bound = self.raft.trim_bound().max(kept).min(self.flushing.durable.index);
-        // Whoever gets a snapshot goes on from there.
-        let covered = self.sending.values().filter_map(Sending::covers).min();
-        let bound = covered.map_or(bound, |covered| bound.min(covered));
+        let bound = self.needed_log().map_or(bound, |needed| bound.min(needed));
         let total = self.apply.weights.total();
         let heavy = total - self.flushing.weighed >= self.config.flush_bytes as u64;
         let many = bound.0 >= self.flushing.trimmed.0 + self.config.trim_stride;

@@ -346,6 +346,15 @@ impl Raft {
         self.doubt
     }
 
+    /// As leader: the highest index known to be durable at a peer.
+    #[must_use]
+    pub fn matched(&self, peer: NodeId) -> Option<Index> {
+        match &self.state {
+            State::Leader(leader) => leader.peers.get(&peer).map(|progress| progress.matched),
+            State::Follower(_) | State::Candidate(_) => None,
+        }
+    }
+
     /// How far the log may be trimmed without stranding any member.
     #[must_use]
     pub const fn trim_bound(&self) -> Index {
