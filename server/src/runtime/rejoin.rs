@@ -2,8 +2,8 @@
 //!
 //! Its replica has ended by then, and nothing else is done with its data directory: it is neither
 //! read nor written until the others have given this process another seat, under the same address.
-//! Then all there was is put aside, and a fresh directory is the new member's. Whatever ends this in
-//! the middle, the next start comes to the same: the old directory is refused again, or the new
+//! Then all there was is put aside, and a fresh directory is the new member's. Whatever ends this
+//! in the middle, the next start comes to the same: the old directory is refused again, or the new
 //! member's is there.
 
 use std::io;

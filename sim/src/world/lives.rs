@@ -1,5 +1,5 @@
-//! Whether machines are still what they were: production's lives and acquaintances, on the machines'
-//! own disks, and what the server does about them, in virtual time.
+//! Whether machines are still what they were: production's lives and acquaintances, on disks of the
+//! machines, and what the server does about them, in virtual time.
 //!
 //! A node that the others do not welcome any more ends for good, and a machine that never ran takes
 //! its place under another name, as soon as a member that has the evidence gets its wish through.

@@ -7,11 +7,11 @@
 //! ```
 //!
 //! The token is a hash of `--cluster-token`; the address is the newcomer's own, and by it the
-//! member finds the seat that `member add` has made. To ask for a seat that is free changes nothing,
-//! so it may be asked for ever; the newcomer then waits to be dialled.
+//! member finds the seat that `member add` has made. To ask for a seat that is free changes
+//! nothing, so it may be asked for ever; the newcomer then waits to be dialled.
 //!
-//! The seat may be that of a member which has lost its disk, or was given an old copy of it, and now
-//! asks under the same address. The life that it shows (none, when it has nothing) is not the one
+//! The seat may be that of a member which has lost its disk, or was given an old copy of it, and
+//! now asks under the same address. The life that it shows (none, when it has nothing) is not the one
 //! that was met there: that is the evidence on which the member asked wishes for a replacement on
 //! its behalf, and the newcomer is told to wait for it. Several members may wish so, and only one
 //! is granted: the second finds the address taken.

@@ -12,9 +12,9 @@
 //!
 //! The dialler tells its own address and the index of its configuration: whoever is dialled by a
 //! member that it does not know yet can so dial back, and judge whether it may. Its life shows that
-//! it is still the member that was met before (`node::Life`), and whom it has met itself; whatever is
-//! new of that while a link is up, it tells with a second greeting beside it. A connection that begins with "CNCLJOIN" is a
-//! newcomer's question (`join.rs`).
+//! it is still the member that was met before (`node::Life`); it also tells whom it has met itself.
+//! Whatever is new of that while a link is up, it tells with a second greeting beside it. A
+//! connection that begins with "CNCLJOIN" is a newcomer's question (`join.rs`).
 //!
 //! Then frames follow in the dialler's direction alone. A link loses messages when it breaks or
 //! when the other side does not read: consensus is made for that, and is told by
