@@ -11,10 +11,10 @@
 //! nothing, so it may be asked for ever; the newcomer then waits to be dialled.
 //!
 //! The seat may be that of a member which has lost its disk, or was given an old copy of it, and
-//! now asks under the same address. The life that it shows (none, when it has nothing) is not the one
-//! that was met there: that is the evidence on which the member asked wishes for a replacement on
-//! its behalf, and the newcomer is told to wait for it. Several members may wish so, and only one
-//! is granted: the second finds the address taken.
+//! now asks under the same address. The life that it shows (none, when it has nothing) is not the
+//! one that was met there: that is the evidence on which the member asked wishes for a replacement
+//! on its behalf, and the newcomer is told to wait for it. Several members may wish so, and only
+//! one is granted: the second finds the address taken.
 
 use std::collections::BTreeSet;
 use std::io;
