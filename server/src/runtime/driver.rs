@@ -114,6 +114,8 @@ impl Driver {
         let mut stopping = false;
         loop {
             if let Some(disowned) = self.disowned.take() {
+                // The directory may go to another member as soon as nobody writes there any more.
+                let _given_up = self.log.close();
                 return Ok(End::Disowned(disowned));
             }
             self.heed_stop(&mut stopping);
