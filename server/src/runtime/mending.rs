@@ -14,8 +14,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::StartError;
 use super::clock::Clock;
-use super::open::{Doubt, Ground, Opened, Opening, StartError, Wounded};
+use super::open::{Doubt, Ground, Opened, Opening, Wounded};
 use super::peers::{Disowned, FromPeers, Peer};
 use super::rejoin::turn_away;
 use super::server::{Network, ServerError};

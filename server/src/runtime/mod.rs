@@ -24,6 +24,9 @@ mod register;
 mod rejoin;
 mod restore;
 mod server;
+mod settings;
+mod start_error;
+mod who;
 mod workers;
 
 pub(crate) use clock::Clock;
@@ -31,7 +34,7 @@ pub use driver::RunError;
 pub use handle::{NodeHandle, Pinned, WatchStream};
 pub(crate) use identity::new_member_id;
 pub(crate) use members::address_of;
-pub use open::StartError;
 pub use reader::NodeReader;
 pub use restore::{Restore, RestoreError, Restored, restore};
 pub use server::{ServerError, run};
+pub use start_error::StartError;

@@ -1,29 +1,27 @@
 //! From a configuration and a data directory to a replica that can run.
 
 use std::io;
-use std::net::SocketAddr;
 
-use node::{Config as NodeConfig, Node};
-use protocol::raft::{self, Payload};
-use protocol::{ClusterId, Index, NodeId};
+use node::Node;
+use protocol::{ClusterId, Index, NodeId, raft};
 use storage::Identity;
-use storage::datadir::{DataDir, DataDirError};
+use storage::datadir::DataDir;
 use storage::disk::{FaultPlan, FaultyDisk, RealDisk};
 use storage::log::{
     Covered, Damage, Log, LogError, LogOptions, Opening as LogOpening, Recovered, Salvage,
 };
 use storage::state::{State, StateOptions};
-use store::watch::WatchLimits;
-use store::{Backend, BackendError, BackendRead, Limits, Member, MemberTable, Revision, Store};
-use thiserror::Error;
+use store::{Backend, BackendError, BackendRead, MemberTable, Revision, Store};
 
-use super::identity::{cluster_id, member_id};
+use super::StartError;
 use super::members::address_of;
-use super::peers::{Peer, Refused};
+use super::peers::Peer;
 use super::register::Register;
 use super::server::founders;
+use super::settings::{limits, node_config};
+use super::who::founds;
 use super::workers::AnyDisk;
-use crate::config::{Config, Reads};
+use crate::config::Config;
 use crate::reserve::Gauge;
 
 /// Records read from the backend at once while the index is rebuilt.
@@ -32,89 +30,6 @@ const SCAN: usize = 10_000;
 const LEAST_TABLE: u64 = 16 << 20;
 /// The length of a segment when the log is in memory.
 const MEMORY_SEGMENT: u64 = 4 << 20;
-
-/// Why a server did not start. Nothing was changed, but for a data directory made anew.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The settings contradict each other.
-    #[error("{0}")]
-    Config(String),
-    /// A port could not be had.
-    #[error("cannot listen on {address} for {what}: {source}{}", advice(.source, .flag))]
-    Listen {
-        /// What the port is for.
-        what: &'static str,
-        /// The flag that chooses another.
-        flag: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The data directory cannot be used.
-    #[error("cannot use the data directory: {0}; {remedy}", remedy = remedy(.0))]
-    DataDir(#[from] DataDirError),
-    /// The log cannot be used.
-    #[error("cannot open the log: {0}")]
-    Log(String),
-    /// The state cannot be used.
-    #[error("cannot open the state: {0}")]
-    State(String),
-    /// No member of the cluster that exists takes this one in.
-    #[error("{0}")]
-    Join(String),
-    /// It was told to end while it waited to be taken in.
-    #[error("stopped before any member of the cluster had answered")]
-    Stopped,
-    /// A thread or a runtime could not be started.
-    #[error("cannot start a thread: {0}")]
-    Thread(#[from] io::Error),
-}
-
-impl From<Refused> for StartError {
-    fn from(refused: Refused) -> Self {
-        Self::Join(refused.to_string())
-    }
-}
-
-fn advice(error: &io::Error, flag: &str) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            format!("; another process has it: stop that one, or choose another with {flag}")
-        }
-        io::ErrorKind::PermissionDenied => {
-            format!("; ports below 1024 need rights: choose another with {flag}")
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            format!("; this machine has no such address: choose one with {flag}")
-        }
-        _ => String::new(),
-    }
-}
-
-fn remedy(error: &DataDirError) -> &'static str {
-    match error {
-        DataDirError::Locked(_) => "stop that one, or choose another directory with --data-dir",
-        DataDirError::Foreign { .. } => {
-            "choose this member's own with --data-dir, or correct --name, --listen-peer, \
-             --initial-cluster or --cluster-token"
-        }
-        DataDirError::NotADirectory(_) | DataDirError::NotWritable { .. } => {
-            "choose another one with --data-dir"
-        }
-        DataDirError::Version { .. } => "run the version of this program that has written it",
-        DataDirError::NotEmpty(_) => "choose another one with --data-dir",
-        DataDirError::DamagedNote(_) => {
-            "restore it; or empty the directory: this member is then taken in again as a new one, \
-             while a majority of the others is up"
-        }
-        DataDirError::Unfinished(_) => "run `conclave snapshot restore` for it once more",
-        DataDirError::Damaged(_) => {
-            "restore it, or choose an empty directory with --data-dir and join as a new member"
-        }
-        DataDirError::Io { .. } => "look at the disk, or choose another directory with --data-dir",
-    }
-}
 
 /// Everything that a replica runs on.
 pub(crate) struct Opened {
@@ -125,48 +40,6 @@ pub(crate) struct Opened {
     pub(crate) id: NodeId,
     /// Of a server on a disk.
     pub(crate) gauge: Option<Gauge>,
-}
-
-/// Who a server is, before it opens anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// Whom its data directory names, or one of those that a new cluster starts with.
-    Known(Identity),
-    /// Somebody who has to ask the members first.
-    Newcomer,
-}
-
-/// Finds out who this server is.
-pub(crate) fn identify(config: &Config) -> Result<Who, StartError> {
-    check(config)?;
-    let found = match &config.data_dir {
-        Some(path) => DataDir::identity(path)?,
-        None => None,
-    };
-    match found {
-        Some(identity) => Ok(Who::Known(identity)),
-        None if config.join => Ok(Who::Newcomer),
-        None => founder(config).map(Who::Known),
-    }
-}
-
-/// Who the settings say that a founding member is, when they are sound.
-pub(super) fn founder_of(config: &Config) -> Result<Identity, StartError> {
-    check(config)?;
-    founder(config)
-}
-
-/// Who the settings say that a founding member is.
-fn founder(config: &Config) -> Result<Identity, StartError> {
-    let members = &config.initial_cluster;
-    let Some(me) = members.iter().find(|member| member.name == config.name) else {
-        return Err(StartError::Config(format!(
-            "--initial-cluster does not name this member: add {}=HOST:PORT, or correct --name",
-            config.name
-        )));
-    };
-    let token = &config.cluster_token;
-    Ok(Identity { cluster: cluster_id(members, token), node: member_id(me, token) })
 }
 
 /// What opening starts from: checked settings, and a data directory that is locked.
@@ -430,68 +303,6 @@ fn seats(store: &Store, membership: &raft::Membership) -> Vec<Peer> {
     peers.collect()
 }
 
-/// Whether this member starts with the members that the settings name. Not when log or state say
-/// who the members are, or when it waits to be told by them; the settings may be stale then.
-fn founds(
-    config: &Config,
-    identity: Identity,
-    store: &Store,
-    restored: &raft::Restored,
-) -> Result<bool, StartError> {
-    let wanted = founder(config).ok();
-    if wanted == Some(identity) {
-        return Ok(true);
-    }
-    let told = restored.entries.iter().any(|it| matches!(it.payload, Payload::Membership(_)));
-    let told = told || store.membership().is_some();
-    let ours = identity.cluster == wanted.map_or(ClusterId(0), |wanted| wanted.cluster);
-    let founder = founders(config).iter().any(|peer| peer.id == identity.node);
-    // It was taken in later, whatever the settings say that it begins with.
-    let told = told || (ours && !founder);
-    let known_as = store.members().find(|member| member.id == identity.node);
-    let misnamed = known_as.is_some_and(|known| known.name != config.name);
-    if (told || config.join) && !misnamed {
-        return Ok(false);
-    }
-    let path = config.data_dir.clone().unwrap_or_default();
-    let wanted = wanted.unwrap_or(Identity { cluster: ClusterId(0), node: NodeId(0) });
-    Err(DataDirError::Foreign { path, found: identity, wanted }.into())
-}
-
-/// Checks what no single flag can.
-fn check(config: &Config) -> Result<(), StartError> {
-    let refuse = |message: String| Err(StartError::Config(message));
-    let members = &config.initial_cluster;
-    for (at, member) in members.iter().enumerate() {
-        for other in &members[..at] {
-            if other.name == member.name || other.peer == member.peer {
-                return refuse(format!(
-                    "--initial-cluster gives {}={} and {}={}: names and addresses must differ",
-                    other.name, other.peer, member.name, member.peer
-                ));
-            }
-        }
-    }
-    if config.heartbeat.is_zero() || config.heartbeat * 2 > config.election_timeout {
-        return refuse(
-            "--election-timeout must be at least twice --heartbeat-interval, which must not be 0"
-                .into(),
-        );
-    }
-    if config.election_timeout_max.is_some_and(|max| max < config.election_timeout) {
-        return refuse("the longest election timeout is below the shortest".into());
-    }
-    // An entry that no frame has room for would never reach another member.
-    let most = node::codec::MAX_FRAME / 4;
-    if config.max_request_bytes > most {
-        return refuse(format!("--max-request-bytes must be at most {} MiB", most >> 20));
-    }
-    if matches!(config.reads, Reads::Lease { .. }) && !(config.check_quorum && config.stickiness) {
-        return refuse("lease reads need check-quorum and stickiness".into());
-    }
-    Ok(())
-}
-
 /// Rebuilds the index by reading every record once.
 fn restore(config: &Config, state: &mut State) -> Result<Store, StateFault> {
     let damaged = |error: &dyn std::fmt::Display| StateFault::Damaged(error.to_string());
@@ -561,79 +372,5 @@ fn report(damage: &Damage) {
         tracing::warn!("the log is damaged where the state has all of it: {damage}");
     } else {
         tracing::warn!("the log was mended: {damage}");
-    }
-}
-
-fn limits(config: &Config) -> Limits {
-    Limits {
-        max_txn_ops: config.max_txn_ops,
-        max_request_bytes: config.max_request_bytes,
-        hot_bytes: config.cache_bytes,
-        ..Limits::default()
-    }
-}
-
-fn node_config(
-    config: &Config,
-    (id, founding): (NodeId, bool),
-    incarnation: u64,
-    client_url: String,
-) -> NodeConfig {
-    let token = &config.cluster_token;
-    let founders = config.initial_cluster.iter().filter(|_| founding);
-    let members: Vec<Member> = founders
-        .map(|member| Member {
-            id: member_id(member, token),
-            name: String::new(),
-            peer_urls: vec![format!("http://{}", member.peer)],
-            client_urls: Vec::new(),
-        })
-        .collect();
-    let publish = Member {
-        id,
-        name: config.name.clone(),
-        peer_urls: vec![format!("http://{}", config.own_address())],
-        client_urls: vec![client_url],
-    };
-    let longest = config.election_timeout_max.unwrap_or(config.election_timeout * 2);
-    NodeConfig {
-        raft: raft::Config {
-            id,
-            voters: members.iter().map(|member| member.id).collect(),
-            learners: Default::default(),
-            election_timeout: config.election_timeout..=longest,
-            heartbeat: config.heartbeat,
-            pre_vote: config.pre_vote,
-            check_quorum: config.check_quorum,
-            stickiness: config.stickiness,
-            read_mode: match config.reads {
-                Reads::Quorum => raft::ReadMode::Quorum,
-                Reads::Lease { drift_per_mille } => raft::ReadMode::Lease { drift_per_mille },
-            },
-            max_inflight_messages: 512,
-            max_inflight_bytes: 32 << 20,
-            max_append_bytes: 1 << 20,
-            max_uncommitted_bytes: 64 << 20,
-            cache_bytes: 32 << 20,
-        },
-        members,
-        publish,
-        limits: limits(config),
-        watch: WatchLimits {
-            progress_interval: config.watch_progress_interval,
-            ..WatchLimits::default()
-        },
-        incarnation,
-        request_timeout: std::time::Duration::from_secs(5) + config.election_timeout * 2,
-        tick: std::time::Duration::from_millis(500),
-        compare_interval: Some(std::time::Duration::from_secs(1)),
-        flush_bytes: 16 << 20,
-        flush_interval: std::time::Duration::from_secs(1),
-        max_unflushed_bytes: 512 << 20,
-        log_keep_bytes: config.log_keep_bytes,
-        trim_stride: 1_000,
-        snapshot_piece_bytes: 256 << 10,
-        max_pending: 20_000,
-        max_unapplied: 5_000,
     }
 }

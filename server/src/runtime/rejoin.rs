@@ -15,9 +15,9 @@ use storage::datadir::DataDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::StartError;
 use super::driver::RunError;
 use super::identity::token_hash;
-use super::open::StartError;
 use super::peers::{Ask, Disowned, join};
 use super::server::ServerError;
 use crate::config::Config;

@@ -17,7 +17,8 @@ use storage::state::{State, StateOptions};
 use store::Bump;
 use thiserror::Error;
 
-use super::open::{StartError, founder_of};
+use super::StartError;
+use super::who::founder_of;
 use crate::config::{Config, InitialMember};
 
 /// Bytes read from the backup at once.
