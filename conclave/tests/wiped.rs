@@ -119,6 +119,11 @@ fn o4_o5_a_member_without_its_past_is_back_by_itself_and_nothing_is_lost() {
     let total = writers.finish(&runtime, &cluster.any_client());
     cluster.assert_equal(&runtime);
     cluster.assert_unharmed();
+    // The same command starts them as what they are now.
+    (0..3).for_each(|at| cluster.kill(at));
+    (0..3).for_each(|at| cluster.run(at));
+    cluster.await_healthy();
+    cluster.assert_equal(&runtime);
     let put_aside = std::fs::read_dir(&cluster.members[1].dir).unwrap();
     let put_aside = put_aside.filter(|entry| {
         entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("outdated-")
