@@ -20,7 +20,7 @@
 //! file `RESTORING` until it is whole.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -35,6 +35,7 @@ pub use building::Building;
 pub use note::{Note, Notes};
 
 use crate::Identity;
+use crate::disk::RealDisk;
 
 /// The version of the layout that this code writes, and the only one it reads.
 pub const DATA_DIR_FORMAT_VERSION: u32 = 1;
@@ -175,9 +176,12 @@ impl DataDir {
     }
 
     /// What the node keeps besides log and state.
-    #[must_use]
-    pub fn notes(&self) -> Notes {
-        Notes::of(&self.path)
+    ///
+    /// # Errors
+    /// [`DataDirError`]: they cannot be opened.
+    pub fn notes(&self) -> Result<Notes<RealDisk>, DataDirError> {
+        let disk = RealDisk::open_named(&self.path, &Note::NAMES).map_err(classify(&self.path))?;
+        Ok(Notes::new(disk, &self.path))
     }
 
     /// The directory itself.
@@ -269,7 +273,23 @@ fn sync_folder(path: &Path) -> Result<(), DataDirError> {
 }
 
 fn write_format(path: &Path, identity: Identity) -> Result<(), DataDirError> {
-    note::write_whole(path, (FORMAT_NEW, FORMAT), &encode_format(identity))
+    write_whole(path, (FORMAT_NEW, FORMAT), &encode_format(identity))
+}
+
+/// Writes a file under its first name, syncs it, and gives it its second name, durably.
+fn write_whole(folder: &Path, (new, name): (&str, &str), bytes: &[u8]) -> Result<(), DataDirError> {
+    let new = folder.join(new);
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&new, folder.join(name)))
+        .map_err(classify(folder))?;
+    sync_folder(folder)
 }
 
 fn encode_format(identity: Identity) -> [u8; FORMAT_BYTES] {

@@ -11,35 +11,70 @@ use protocol::NodeId;
 use storage::Identity;
 use storage::datadir::{DataDir, DataDirError, Note};
 
+/// Bytes of one of the two copies of a life.
+const COPY: u64 = 4096;
+
 #[test]
-fn a_note_is_what_was_written_last_and_a_damaged_one_is_named() {
+fn a_note_is_what_was_written_last_and_a_damaged_copy_costs_nothing() {
     let temp = tempfile::tempdir().unwrap();
     let dir = DataDir::open(temp.path(), IDENTITY).unwrap();
-    let notes = dir.notes();
-    assert_eq!(notes.read(Note::Life).unwrap(), None);
-    for content in [&b"one"[..], b"", b"another"] {
-        notes.write(Note::Life, content).unwrap();
-        assert_eq!(notes.read(Note::Life).unwrap().unwrap(), content);
-    }
-    assert_eq!(notes.read(Note::Acquaintances).unwrap(), None);
+    let mut notes = dir.notes().unwrap();
     let path = temp.path().join("LIFE");
+    assert_eq!(notes.read(Note::Life).unwrap(), None);
+    let long = vec![7; 4000];
+    for content in [&b"one"[..], b"", b"another", &long, b"the last"] {
+        notes.write(Note::Life, content).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), 2 * COPY);
+        assert_eq!(notes.read(Note::Life).unwrap().unwrap(), content);
+        assert_eq!(dir.notes().unwrap().read(Note::Life).unwrap().unwrap(), content);
+    }
+    notes.write(Note::Life, &[7; 4096]).unwrap_err();
+    assert_eq!(notes.read(Note::Acquaintances).unwrap(), None);
+
     let whole = fs::read(&path).unwrap();
-    for at in 0..whole.len() {
+    let (end, copy) = (28 + b"the last".len(), usize::try_from(COPY).unwrap());
+    for at in (0..end).chain(copy..copy + end) {
         let mut damaged = whole.clone();
         damaged[at] ^= 1;
         fs::write(&path, &damaged).unwrap();
+        assert_eq!(content(&dir).unwrap(), b"the last", "byte {at}");
+        let mended = fs::read(&path).unwrap();
+        assert_eq!(mended[..end], whole[..end]);
+        assert_eq!(mended[copy..][..end], whole[..end]);
+    }
+}
+
+#[test]
+fn a_note_that_is_damaged_in_both_copies_is_named_and_may_be_written_anew() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = DataDir::open(temp.path(), IDENTITY).unwrap();
+    let path = temp.path().join("LIFE");
+    let mut notes = dir.notes().unwrap();
+    notes.write(Note::Life, b"first").unwrap();
+    // Nobody overwrites what nobody has read.
+    dir.notes().unwrap().write(Note::Life, b"second").unwrap_err();
+    let whole = fs::read(&path).unwrap();
+    let mut rotten = whole.clone();
+    rotten[30] ^= 1;
+    rotten[usize::try_from(COPY).unwrap() + 3] ^= 1;
+    for damaged in [&rotten[..], b"noise", b"", &whole[..100], &vec![0; whole.len()]] {
+        fs::write(&path, damaged).unwrap();
+        let mut notes = dir.notes().unwrap();
         let refused = notes.read(Note::Life).unwrap_err();
         assert!(matches!(&refused, DataDirError::DamagedNote(it) if *it == path), "{refused}");
+        notes.write(Note::Life, b"anew").unwrap();
+        assert_eq!(content(&dir).unwrap(), b"anew");
     }
-    fs::write(temp.path().join("ACQUAINTANCES"), &whole).unwrap();
-    notes.read(Note::Acquaintances).unwrap_err();
+    // One note is not taken for the other.
+    fs::write(temp.path().join("ACQUAINTANCES"), whole.repeat(9)).unwrap();
+    dir.notes().unwrap().read(Note::Acquaintances).unwrap_err();
 }
 
 const HEIR: Identity = Identity { cluster: IDENTITY.cluster, node: NodeId(77) };
 
 /// What there is of a directory, as far as these tests care.
 fn content(dir: &DataDir) -> Option<Vec<u8>> {
-    dir.notes().read(Note::Life).unwrap()
+    dir.notes().unwrap().read(Note::Life).unwrap()
 }
 
 #[test]
@@ -49,7 +84,7 @@ fn a_directory_that_is_handed_over_is_the_heirs_and_empty_and_one_old_content_is
         let owner = if round == 1 { IDENTITY } else { HEIR };
         let dir = DataDir::open(temp.path(), owner).unwrap();
         assert_eq!(content(&dir), None, "round {round}");
-        dir.notes().write(Note::Life, &[round]).unwrap();
+        dir.notes().unwrap().write(Note::Life, &[round]).unwrap();
         fs::write(dir.state().join("file"), [round]).unwrap();
         drop(dir);
         let aside = DataDir::hand_over(temp.path(), HEIR).unwrap();
@@ -80,8 +115,9 @@ fn a_handing_over_that_was_cut_short_is_brought_to_its_end() {
             let heir = fs::read(path.join("SUCCESSOR")).unwrap();
             fs::remove_file(path.join("SUCCESSOR")).unwrap();
             let dir = DataDir::open(path, IDENTITY).unwrap();
-            dir.notes().write(Note::Life, b"old").unwrap();
-            dir.notes().write(Note::Acquaintances, b"friends").unwrap();
+            let mut notes = dir.notes().unwrap();
+            notes.write(Note::Life, b"old").unwrap();
+            notes.write(Note::Acquaintances, b"friends").unwrap();
             drop(dir);
             fs::write(path.join("SUCCESSOR"), heir).unwrap();
             if is_made || moved > 0 {

@@ -117,7 +117,7 @@ impl Ground {
         };
         let gauge = open_gauge(config)?;
         let incarnation = random();
-        let notes = directory.as_ref().map(DataDir::notes);
+        let notes = directory.as_ref().map(DataDir::notes).transpose()?;
         let register = Register::open(notes, incarnation, random)?;
         Ok(Self { directory, identity, gauge, incarnation, register, client_url })
     }

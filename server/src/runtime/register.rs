@@ -15,6 +15,7 @@ use std::time::Duration;
 use node::{Acquaintances, Judgement, Life};
 use protocol::NodeId;
 use storage::datadir::{DataDirError, Note, Notes};
+use storage::disk::RealDisk;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
 /// How often a running process counts on: a copy of its directory that is older than this can be
@@ -29,7 +30,7 @@ pub(crate) struct Register {
 
 #[derive(Debug)]
 struct Inner {
-    notes: Option<Notes>,
+    notes: Option<Arc<Mutex<Notes<RealDisk>>>>,
     life: Mutex<Life>,
     known: Mutex<Acquaintances>,
     /// One note is written at a time.
@@ -46,24 +47,20 @@ impl Register {
     /// Reads what is known and counts this start. `fresh` gives numbers that nobody draws twice;
     /// `nonce` is this process's.
     pub(crate) fn open(
-        notes: Option<Notes>,
+        mut notes: Option<Notes<RealDisk>>,
         nonce: u64,
         fresh: impl FnOnce() -> u64,
     ) -> Result<Self, DataDirError> {
-        let mut life = match &notes {
-            Some(notes) => read_life(notes)?,
-            None => None,
-        }
-        .unwrap_or_else(|| Life::new(fresh()));
+        let mut life = notes.as_mut().map(read_life).transpose()?.flatten();
+        let is_first = life.is_none();
+        let mut life = life.take().unwrap_or_else(|| Life::new(fresh()));
         life.start(nonce);
         let mut known = Acquaintances::default();
-        if let Some(notes) = &notes {
-            if let Some(bytes) = notes.read(Note::Acquaintances)? {
-                known = Acquaintances::decode(&bytes)
-                    .ok_or_else(|| notes.damaged(Note::Acquaintances))?;
-            }
+        if let Some(notes) = &mut notes {
+            known = read_known(notes, is_first)?;
             notes.write(Note::Life, &life.encode())?;
         }
+        let notes = notes.map(|notes| Arc::new(Mutex::new(notes)));
         let news = watch::Sender::new(0);
         let (life, known) = (Mutex::new(life), Mutex::new(known));
         let inner = Inner { notes, life, known, writing: AsyncMutex::default(), news };
@@ -152,14 +149,14 @@ impl Register {
 
     async fn write(&self, note: Note, content: Vec<u8>) -> io::Result<()> {
         let Some(notes) = self.inner.notes.clone() else { return Ok(()) };
-        let written = tokio::task::spawn_blocking(move || notes.write(note, &content));
+        let written = tokio::task::spawn_blocking(move || lock(&notes).write(note, &content));
         written.await.map_err(io::Error::other)?.map_err(io::Error::other)
     }
 }
 
 /// The life of a directory. A damaged one proves nothing any more: the directory begins another,
 /// and whoever has met it will not take it for what it was.
-fn read_life(notes: &Notes) -> Result<Option<Life>, DataDirError> {
+fn read_life(notes: &mut Notes<RealDisk>) -> Result<Option<Life>, DataDirError> {
     let read = match notes.read(Note::Life) {
         Err(DataDirError::DamagedNote(path)) => Err(path),
         other => Ok(other?),
@@ -176,6 +173,21 @@ fn read_life(notes: &Notes) -> Result<Option<Life>, DataDirError> {
         );
     }
     Ok(life)
+}
+
+/// Whom a directory has met. One that has a life has met nobody only if it says so: both notes are
+/// made at the first start, this one first.
+fn read_known(notes: &mut Notes<RealDisk>, is_first: bool) -> Result<Acquaintances, DataDirError> {
+    let known = match notes.read(Note::Acquaintances)? {
+        Some(bytes) => Acquaintances::decode(&bytes),
+        None if is_first => {
+            let nobody = Acquaintances::default();
+            notes.write(Note::Acquaintances, &nobody.encode())?;
+            Some(nobody)
+        }
+        None => None,
+    };
+    known.ok_or_else(|| notes.damaged(Note::Acquaintances))
 }
 
 #[cfg(test)]
@@ -198,7 +210,7 @@ mod tests {
         let dir = directory(temp.path());
         let mut other = Life::new(5);
         other.start(6);
-        let register = Register::open(Some(dir.notes()), 1, || 77).unwrap();
+        let register = Register::open(Some(dir.notes().unwrap()), 1, || 77).unwrap();
         assert_eq!(register.life().boot(), 1);
         assert!(!register.refutes(WHO, None));
         let nobody = Acquaintances::default();
@@ -209,7 +221,7 @@ mod tests {
         watch.mark_unchanged();
         assert_eq!(register.life().boot(), 2);
 
-        let register = Register::open(Some(dir.notes()), 2, || 88).unwrap();
+        let register = Register::open(Some(dir.notes().unwrap()), 2, || 88).unwrap();
         assert_eq!((register.life().incarnation(), register.life().boot()), (77, 3));
         assert!(register.refutes(WHO, None) && !register.refutes(WHO, Some(&other)));
         let stranger = Life::new(6);
@@ -221,12 +233,12 @@ mod tests {
     async fn a_damaged_life_is_another_one_and_damaged_acquaintances_are_refused() {
         let temp = tempfile::tempdir().unwrap();
         let dir = directory(temp.path());
-        Register::open(Some(dir.notes()), 1, || 77).unwrap();
+        Register::open(Some(dir.notes().unwrap()), 1, || 77).unwrap();
         std::fs::write(temp.path().join("LIFE"), b"noise").unwrap();
-        let register = Register::open(Some(dir.notes()), 1, || 88).unwrap();
+        let register = Register::open(Some(dir.notes().unwrap()), 1, || 88).unwrap();
         assert_eq!(register.life().incarnation(), 88);
         std::fs::write(temp.path().join("ACQUAINTANCES"), b"noise").unwrap();
-        let refused = Register::open(Some(dir.notes()), 1, || 99).unwrap_err();
+        let refused = Register::open(Some(dir.notes().unwrap()), 1, || 99).unwrap_err();
         assert!(refused.to_string().contains("ACQUAINTANCES"), "{refused}");
     }
 }

@@ -99,19 +99,18 @@ fn live(
     let opening = ground.open(config, Doubt::Open)?;
     let register = ground.register.clone();
     let Doors { client, peer } = doors.double().map_err(StartError::Thread)?;
-    let config = config.clone();
-    let setup = Setup { config, client, peer, ground, opening, stopping: stop.clone() };
-    let config = setup.config.clone();
+    let setup =
+        Setup { config: config.clone(), client, peer, ground, opening, stopping: stop.clone() };
     let End::Disowned(disowned) = setup.run(&own)? else { return Ok(Departure::Stopped) };
     drop(own);
     if !config.rejoin {
-        let refused = rejoin::refused(&config, &disowned);
+        let refused = rejoin::refused(config, &disowned);
         tracing::error!("{refused}");
         return Err(refused.into());
     }
     let taken = async {
         let doors = (&doors.client, doors.peer.as_ref());
-        rejoin::taken_back(&config, &disowned, register.life(), doors, stop).await
+        rejoin::taken_back(config, &disowned, register.life(), doors, stop).await
     };
     match runtime()?.block_on(taken) {
         Ok(identity) => Ok(Departure::Replaced(identity)),

@@ -12,10 +12,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::note::write_whole;
 use super::{
     DataDirError, FOLDERS, FORMAT, LOCK, Note, classify, create_folder, encode_format, lock,
-    numbered, sync_folder,
+    numbered, sync_folder, write_whole,
 };
 use crate::Identity;
 
