@@ -212,11 +212,13 @@ impl World {
             let judged = self.machines[*at].papers.met.judge(id(old), &life);
             !matches!(judged, Judgement::Welcome { .. })
         };
-        let asked = self.up().into_iter().find(refutes);
-        if let Some(asked) = asked {
+        // All of them, as in production: one that was removed, and does not know it, gets no wish
+        // through.
+        let asked: Vec<Place> = self.up().into_iter().filter(refutes).collect();
+        for at in asked {
             let peer_urls = vec![format!("http://n{}:2380", heir + 1)];
             let change = MemberChange::Replace { old: id(old), id: id(heir), peer_urls };
-            self.ask(asked, Request::MemberChange(change));
+            self.ask(at, Request::MemberChange(change));
         }
         self.schedule(ASK, Step::Rejoin(old));
     }
