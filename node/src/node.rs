@@ -219,6 +219,8 @@ impl Node {
 
     /// Works off everything that came in.
     fn turn(&mut self) {
+        // First: what is late was given up by whoever asked, and must not be proposed any more.
+        self.give_up_late();
         self.propose();
         self.ask_for_reads();
         while self.consensus_outputs() | self.apply_committed() {}
@@ -229,7 +231,6 @@ impl Node {
         self.end_condemned();
         self.flush();
         self.trim();
-        self.give_up_late();
         self.reconcile();
         self.members_due();
         self.finish_transfers();

@@ -137,7 +137,7 @@ impl Marks {
     /// Counts what can be told from outside; true when a node became leader.
     pub(crate) fn see(&mut self, seen: &Seen<'_>) -> bool {
         match seen {
-            Seen::Turn { at, view } => return self.turn(*at, view),
+            Seen::Turn { at, view, .. } => return self.turn(*at, view),
             Seen::Sent { message, .. }
                 if matches!(message.body, Body::Snapshot { done: true, .. }) =>
             {

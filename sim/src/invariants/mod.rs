@@ -214,7 +214,7 @@ impl Invariants {
                 Ok(())
             }
             Seen::Sent { from, to, message, .. } => self.sent(from, to, message),
-            Seen::Turn { at, view } => self.turn(now, at, view),
+            Seen::Turn { at, view, last } => self.turn(now, at, view, last),
             Seen::Trimmed { at, base } => {
                 trim::trimmed(&self.ghosts, at, base, self.keeps_log)?;
                 self.ghosts.nodes[at].base = base;
@@ -314,7 +314,7 @@ impl Invariants {
         acknowledgement::voted(&self.ghosts, from, term, to)
     }
 
-    fn turn(&mut self, now: Time, at: Place, view: &View) -> Verdict {
+    fn turn(&mut self, now: Time, at: Place, view: &View, last: bool) -> Verdict {
         self.reads.turn(at, view)?;
         self.changes.turn(&self.ghosts, at, view)?;
         let ghosts = &mut self.ghosts;
@@ -323,6 +323,9 @@ impl Invariants {
             return Ok(());
         }
         order::turn(ghosts, at, view)?;
+        if !last {
+            order::handed_over(ghosts, at, view)?;
+        }
         monotony::turn(ghosts, at, view)?;
         trim::turn(ghosts, at, view)?;
         self.own_term_commit.turn(ghosts, at, view)?;

@@ -228,13 +228,16 @@ fn what_a_removed_member_said_goes_with_it() {
         member: Some(id),
         alarm: Some(Alarm::NoSpace),
     };
+    let short = Command::SpaceReport { member: C, short: true };
     rig.ok(&raise(C));
+    rig.ok(&short);
     wish(&mut rig, MemberChange::Remove { id: C });
     fulfil(&mut rig);
     assert!(!rig.store.has_alarm(Alarm::NoSpace) && rig.store.members().all(|it| it.id != C));
     // Told before it went, applied afterwards.
     start(&mut rig, C);
-    assert!(rig.store.members().all(|it| it.id != C));
+    rig.ok(&short);
+    assert!(!rig.store.has_alarm(Alarm::NoSpace) && rig.store.members().all(|it| it.id != C));
 }
 
 /// Ids, wishes in line, the removed: all of it by the book, without tables or flags.
