@@ -74,6 +74,8 @@ marks! {
     LearnerPromoted: "A learner became a voter.",
     ChangeUndone: "A configuration that was in force was cut off.",
     LeaderDeparted: "A leader committed its own removal and made room.",
+    Disowned: "A node was told that it had forgotten what it promised.",
+    Rejoined: "A newcomer took the place of a node that had forgotten.",
     RemovalTold: "A member was told of its removal and had nothing more to answer.",
 }
 

@@ -16,6 +16,7 @@ use store::{Backend, BackendError, BackendRead, MemberTable, Revision, Store, St
 use super::StartError;
 use super::members::address_of;
 use super::peers::Peer;
+use super::register::Register;
 use super::server::founders;
 use super::settings::{limits, node_config};
 use super::who::founds;
@@ -48,6 +49,7 @@ pub(crate) struct Ground {
     identity: Identity,
     gauge: Option<Gauge>,
     pub(crate) incarnation: u64,
+    pub(crate) register: Register,
     client_url: String,
 }
 
@@ -98,7 +100,7 @@ impl From<BackendError> for StateFault {
     }
 }
 
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
 }
@@ -115,7 +117,10 @@ impl Ground {
             None => None,
         };
         let gauge = open_gauge(config)?;
-        Ok(Self { directory, identity, gauge, incarnation: random(), client_url })
+        let incarnation = random();
+        let notes = directory.as_ref().map(DataDir::notes).transpose()?;
+        let register = Register::open(notes, incarnation, random)?;
+        Ok(Self { directory, identity, gauge, incarnation, register, client_url })
     }
 
     /// Who this is.

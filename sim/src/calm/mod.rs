@@ -70,12 +70,12 @@ impl World {
         // A learner that was cut off may take its place only now, and another one leave for it.
         let left = |world: &Self| {
             let mut left = world.remaining();
-            left.retain(|at| !world.machines[*at].lost);
+            left.retain(|at| world.has_disks(*at));
             left
         };
         let holds = |world: &Self| {
             let (left, voting) = (left(world), |at: &Place| !world.is_in_doubt(*at));
-            world.core_equal(&left) && left.iter().all(voting)
+            !world.awaits_return() && world.core_equal(&left) && left.iter().all(voting)
         };
         self.demand(LAW, "the damaged to recover", CATCH_UP, holds)?;
         self.equal_states(&left(self));
@@ -177,6 +177,11 @@ impl World {
             whole.sort_unstable();
         }
         whole
+    }
+
+    /// Whether a node can run on what its disks hold.
+    fn has_disks(&self, at: Place) -> bool {
+        !self.machines[at].lost && !self.machines[at].retired
     }
 
     fn is_whole(&self, at: Place) -> bool {

@@ -206,9 +206,8 @@ impl Invariants {
             }
             Seen::Handed { at, id, write } => self.handed(at, id, write),
             Seen::Durable { at, id } => {
-                let Self { ghosts, vote_durability, .. } = self;
-                ghosts.confirm(at, id);
-                vote_durability.durable(at, ghosts.nodes[at].hard_durable)
+                self.ghosts.confirm(at, id);
+                self.vote_durability.durable(&self.ghosts, at, self.ghosts.nodes[at].hard_durable)
             }
             Seen::Surrendered { at, last, .. } => {
                 self.ghosts.nodes[at].surrendered = Some(last.index);
@@ -265,7 +264,7 @@ impl Invariants {
         self.acknowledgement.started(at);
         self.own_term_commit.started(&self.ghosts, at);
         self.verified_commit.started(&self.ghosts, at);
-        self.vote_durability.durable(at, restored.hard_state)
+        self.vote_durability.durable(&self.ghosts, at, restored.hard_state)
     }
 
     fn handed(&mut self, at: Place, id: WriteId, write: &Write) -> Verdict {

@@ -131,6 +131,9 @@ impl World {
 
     pub(super) fn send(&mut self, at: Place, to: NodeId, mut message: Message) {
         let Some(to) = place(to).filter(|to| *to < self.machines.len()) else { return };
+        if !self.may_speak(at, to) {
+            return;
+        }
         let (fate, mut flipped) = self.network.send(self.now, at, to, &message);
         let number = self.network.sent;
         if flipped && let Body::Snapshot { data, .. } = &mut message.body {

@@ -126,6 +126,7 @@ impl World {
         if !matches!(machine.status, Status::Down) || machine.lost || machine.retired {
             return;
         }
+        self.count_start(at);
         let (config, options) = (self.config(at), self.log_options(at));
         let machine = &mut self.machines[at];
         match machine.start(self.now, config, options, how, &mut self.births) {

@@ -205,6 +205,22 @@ fn a_replaced_voter_goes_when_its_heir_gets_the_vote() {
 }
 
 #[test]
+fn whoever_replaces_a_newcomer_takes_the_place_that_it_was_to_take() {
+    let mut rig = cluster(&[A, B, C]);
+    let newer = NodeId(10);
+    wish(&mut rig, MemberChange::Replace { old: C, id: NEW, peer_urls: vec![url(C)] });
+    fulfil(&mut rig);
+    let replace = MemberChange::Replace { old: NEW, id: newer, peer_urls: vec![url(C)] };
+    let ticket = wish(&mut rig, replace);
+    assert_eq!(fulfil(&mut rig), [(ticket, Ok(()))]);
+    let seats = MemberTable::of(rig.store.membership().unwrap()).unwrap().seats;
+    assert!(!seats.contains_key(&NEW) && seats[&newer].replaces == Some(C));
+    wish(&mut rig, MemberChange::Promote { id: newer });
+    fulfil(&mut rig);
+    assert_eq!(rig.store.membership().unwrap().voters, BTreeSet::from([A, B, newer]));
+}
+
+#[test]
 fn what_a_removed_member_said_goes_with_it() {
     let mut rig = cluster(&[A, B, C]);
     let raise = |id| Command::Alarm {
