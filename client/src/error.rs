@@ -9,8 +9,9 @@ use crate::link::LinkError;
 /// The text with which a learner turns a request away: nothing has been done.
 const LEARNER_REFUSES: &str = "etcdserver: rpc not supported for learner";
 
-/// The text with which a server sheds load: nothing has been done this time.
+/// The text with which a server refuses what grows: nothing has been done this time.
 const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
+/// The text with which a server sheds load: nothing has been done this time.
 const TOO_MANY_REQUESTS: &str = "etcdserver: too many requests";
 /// The server does not know the client of a request id: nothing has been done this time.
 const SESSION_UNKNOWN: &str =
@@ -133,7 +134,7 @@ impl Error {
         self
     }
 
-    /// Whether a stream that ended this way should be opened again. A server that does not answer
+    /// Whether a stream that ended this way should be opened again, wherever. A server that does not answer
     /// in time may be frozen, and another one may answer. Other ends are final: the server would
     /// give the same answer once more.
     pub(crate) fn is_stream_break(&self) -> bool {

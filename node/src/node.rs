@@ -25,7 +25,7 @@ use crate::output::Output;
 use crate::reads::{Reads, is_local};
 use crate::request::{Body, Failure, Header, Reply, Request, RequestId};
 use crate::settle::Settling;
-use crate::snapshot::{Following, Receiving, Sending};
+use crate::snapshot::{Following, Receiving, Sending, Unwanted};
 use crate::space::Measured;
 use crate::writes::{Waiter, Writes};
 
@@ -61,6 +61,7 @@ pub struct Node {
     pub(crate) sending: BTreeMap<NodeId, Sending>,
     /// Members that have got one and go on from the log.
     pub(crate) following: BTreeMap<NodeId, Following>,
+    pub(crate) unwanted: BTreeMap<NodeId, Unwanted>,
     /// The name of the next view.
     pub(crate) next_view: u64,
     /// The snapshot that is being received.
@@ -114,6 +115,7 @@ impl Node {
             counters: Counters::default(),
             sending: BTreeMap::new(),
             following: BTreeMap::new(),
+            unwanted: BTreeMap::new(),
             next_view: 0,
             receiving: None,
             stages_to_ignore: 0,
