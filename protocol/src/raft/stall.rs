@@ -3,8 +3,8 @@
 //! Its heartbeats go on, so nobody deposes it, and what it appends is committed by the others for
 //! as long as they are enough; but its own copy counts for nothing, and reads from its log fail.
 //! A disk that hangs for an election timeout is taken for one that may never come back: the leader
-//! hands over to a voter that answers, if those that answer are enough to elect it. As a follower it harms nobody: it acknowledges nothing and
-//! gives no vote, for both wait for its disk.
+//! hands over to a voter that answers, if those that answer are enough to elect it. As a follower
+//! it harms nobody: it acknowledges nothing and gives no vote, for both wait for its disk.
 //!
 //! Left out: a driver that waits for the disk on the core's own thread hangs with it. Such a leader
 //! is silent, and deposed for that.
