@@ -5,14 +5,17 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use etcdpb::etcdserverpb::StatusRequest;
+use etcdpb::etcdserverpb::maintenance_client::MaintenanceClient;
 use http::Uri;
-use tonic::{Code, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use crate::Options;
 use crate::balance::Balance;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Outcome};
 use crate::link::Link;
+use crate::session::{Number, Sessions, UNDERSTOOD};
 
 /// Pause after the first round in which no endpoint could serve; doubled with each further one.
 const PAUSE_MIN: Duration = Duration::from_millis(25);
@@ -20,7 +23,11 @@ const PAUSE_MIN: Duration = Duration::from_millis(25);
 const PAUSE_MAX: Duration = Duration::from_millis(400);
 /// Rounds in which nobody could even be connected to, after which a request gives up early.
 const ROUNDS_UNREACHABLE: u32 = 3;
-/// A read waits at least this long for one endpoint before it asks the next one.
+/// A write in doubt is not repeated later than this: servers remember their answers for half a
+/// minute at least.
+const REPEAT_FOR: Duration = Duration::from_secs(25);
+/// A request that may be repeated waits at least this long for one endpoint before it asks the
+/// next one.
 const READ_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether a request may be sent twice.
@@ -28,8 +35,20 @@ const READ_PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) enum Kind {
     /// Changes nothing: may be repeated whenever an endpoint cannot serve.
     Read,
-    /// Changes the store: repeated only when nothing was sent.
+    /// Changes something: repeated only when nothing was sent.
     Write,
+    /// Changes the store under a request id: repeated whenever an endpoint cannot serve, once it
+    /// is known that servers understand such ids.
+    Once,
+}
+
+impl Kind {
+    fn without_id(self) -> Kind {
+        match self {
+            Kind::Read => Kind::Read,
+            Kind::Write | Kind::Once => Kind::Write,
+        }
+    }
 }
 
 /// A client of one cluster. Clones are cheap and share its connections.
@@ -41,6 +60,8 @@ pub struct Client {
 #[derive(Debug)]
 struct Shared {
     balance: Balance,
+    sessions: Arc<Sessions>,
+    exactly_once: bool,
     request_timeout: Duration,
 }
 
@@ -58,12 +79,17 @@ impl Client {
         for name in &options.endpoints {
             endpoints.push(Arc::new(Endpoint::new(name, options.connect_timeout)?));
         }
-        Ok(Client::with(endpoints, options.request_timeout))
+        Ok(Client::with(endpoints, options.request_timeout, options.exactly_once))
     }
 
-    fn with(endpoints: Vec<Arc<Endpoint>>, request_timeout: Duration) -> Client {
+    fn with(
+        endpoints: Vec<Arc<Endpoint>>,
+        request_timeout: Duration,
+        exactly_once: bool,
+    ) -> Client {
         let balance = Balance::new(endpoints);
-        Client { shared: Arc::new(Shared { balance, request_timeout }) }
+        let sessions = Arc::default();
+        Client { shared: Arc::new(Shared { balance, sessions, exactly_once, request_timeout }) }
     }
 
     /// The endpoints' names, in the order and spelling they were given.
@@ -75,7 +101,8 @@ impl Client {
     /// for questions about one member, such as [`Client::status`].
     pub fn each(&self) -> Vec<Client> {
         let alone = |endpoint: &Arc<Endpoint>| {
-            Client::with(vec![Arc::clone(endpoint)], self.shared.request_timeout)
+            let Shared { request_timeout, exactly_once, .. } = *self.shared;
+            Client::with(vec![Arc::clone(endpoint)], request_timeout, exactly_once)
         };
         self.shared.balance.endpoints().iter().map(alone).collect()
     }
@@ -90,28 +117,71 @@ impl Client {
     ) -> Result<R, Error>
     where
         Q: Clone,
-        F: Fn(Link, Uri, Q) -> Fut,
+        F: Fn(Link, Uri, Request<Q>) -> Fut,
         Fut: Future<Output = Result<Response<R>, Status>>,
     {
-        let mut attempts = Attempts::new(kind, self.shared.balance.endpoints().len());
+        let Shared { balance, sessions, .. } = &*self.shared;
+        let kind = if self.shared.exactly_once { kind } else { kind.without_id() };
+        let mut number = (kind == Kind::Once).then(|| sessions.begin());
+        let mut attempts = Attempts::new(kind, balance.endpoints().len());
         let deadline = Instant::now() + self.shared.request_timeout;
         loop {
             let now = Instant::now();
             let left = deadline.saturating_duration_since(now);
-            let endpoint = self.shared.balance.next(now);
-            let attempt = attempt(endpoint, left, attempts.patience(left), request.clone(), &send);
-            let error = match attempt.await {
-                Ok(response) => return Ok(response),
-                Err(error) => error,
+            let endpoint = balance.next(now);
+            let mut message = Request::new(request.clone());
+            number.iter().for_each(|number| number.write(message.metadata_mut()));
+            let proof = async {
+                if attempts.in_doubt() { self.prove(endpoint, left).await } else { Ok(()) }
             };
-            let Some(pause) = attempts.after(&error) else { return Err(error) };
+            let error = match proof.await {
+                Err(error) => error,
+                Ok(()) => {
+                    let patience = attempts.patience(left);
+                    match attempt(endpoint, left, patience, message, &send).await {
+                        Ok(response) => {
+                            number.iter().for_each(Number::answered);
+                            return Ok(response);
+                        }
+                        Err(error) => error,
+                    }
+                }
+            };
+            let Some(pause) = attempts.after(&error, now) else {
+                return Err(attempts.last_word(error));
+            };
             if Instant::now() + pause >= deadline {
-                return Err(error);
+                return Err(attempts.last_word(error));
+            }
+            if error.is_session_unknown() {
+                number.iter().for_each(Number::unknown);
+                number = Some(sessions.begin());
+            } else if error.is_out_of_sessions() {
+                number = None;
             }
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
         }
+    }
+
+    /// Asks an endpoint whether it knows request ids, unless one has said so before.
+    async fn prove(&self, endpoint: &Endpoint, left: Duration) -> Result<(), Error> {
+        let sessions = &self.shared.sessions;
+        if sessions.are_understood() {
+            return Ok(());
+        }
+        let ask = |link, origin, request: Request<StatusRequest>| async move {
+            let answer = MaintenanceClient::with_origin(link, origin).status(request).await?;
+            Ok(Response::new(answer.metadata().contains_key(UNDERSTOOD)))
+        };
+        let request = Request::new(StatusRequest {});
+        if attempt(endpoint, left, READ_PATIENCE, request, &ask).await? {
+            sessions.understood();
+            return Ok(());
+        }
+        let text = format!("{} does not know request ids", endpoint.name());
+        Err(Error::new(Code::Unimplemented, text, Outcome::Refused))
     }
 
     /// Opens a stream on the endpoint whose turn it is, trying each once before giving up.
@@ -181,34 +251,48 @@ struct Attempts {
     failed: u32,
     /// Attempts in a row that could not connect.
     unreachable: u32,
+    /// The first failure that left open whether a write was done, and when it was sent.
+    doubt: Option<(Error, Instant)>,
 }
 
 impl Attempts {
     fn new(kind: Kind, endpoints: usize) -> Attempts {
         let endpoints = u32::try_from(endpoints).unwrap_or(u32::MAX).max(1);
-        Attempts { kind, endpoints, failed: 0, unreachable: 0 }
+        Attempts { kind, endpoints, failed: 0, unreachable: 0, doubt: None }
+    }
+
+    /// Whether the next attempt is a repeated write.
+    fn in_doubt(&self) -> bool {
+        self.kind == Kind::Once && self.doubt.is_some()
     }
 
     /// How long to wait for one answer when `left` is left for the request: all of it, but a
-    /// read that can ask somebody else keeps half for that.
+    /// request that may ask somebody else keeps half for that.
     fn patience(&self, left: Duration) -> Duration {
-        if self.kind == Kind::Read && self.endpoints > 1 {
+        if self.kind != Kind::Write && self.endpoints > 1 {
             (left / 2).max(READ_PATIENCE).min(left)
         } else {
             left
         }
     }
 
-    /// The pause before the next attempt, or `None` when the request has failed for good.
-    fn after(&mut self, error: &Error) -> Option<Duration> {
+    /// The pause before the next attempt, or `None` when the request has failed for good, this
+    /// time with an attempt that began at `began`.
+    fn after(&mut self, error: &Error, began: Instant) -> Option<Duration> {
         self.failed += 1;
         if error.outcome() == Outcome::Unsent {
             self.unreachable += 1;
         } else {
             self.unreachable = 0;
         }
-        if !self.may_repeat(error) || self.unreachable >= ROUNDS_UNREACHABLE * self.endpoints {
+        let given_up =
+            self.doubt.is_none() && self.unreachable >= ROUNDS_UNREACHABLE * self.endpoints;
+        let late = self.doubt.as_ref().is_some_and(|(_, at)| at.elapsed() > REPEAT_FOR);
+        if !self.may_repeat(error) || given_up || late {
             return None;
+        }
+        if error.outcome() == Outcome::Unknown && self.kind == Kind::Once && self.doubt.is_none() {
+            self.doubt = Some((error.clone(), began));
         }
         if self.failed.is_multiple_of(self.endpoints) {
             Some(pause(self.failed / self.endpoints))
@@ -217,16 +301,33 @@ impl Attempts {
         }
     }
 
-    fn may_repeat(&self, error: &Error) -> bool {
+    fn may_repeat(&mut self, error: &Error) -> bool {
         if error.outcome() == Outcome::Unsent {
             return true;
         }
         if error.is_learner_refusal() {
-            return self.failed <= self.endpoints;
+            return self.failed <= self.endpoints || self.in_doubt();
         }
+        let unavailable = matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded);
         match self.kind {
-            Kind::Read => matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded),
+            Kind::Read => unavailable,
             Kind::Write => false,
+            Kind::Once if self.doubt.is_some() => unavailable || error.is_overload(),
+            Kind::Once if error.is_out_of_sessions() => {
+                self.kind = Kind::Write;
+                true
+            }
+            Kind::Once => unavailable || error.is_session_unknown(),
+        }
+    }
+
+    /// What the caller is told: after a doubt, only what settles it says that nothing was done.
+    fn last_word(&self, error: Error) -> Error {
+        match &self.doubt {
+            Some((first, _)) if error.code() == Code::Unimplemented => first.clone(),
+            Some(_) if error.outcome() == Outcome::Unsent => error.in_doubt(),
+            Some(_) if error.is_of_this_attempt_alone() => error.in_doubt(),
+            Some(_) | None => error,
         }
     }
 }
@@ -235,6 +336,10 @@ impl Attempts {
 mod tests {
     use super::*;
 
+    fn now() -> Instant {
+        Instant::now()
+    }
+
     fn error(code: Code, outcome: Outcome) -> Error {
         Error::new(code, "text", outcome)
     }
@@ -242,33 +347,73 @@ mod tests {
     #[test]
     fn a_write_is_repeated_only_if_it_never_left() {
         let mut attempts = Attempts::new(Kind::Write, 3);
-        assert!(attempts.after(&error(Code::Unavailable, Outcome::Unsent)).is_some());
-        assert!(attempts.after(&error(Code::Unavailable, Outcome::Unknown)).is_none());
+        assert!(attempts.after(&error(Code::Unavailable, Outcome::Unsent), now()).is_some());
+        assert!(attempts.after(&error(Code::Unavailable, Outcome::Unknown), now()).is_none());
+    }
+
+    #[test]
+    fn a_numbered_write_is_repeated_until_something_settles_it() {
+        let mut attempts = Attempts::new(Kind::Once, 2);
+        let (lost, unsent) = (Outcome::Unknown, Outcome::Unsent);
+        assert!(!attempts.in_doubt());
+        for _ in 0..50 {
+            assert!(attempts.after(&error(Code::DeadlineExceeded, lost), now()).is_some());
+            assert!(attempts.after(&error(Code::Unavailable, unsent), now()).is_some());
+        }
+        assert!(attempts.in_doubt());
+        let refused = error(Code::NotFound, Outcome::Refused);
+        assert!(attempts.after(&refused, now()).is_none());
+        assert_eq!(attempts.last_word(refused).outcome(), Outcome::Refused);
+        let unsent = error(Code::Unavailable, unsent);
+        assert_eq!(attempts.last_word(unsent).outcome(), Outcome::Unknown);
+        let shed =
+            Error::new(Code::ResourceExhausted, "etcdserver: too many requests", Outcome::Refused);
+        assert!(attempts.after(&shed, now()).is_some());
+        assert_eq!(attempts.last_word(shed).outcome(), Outcome::Unknown);
+    }
+
+    #[test]
+    fn a_numbered_write_in_doubt_is_not_repeated_when_servers_may_have_forgotten() {
+        let mut attempts = Attempts::new(Kind::Once, 1);
+        let lost = error(Code::Unavailable, Outcome::Unknown);
+        let long_ago = now().checked_sub(REPEAT_FOR + Duration::from_secs(1)).unwrap();
+        assert!(attempts.after(&lost, long_ago).is_some());
+        assert!(attempts.after(&lost, now()).is_none());
+    }
+
+    #[test]
+    fn where_servers_have_no_room_for_a_client_its_write_goes_without_a_number() {
+        let mut attempts = Attempts::new(Kind::Once, 1);
+        let text = "etcdserver: too many clients use request ids, the request was not done";
+        let full = Error::new(Code::ResourceExhausted, text, Outcome::Refused);
+        assert!(full.is_out_of_sessions());
+        assert!(attempts.after(&full, now()).is_some());
+        assert!(attempts.after(&error(Code::Unavailable, Outcome::Unknown), now()).is_none());
     }
 
     #[test]
     fn a_read_is_repeated_while_servers_are_unavailable() {
         let mut attempts = Attempts::new(Kind::Read, 3);
         for _ in 0..100 {
-            assert!(attempts.after(&error(Code::Unavailable, Outcome::Unknown)).is_some());
+            assert!(attempts.after(&error(Code::Unavailable, Outcome::Unknown), now()).is_some());
         }
-        assert!(attempts.after(&error(Code::InvalidArgument, Outcome::Refused)).is_none());
+        assert!(attempts.after(&error(Code::InvalidArgument, Outcome::Refused), now()).is_none());
     }
 
     #[test]
     fn each_endpoint_is_tried_before_the_first_pause() {
         let mut attempts = Attempts::new(Kind::Write, 3);
         let unsent = error(Code::Unavailable, Outcome::Unsent);
-        assert_eq!(attempts.after(&unsent), Some(Duration::ZERO));
-        assert_eq!(attempts.after(&unsent), Some(Duration::ZERO));
-        assert!(attempts.after(&unsent).unwrap() >= PAUSE_MIN / 2);
+        assert_eq!(attempts.after(&unsent, now()), Some(Duration::ZERO));
+        assert_eq!(attempts.after(&unsent, now()), Some(Duration::ZERO));
+        assert!(attempts.after(&unsent, now()).unwrap() >= PAUSE_MIN / 2);
     }
 
     #[test]
     fn a_request_gives_up_when_nobody_can_be_reached() {
         let mut attempts = Attempts::new(Kind::Read, 2);
         let unsent = error(Code::Unavailable, Outcome::Unsent);
-        let tried = (1..).find(|_| attempts.after(&unsent).is_none());
+        let tried = (1..).find(|_| attempts.after(&unsent, now()).is_none());
         assert_eq!(tried, Some(6));
     }
 
@@ -285,6 +430,7 @@ mod tests {
         let five = Duration::from_secs(5);
         assert_eq!(Attempts::new(Kind::Read, 3).patience(five), five / 2);
         assert_eq!(Attempts::new(Kind::Read, 1).patience(five), five);
+        assert_eq!(Attempts::new(Kind::Once, 3).patience(five), five / 2);
         assert_eq!(Attempts::new(Kind::Write, 3).patience(five), five);
     }
 }

@@ -9,6 +9,20 @@ use crate::link::LinkError;
 /// The text with which a learner turns a request away: nothing has been done.
 const LEARNER_REFUSES: &str = "etcdserver: rpc not supported for learner";
 
+/// The text with which a server sheds load: nothing has been done this time.
+const TOO_MANY_REQUESTS: &str = "etcdserver: too many requests";
+/// The server does not know the client of a request id: nothing has been done this time.
+const SESSION_UNKNOWN: &str =
+    "etcdserver: client of the request id is not known any more, the request was not done now";
+/// The server has no room for further clients with request ids: nothing has been done this time.
+const TOO_MANY_SESSIONS: &str =
+    "etcdserver: too many clients use request ids, the request was not done";
+/// The server does not know (any more) what came of a request id, or what the answer was.
+const FORGOTTEN: [&str; 2] = [
+    "etcdserver: request id is too old, it is not done again, and whether it was done is not known",
+    "etcdserver: request was done before, and its answer was too large to be kept",
+];
+
 /// What is known of a failed request's effect on the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -48,7 +62,8 @@ impl Error {
     pub(crate) fn from_status(status: &Status, endpoint: &str) -> Error {
         let mut source = status.source();
         if source.is_none() {
-            let outcome = outcome_of(status.code());
+            let forgotten = FORGOTTEN.contains(&status.message());
+            let outcome = if forgotten { Outcome::Unknown } else { outcome_of(status.code()) };
             return Error::new(status.code(), status.message(), outcome);
         }
         while let Some(error) = source {
@@ -79,6 +94,36 @@ impl Error {
     /// Whether a learner turned the request away, which any voting member would take.
     pub(crate) fn is_learner_refusal(&self) -> bool {
         self.message == LEARNER_REFUSES
+    }
+
+    /// Whether a refusal says nothing about an earlier attempt at the same write: this one was
+    /// turned away before it could be found out whether the write had been done.
+    pub(crate) fn is_of_this_attempt_alone(&self) -> bool {
+        self.is_learner_refusal()
+            || self.is_overload()
+            || self.is_session_unknown()
+            || self.is_out_of_sessions()
+    }
+
+    /// Whether a server shed load.
+    pub(crate) fn is_overload(&self) -> bool {
+        self.message == TOO_MANY_REQUESTS
+    }
+
+    /// Whether a server did not know the client of a request id.
+    pub(crate) fn is_session_unknown(&self) -> bool {
+        self.message == SESSION_UNKNOWN
+    }
+
+    /// Whether a server had no room for a client of request ids.
+    pub(crate) fn is_out_of_sessions(&self) -> bool {
+        self.message == TOO_MANY_SESSIONS
+    }
+
+    /// The same failure, of a write of which an earlier attempt may have been done.
+    pub(crate) fn in_doubt(mut self) -> Error {
+        self.outcome = Outcome::Unknown;
+        self
     }
 
     /// Whether a stream that ended this way should be opened again. A server that does not answer

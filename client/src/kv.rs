@@ -57,7 +57,7 @@ impl Client {
     /// [`Error::outcome`]: crate::Error::outcome
     pub async fn put_with(&self, request: PutRequest) -> Result<PutResponse> {
         let send = |link, origin, request| async move { stub(link, origin).put(request).await };
-        self.call(Kind::Write, request, send).await
+        self.call(Kind::Once, request, send).await
     }
 
     /// Deletes an interval of keys; deleting nothing is no error.
@@ -67,7 +67,7 @@ impl Client {
     pub async fn delete(&self, request: DeleteRangeRequest) -> Result<DeleteRangeResponse> {
         let send =
             |link, origin, request| async move { stub(link, origin).delete_range(request).await };
-        self.call(Kind::Write, request, send).await
+        self.call(Kind::Once, request, send).await
     }
 
     /// Runs one of two lists of operations, at one revision. A transaction that only reads at its
@@ -77,7 +77,7 @@ impl Client {
     /// `InvalidArgument` for a key that is put twice or for too many operations; otherwise as
     /// the operations' own.
     pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse> {
-        let kind = if is_read_only(&request) { Kind::Read } else { Kind::Write };
+        let kind = if is_read_only(&request) { Kind::Read } else { Kind::Once };
         let send = |link, origin, request| async move { stub(link, origin).txn(request).await };
         self.call(kind, request, send).await
     }
@@ -89,7 +89,7 @@ impl Client {
     pub async fn compact(&self, revision: i64, physical: bool) -> Result<CompactionResponse> {
         let request = CompactionRequest { revision, physical };
         let send = |link, origin, request| async move { stub(link, origin).compact(request).await };
-        self.call(Kind::Write, request, send).await
+        self.call(Kind::Once, request, send).await
     }
 }
 

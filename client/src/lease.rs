@@ -42,7 +42,7 @@ impl Client {
         let request = LeaseGrantRequest { ttl, id };
         let send =
             |link, origin, request| async move { stub(link, origin).lease_grant(request).await };
-        self.call(Kind::Write, request, send).await
+        self.call(Kind::Once, request, send).await
     }
 
     /// Ends a lease and deletes its keys, at one revision.
@@ -53,7 +53,7 @@ impl Client {
         let request = LeaseRevokeRequest { id };
         let send =
             |link, origin, request| async move { stub(link, origin).lease_revoke(request).await };
-        self.call(Kind::Write, request, send).await
+        self.call(Kind::Once, request, send).await
     }
 
     /// The seconds that a lease has left, and its keys when asked for. An unknown lease has −1

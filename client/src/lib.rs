@@ -18,10 +18,15 @@
 //!
 //! # Laws
 //!
-//! - **A write is sent at most once.** It is repeated on another endpoint only when not a byte
-//!   of it can have left: no connection, or the connection ended before the request was
-//!   written. Any other failure is handed to the caller, and [`Error::outcome`] says whether the
-//!   write may have taken effect.
+//! - **A write is done at most once**, and when it is answered it was done once. Writes carry a
+//!   request id ([`Options::exactly_once`]); where no answer comes, or none that settles it, the
+//!   same write is sent again under the same id, also to other endpoints, until the request's
+//!   time is up or 25 s have passed. A server does it once and answers as it did the first time.
+//! - **Where servers do not know request ids** (etcd, earlier versions), **and for upkeep** such
+//!   as alarms, a write is repeated only when not a byte of it can have left: no connection, or
+//!   the connection ended before the request was written.
+//! - Any other failure is handed to the caller, and [`Error::outcome`] says whether the write may
+//!   have taken effect.
 //! - **A read may be repeated.** It goes to the next endpoint on `UNAVAILABLE`, until the
 //!   request's time is up.
 //! - **A watch has no gap and no repeat.** After a disconnect it resumes, on any endpoint, at
@@ -46,6 +51,8 @@ mod link;
 mod maintenance;
 mod options;
 mod range;
+mod session;
+mod snapshot;
 mod watch;
 
 pub use call::Client;
@@ -54,6 +61,7 @@ pub use etcdpb::{etcdserverpb, mvccpb};
 pub use lease::KeepAlive;
 pub use options::Options;
 pub use range::{FROM_KEY, prefix_end};
+pub use snapshot::Snapshot;
 pub use tonic::Code;
 pub use watch::Watcher;
 

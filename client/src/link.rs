@@ -4,6 +4,7 @@
 //! must be known whether the request can have left this machine, because that decides whether
 //! a write may be repeated.
 
+use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -80,13 +81,32 @@ impl Service<Request<Body>> for Link {
             response.await.map_err(|mut failure| {
                 // A request that comes back was never written.
                 if failure.take_message().is_some() {
-                    LinkError::unsent(failure.into_error())
+                    return LinkError::unsent(failure.into_error());
+                }
+                let error = failure.into_error();
+                if is_unprocessed(&error) {
+                    LinkError::unsent(error)
                 } else {
-                    LinkError::sent(failure.into_error())
+                    LinkError::sent(error)
                 }
             })
         })
     }
+}
+
+/// Whether the server says that it has not looked at the request and never will: it was sent after
+/// the last one that a server which is ending takes (RFC 9113, sections 6.8 and 8.7).
+fn is_unprocessed(error: &hyper::Error) -> bool {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(error) = cause.downcast_ref::<h2::Error>() {
+            let gone = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+            let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+            return error.is_remote() && (gone || refused);
+        }
+        source = cause.source();
+    }
+    false
 }
 
 /// A connection that could not be opened, or that ended under a request.

@@ -5,7 +5,7 @@
 use etcdpb::etcdserverpb::maintenance_client::MaintenanceClient;
 use etcdpb::etcdserverpb::{
     AlarmRequest, AlarmResponse, DefragmentRequest, DefragmentResponse, HashKvRequest,
-    HashKvResponse, StatusRequest, StatusResponse,
+    HashKvResponse, MoveLeaderRequest, StatusRequest, StatusResponse,
 };
 use http::Uri;
 
@@ -46,6 +46,17 @@ impl Client {
         let send =
             |link, origin, request| async move { stub(link, origin).defragment(request).await };
         self.call(Kind::Write, DefragmentRequest {}, send).await
+    }
+
+    /// Hands leadership from the answering member, which must lead, to another voter.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when the answering member does not lead, or the other is no voter.
+    pub async fn move_leader(&self, target_id: u64) -> Result<()> {
+        let request = MoveLeaderRequest { target_id };
+        let send =
+            |link, origin, request| async move { stub(link, origin).move_leader(request).await };
+        self.call(Kind::Write, request, send).await.map(drop)
     }
 
     /// Lists, raises or clears alarms of the cluster.

@@ -12,6 +12,9 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// The longest time that one request may take, retries included. Streams have no limit.
     pub request_timeout: Duration,
+    /// Writes carry a request id, so that a server which knows such ids does them at most once
+    /// however often they are sent; and they are sent again when no answer comes.
+    pub exactly_once: bool,
 }
 
 impl Options {
@@ -25,6 +28,7 @@ impl Options {
             endpoints: endpoints.into_iter().map(Into::into).collect(),
             connect_timeout: Duration::from_secs(2),
             request_timeout: Duration::from_secs(5),
+            exactly_once: true,
         }
     }
 }

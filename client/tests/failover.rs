@@ -35,12 +35,89 @@ async fn reads_go_on_while_servers_are_unavailable() {
 }
 
 #[tokio::test]
-async fn a_write_of_unknown_outcome_is_not_sent_again() {
+async fn a_write_of_unknown_outcome_is_not_sent_again_to_who_may_do_it_twice() {
     let server = Server::start(failing([Status::unavailable("etcdserver: leader changed")]));
     let error = client(&[server.endpoint()]).put("k", "v").await.unwrap_err();
     assert_eq!((error.code(), error.outcome()), (Code::Unavailable, Outcome::Unknown));
     assert_eq!(error.message(), "etcdserver: leader changed");
     assert_eq!(server.calls(), 1);
+}
+
+/// Servers that understand request ids and fail a few times first.
+fn understanding(failures: impl IntoIterator<Item = Status>) -> Script {
+    Script { understands: true, ..failing(failures) }
+}
+
+fn ids(server: &Server) -> Vec<Option<(String, String, String)>> {
+    server.script.lock().unwrap().ids.clone()
+}
+
+#[tokio::test]
+async fn a_numbered_write_is_sent_again_under_its_number() {
+    let lost = || Status::unavailable("etcdserver: request timed out");
+    let (one, two) =
+        (Server::start(understanding([lost(), lost()])), Server::start(understanding([lost()])));
+    let client = client(&[one.endpoint(), two.endpoint()]);
+    client.put("k", "v").await.unwrap();
+    client.put("k", "w").await.unwrap();
+    let sent: Vec<_> = [ids(&one), ids(&two)].concat().into_iter().flatten().collect();
+    assert!((4..=5).contains(&sent.len()), "{sent:?}");
+    assert!(sent.iter().all(|(client, _, _)| *client == sent[0].0), "one client: {sent:?}");
+    let numbered = |number: &str| sent.iter().filter(|(_, sent, _)| sent == number).count();
+    assert!(numbered("1") >= 2 && numbered("2") >= 1, "{sent:?}");
+    assert_eq!(numbered("1") + numbered("2"), sent.len());
+    // The second says that the first is done with.
+    assert!(sent.iter().all(|(_, number, oldest)| number == oldest), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_write_that_servers_refuse_after_a_doubt_was_refused_the_first_time() {
+    let failures = [
+        Status::unavailable("etcdserver: leader changed"),
+        Status::resource_exhausted("etcdserver: too many requests"),
+        Status::not_found("etcdserver: requested lease not found"),
+    ];
+    let server = Server::start(understanding(failures));
+    let error = client(&[server.endpoint()]).put("k", "v").await.unwrap_err();
+    assert_eq!((error.code(), error.outcome()), (Code::NotFound, Outcome::Refused));
+    assert_eq!(server.calls(), 3);
+}
+
+#[tokio::test]
+async fn a_client_that_was_forgotten_begins_anew() {
+    let unknown =
+        "etcdserver: client of the request id is not known any more, the request was not done now";
+    let forgotten = || Status::failed_precondition(unknown);
+    let server = Server::start(understanding([forgotten()]));
+    let one = client(&[server.endpoint()]);
+    one.put("k", "v").await.unwrap();
+    let sent: Vec<_> = ids(&server).into_iter().flatten().collect();
+    assert_eq!(sent.len(), 2);
+    assert_ne!(sent[0].0, sent[1].0, "under another name");
+    // After a doubt nobody can tell whether it was done.
+    let lost = Status::unavailable("etcdserver: leader changed");
+    let server = Server::start(understanding([lost, forgotten()]));
+    let error = client(&[server.endpoint()]).put("k", "v").await.unwrap_err();
+    assert_eq!((error.message(), error.outcome()), (unknown, Outcome::Unknown));
+    assert_eq!(server.calls(), 2);
+}
+
+#[tokio::test]
+async fn without_room_for_its_numbers_a_client_writes_without() {
+    let full = "etcdserver: too many clients use request ids, the request was not done";
+    let server = Server::start(understanding([Status::resource_exhausted(full)]));
+    client(&[server.endpoint()]).put("k", "v").await.unwrap();
+    let sent = ids(&server);
+    assert!(sent.len() == 2 && sent[0].is_some() && sent[1].is_none(), "{sent:?}");
+}
+
+#[tokio::test]
+async fn without_exactly_once_nothing_is_numbered_or_sent_twice() {
+    let server = Server::start(understanding([Status::unavailable("etcdserver: no leader")]));
+    let options = Options { exactly_once: false, ..Options::to([server.endpoint()]) };
+    let error = Client::new(options).unwrap().put("k", "v").await.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!(ids(&server), [None]);
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::io;
 use std::process::ExitCode;
 
 /// A command's failure. Exit codes: 1 the command was understood and failed, 2 it was not
-/// understood (as clap's own), 0 for a reader that has closed our output.
+/// understood (as clap's own), 3 a server was removed from its cluster and must not be started
+/// again as it is, 0 for a reader that has closed our output.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     code: u8,
@@ -36,6 +37,13 @@ impl Failure {
     #[cfg(test)]
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+}
+
+impl From<server::ServerError> for Failure {
+    fn from(error: server::ServerError) -> Failure {
+        let removed = matches!(error, server::ServerError::Run(server::RunError::Removed));
+        Failure { code: if removed { 3 } else { 1 }, text: error.to_string() }
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) enum Leash {
 /// `ready` is called once it serves.
 pub(crate) fn run(config: Config, leash: Leash, ready: impl FnOnce() -> Result) -> Result {
     preflight::port(config.listen_client, "--listen-client")?;
-    if config.initial_cluster.len() > 1 {
+    if config.initial_cluster.len() > 1 || config.expects_peers {
         preflight::port(config.listen_peer, "--listen-peer")?;
     }
     if let Some(path) = &config.data_dir {
@@ -48,7 +48,7 @@ pub(crate) fn run(config: Config, leash: Leash, ready: impl FnOnce() -> Result) 
     let server = std::thread::Builder::new().name("server".to_owned());
     let server = server.spawn(move || {
         // The receiver is there until this thread has ended.
-        drop(ended.send(server::run(config, stopping).map_err(Failure::new)));
+        drop(ended.send(server::run(config, stopping).map_err(Failure::from)));
     })?;
     let result = block_on(async {
         let mut end = std::pin::pin!(outcome(end));

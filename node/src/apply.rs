@@ -112,7 +112,7 @@ impl Node {
     /// Applies the entry at the front; `None` when there is none, or it waits for values.
     fn apply_front(&mut self) -> Option<Position> {
         let replaced = self.receiving.as_ref().is_some_and(Receiving::is_installing);
-        if self.apply.loading.is_some() || self.flushing.halted || replaced {
+        if self.apply.loading.is_some() || self.flushing.halted || replaced || self.is_condemned() {
             return None;
         }
         let entry = self.apply.queue.front()?;
@@ -124,9 +124,14 @@ impl Node {
                 self.apply.queue.pop_front();
                 return Some(position);
             }
-            Payload::Membership(_) => {
-                self.store.note_applied(position);
+            Payload::Membership(bytes) => {
+                let bytes = bytes.clone();
+                if !self.apply_membership(position, &bytes) {
+                    self.halt(unreadable(position, "configuration"));
+                    return None;
+                }
                 self.apply.queue.pop_front();
+                self.answer_wishes();
                 return Some(position);
             }
             Payload::Command(bytes) => bytes.clone(),
@@ -136,10 +141,7 @@ impl Node {
             let Some(decoded) = decode(bytes) else {
                 // Committed and unreadable: written by a newer version. To skip it would be to
                 // diverge from every member that can read it.
-                self.halt(BackendError::Corrupt(alloc::format!(
-                    "entry {position} holds a command that this version cannot read; \
-                     run the version that the other members run"
-                )));
+                self.halt(unreadable(position, "command"));
                 return None;
             };
             self.apply.front = Some(decoded);
@@ -164,7 +166,11 @@ impl Node {
         if !events.is_empty() {
             self.hub.publish(self.now, self.store.revision(), &events);
         }
-        self.answer(&decoded, applied);
+        self.note_state(position.index, &decoded.command);
+        if !self.is_condemned() {
+            self.answer(&decoded, applied);
+        }
+        self.answer_wishes();
         Some(position)
     }
 
@@ -178,13 +184,14 @@ impl Node {
         let Some(waiter) = self.writes.applied(decoded.sequence) else { return };
         let header = Header { revision: applied.revision, term: self.raft.term() };
         match (waiter, applied.outcome) {
-            (Waiter::Client(id) | Waiter::Compaction(id), Err(error)) => {
+            (Waiter::Member(id), Ok(Outcome::Queued(ticket))) => self.wish_queued(id, ticket),
+            (Waiter::Client(id) | Waiter::Compaction(id) | Waiter::Member(id), Err(error)) => {
                 self.reply_with(id, header, Err(Failure::Store(error)));
             }
             (Waiter::Compaction(id), Ok(_)) if !self.store.compaction_settled() => {
                 self.apply.compactions.push(id);
             }
-            (Waiter::Client(id) | Waiter::Compaction(id), Ok(outcome)) => {
+            (Waiter::Client(id) | Waiter::Compaction(id) | Waiter::Member(id), Ok(outcome)) => {
                 self.reply_with(id, header, Ok(Body::Outcome(outcome)));
             }
             (Waiter::Renewals(waiting), Ok(Outcome::LeaseRenew(renewed))) => {
@@ -229,13 +236,25 @@ impl Node {
                     self.store.supply(revision, record);
                 }
             }
-            (Err(_), Some(Loading::Read)) => self.fail_plan(Failure::Unreadable),
+            (Err(error), Some(Loading::Read)) => {
+                self.fail_plan(Failure::Unreadable);
+                self.damaged(error);
+            }
             // Without its values the entry cannot be applied, and nothing after it: this replica
             // must not go on, and must not make values up.
             (Err(error), Some(Loading::Entry) | None) => self.halt(error),
         }
         if whose == Some(Loading::Read) {
             self.plan_next();
+        }
+    }
+
+    /// What the state holds cannot be read. Where others have it, this replica ends, and gets it
+    /// back from them at its next start; one that is alone serves what is left.
+    pub(crate) fn damaged(&mut self, error: BackendError) {
+        let alone = self.raft().membership().members().len() <= 1;
+        if matches!(error, BackendError::Corrupt(_)) && !alone {
+            self.halt(error);
         }
     }
 
@@ -246,6 +265,13 @@ impl Node {
             self.output(Output::Halt(error));
         }
     }
+}
+
+fn unreadable(position: Position, what: &str) -> BackendError {
+    BackendError::Corrupt(alloc::format!(
+        "entry {position} holds a {what} that this version cannot read; run the version that the \
+         other members run"
+    ))
 }
 
 fn decode(bytes: bytes::Bytes) -> Option<Decoded> {

@@ -25,6 +25,8 @@ pub struct Config {
     pub request_timeout: Duration,
     /// How often a leader lets the clock of leases go on.
     pub tick: Duration,
+    /// How often the members compare their states while these change; `None`: never.
+    pub compare_interval: Option<Duration>,
     /// Applied changes are flushed when they take this much memory…
     pub flush_bytes: usize,
     /// …or are this old.

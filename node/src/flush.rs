@@ -5,7 +5,7 @@ use store::BackendError;
 
 use crate::node::Node;
 use crate::output::Output;
-use crate::snapshot::{Receiving, Sending};
+use crate::snapshot::Receiving;
 
 /// What is being made durable.
 #[derive(Debug)]
@@ -33,6 +33,10 @@ impl Flushing {
         self.cramped = false;
     }
 
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
     pub(crate) fn new(durable: Position, base: Index) -> Self {
         let last = Time::default();
         Self {
@@ -58,7 +62,8 @@ impl Node {
         }
         let full = self.store.unflushed_bytes() >= self.config.flush_bytes;
         let due = self.now >= flushing.last + self.config.flush_interval;
-        let awaited = self.stopping.is_some() || self.apply.awaits_compaction();
+        let awaited =
+            self.stopping.is_some() || self.apply.awaits_compaction() || self.settling.waits();
         if (due || (full || awaited) && !flushing.cramped)
             && let Some(flush) = self.store.begin_flush()
         {
@@ -67,11 +72,25 @@ impl Node {
         }
     }
 
+    /// Starts a flush, whether or not one is due. True when it began.
+    pub(crate) fn flush_now(&mut self) -> bool {
+        let replaced = self.receiving.as_ref().is_some_and(Receiving::is_installing);
+        if replaced || self.flushing.under_way || self.flushing.halted {
+            return false;
+        }
+        let Some(flush) = self.store.begin_flush() else { return false };
+        self.flushing.under_way = true;
+        self.output(Output::Flush(flush));
+        true
+    }
+
     /// A flush ended.
     pub(crate) fn flushed(&mut self, result: Result<Position, BackendError>) {
         self.flushing.under_way = false;
         self.flushing.last = self.now;
         self.flushing.cramped = result.is_err();
+        self.settled_by(&result.clone().map(|position| position.index));
+        self.flush_found(matches!(result, Err(BackendError::Full(_))));
         match result {
             Ok(position) => {
                 self.flushing.durable = position;
@@ -85,15 +104,15 @@ impl Node {
 
     /// Trims the log behind the backend, as far as no member needs it any more.
     pub(crate) fn trim(&mut self) {
-        let kept = self.apply.weights.within(self.config.log_keep_bytes);
+        let short = self.measured.is_short();
+        let keep = if short { 0 } else { self.config.log_keep_bytes };
+        let kept = self.apply.weights.within(keep);
         let bound = self.raft.trim_bound().max(kept).min(self.flushing.durable.index);
-        // Whoever gets a snapshot goes on from there.
-        let covered = self.sending.values().filter_map(Sending::covers).min();
-        let bound = covered.map_or(bound, |covered| bound.min(covered));
+        let bound = self.needed_log().map_or(bound, |needed| bound.min(needed));
         let total = self.apply.weights.total();
         let heavy = total - self.flushing.weighed >= self.config.flush_bytes as u64;
         let many = bound.0 >= self.flushing.trimmed.0 + self.config.trim_stride;
-        if many || (heavy && bound > self.flushing.trimmed) {
+        if many || ((heavy || short) && bound > self.flushing.trimmed) {
             self.flushing.trimmed = bound;
             self.flushing.weighed = total;
             self.output(Output::Trim(bound));

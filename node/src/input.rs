@@ -9,6 +9,7 @@ use store::{BackendError, Record, Revision};
 
 use crate::request::{Request, RequestId};
 use crate::snapshot::{ViewHead, ViewId};
+use crate::space::Space;
 
 /// What happens to a replica. None of it can fail: what is wrong is answered or counted.
 #[derive(Clone, Debug)]
@@ -102,6 +103,21 @@ pub enum Input {
     Staged(Result<(), BackendError>),
     /// The answer to [`crate::Output::Install`].
     Installed(Result<(), BackendError>),
+    /// Whoever reads the state beside this replica has met damage.
+    Damaged(BackendError),
+    /// The answer to [`crate::Output::Look`].
+    Found {
+        /// Who had asked.
+        peer: NodeId,
+        /// In which life of its.
+        life: u64,
+        /// What the log has, intact.
+        entries: Vec<Entry>,
+        /// What it has not.
+        absent: Vec<Position>,
+    },
+    /// The disk was measured; about once a second.
+    Space(Space),
     /// Shut down: hand leadership over, refuse what is new. [`crate::Output::Stopped`] follows.
     Stop,
 }

@@ -63,7 +63,7 @@ impl Node {
             return;
         }
         let Some(told) = self.leases.told else { return };
-        if !self.store.has_leases() {
+        if !self.store.has_leases() && !self.store.has_sessions() {
             // Nobody's time passes; the next grant starts from here.
             self.leases.told = Some(self.now);
             return;
@@ -77,9 +77,13 @@ impl Node {
         self.write(Waiter::Nobody, &Command::Tick { elapsed_ms });
     }
 
-    /// How long after a tick the next one is due: soon, while leases wait that are over.
+    /// How long after a tick the next one is due: soon, while leases wait that are over, and as
+    /// late as no time is lost, while only clients' sessions wait for their end.
     fn tick_interval(&self) -> Duration {
         let tick = self.config.tick;
+        if !self.store.has_leases() {
+            return tick.max(MAX_TICK);
+        }
         if self.store.lease_due() { tick.min(BACKLOG_TICK) } else { tick }
     }
 
@@ -104,7 +108,7 @@ impl Node {
         if self.now < self.leases.publish_at || self.raft.leader().is_none() {
             return;
         }
-        if self.store.members().any(|member| *member == self.config.publish) {
+        if self.is_published() {
             return;
         }
         self.leases.publish_at = self.now + PUBLISH_PAUSE;
@@ -112,14 +116,19 @@ impl Node {
         self.write(Waiter::Nobody, &publish);
     }
 
+    /// Whether the state has what this member tells of itself, or will not have it any more.
+    fn is_published(&self) -> bool {
+        self.store.members().any(|member| *member == self.config.publish)
+            || self.store.was_removed(self.config.raft.id)
+    }
+
     /// When the clock must go on, or the member must tell its name again.
     pub(crate) fn leases_timeout(&self) -> Option<Time> {
-        let leading = self.raft.role() == Role::Leader && self.store.has_leases();
-        let tick = self.leases.told.filter(|_| leading);
+        let timed = self.store.has_leases() || self.store.has_sessions();
+        let tick = self.leases.told.filter(|_| timed && self.raft.role() == Role::Leader);
         let tick = tick.map(|told| (told + self.tick_interval()).max(self.writes.retry_at()));
-        let published = self.store.members().any(|member| *member == self.config.publish);
-        let publish =
-            (!published && self.raft.leader().is_some()).then_some(self.leases.publish_at);
+        let publish = (!self.is_published() && self.raft.leader().is_some())
+            .then_some(self.leases.publish_at);
         tick.into_iter().chain(publish).min()
     }
 }

@@ -11,23 +11,31 @@ extern crate alloc;
 mod apply;
 pub mod codec;
 mod config;
+mod equality;
 mod flush;
 mod input;
 mod leases;
+mod membership;
+mod mend;
 mod node;
 mod output;
 mod reads;
 mod request;
+mod settle;
 mod snapshot;
+mod space;
 mod status;
 mod weights;
 mod writes;
 
 pub use config::Config;
+pub use equality::Condemned;
 pub use input::Input;
+pub use mend::{MendConfig, MendInput, MendOutput, Mending, gather};
 pub use node::Node;
 pub use output::Output;
 pub use request::{
     Body, Failure, Header, LeaseTime, MemberInfo, NodeStatus, Reply, Request, RequestId,
 };
 pub use snapshot::{SnapshotRefused, ViewHead, ViewId};
+pub use space::Space;

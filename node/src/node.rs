@@ -8,21 +8,25 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use protocol::raft::{self, Output as Consensus, Raft, Role, Tag};
+use protocol::raft::{self, Message, Output as Consensus, Raft, Role, Tag};
 use protocol::{NodeId, Term, Time};
 use store::watch::{Hub, WatchOutput};
-use store::{Command, Revision, Store};
+use store::{Command, Revision, Stamp, Store};
 
 use crate::apply::Apply;
 use crate::codec::Envelope;
 use crate::config::Config;
+use crate::equality::Equality;
 use crate::flush::Flushing;
 use crate::input::Input;
 use crate::leases::Leases;
+use crate::membership::Members;
 use crate::output::Output;
-use crate::reads::Reads;
+use crate::reads::{Reads, is_local};
 use crate::request::{Body, Failure, Header, Reply, Request, RequestId};
-use crate::snapshot::{Receiving, Sending};
+use crate::settle::Settling;
+use crate::snapshot::{Following, Receiving, Sending};
+use crate::space::Measured;
 use crate::writes::{Waiter, Writes};
 
 /// Lagging watches are caught up by this many events a turn.
@@ -49,15 +53,21 @@ pub struct Node {
     pub(crate) apply: Apply,
     pub(crate) flushing: Flushing,
     pub(crate) leases: Leases,
+    pub(crate) measured: Measured,
+    pub(crate) equality: Equality,
+    pub(crate) members: Members,
     pub(crate) counters: Counters,
     /// Snapshots on their way to members.
     pub(crate) sending: BTreeMap<NodeId, Sending>,
+    /// Members that have got one and go on from the log.
+    pub(crate) following: BTreeMap<NodeId, Following>,
     /// The name of the next view.
     pub(crate) next_view: u64,
     /// The snapshot that is being received.
     pub(crate) receiving: Option<Receiving>,
     /// Answers to come of a transfer that was given up.
     pub(crate) stages_to_ignore: u32,
+    pub(crate) settling: Settling,
     /// Operators who wait for another leader, and until when.
     pub(crate) transfers: Vec<(RequestId, NodeId, Time)>,
     outputs: VecDeque<Output>,
@@ -84,7 +94,8 @@ pub(crate) struct Counters {
 impl Node {
     /// A replica over what the log and the backend held.
     #[must_use]
-    pub fn new(config: Config, restored: raft::Restored, store: Store, seed: u64) -> Self {
+    pub fn new(config: Config, mut restored: raft::Restored, store: Store, seed: u64) -> Self {
+        restored.membership = store.membership().cloned();
         let base = restored.base.index;
         let raft = Raft::new(config.raft.clone(), restored, seed);
         let hub = Hub::new(config.watch.clone(), seed.rotate_left(32));
@@ -97,11 +108,16 @@ impl Node {
             apply: Apply::default(),
             flushing: Flushing::new(store.applied(), base),
             leases: Leases::default(),
+            measured: Measured::default(),
+            equality: Equality::default(),
+            members: Members::default(),
             counters: Counters::default(),
             sending: BTreeMap::new(),
+            following: BTreeMap::new(),
             next_view: 0,
             receiving: None,
             stages_to_ignore: 0,
+            settling: Settling::default(),
             transfers: Vec::new(),
             outputs: VecDeque::new(),
             stirred: true,
@@ -119,8 +135,14 @@ impl Node {
         self.stirred = true;
         match input {
             Input::Timeout => self.consensus(raft::Input::Timeout),
+            Input::Receive { from, message: Message { body: raft::Body::Mend(word), .. } } => {
+                self.mend_word(from, word);
+            }
             Input::Receive { from, message } => {
                 self.consensus(raft::Input::Receive { from, message });
+            }
+            Input::Found { peer, life, entries, absent } => {
+                self.mend_found(peer, life, entries, absent);
             }
             Input::Unreachable(peer) => self.consensus(raft::Input::Unreachable(peer)),
             Input::Persisted(id) => self.consensus(raft::Input::Persisted(id)),
@@ -146,12 +168,16 @@ impl Node {
             Input::WatchSent { stream, bytes } => self.hub.sent(stream, bytes),
             Input::WatchClose(stream) => self.hub.close(stream),
             Input::Scanned { token, records } => {
+                let failed = records.as_ref().err().cloned();
                 self.hub.scanned(token, records, &self.store);
+                failed.into_iter().for_each(|error| self.damaged(error));
             }
+            Input::Damaged(error) => self.damaged(error),
             Input::ViewOpened { view, opened } => self.view_opened(view, opened),
             Input::ViewRead { view, from, records } => self.view_read(view, from, records),
             Input::Staged(result) => self.staged(result),
             Input::Installed(result) => self.installed(result),
+            Input::Space(space) => self.measured(space),
             Input::Stop => self.stop(),
         }
     }
@@ -168,8 +194,12 @@ impl Node {
             self.writes_timeout(),
             self.reads.timeout(),
             self.leases_timeout(),
+            self.report_timeout(),
+            self.state_timeout(),
             self.flush_timeout(),
             self.sending_timeout(),
+            self.settling.timeout(),
+            self.members.timeout(),
             self.transfers.iter().map(|(_, _, deadline)| *deadline).min(),
             self.stopping.filter(|_| !self.stopped),
         ]
@@ -196,9 +226,12 @@ impl Node {
         self.send_pieces();
         let lagging = self.watch();
         let discarded = self.discard();
+        self.end_condemned();
         self.flush();
         self.trim();
         self.give_up_late();
+        self.reconcile();
+        self.members_due();
         self.finish_transfers();
         self.finish_stopping();
         // What was asked of consensus since the last drain, and what it answers at once.
@@ -212,10 +245,12 @@ impl Node {
         self.tick_leases();
         self.renew_leases();
         self.publish();
+        self.report_space();
+        self.tell_state();
         if !self.writes.waiting() || self.now < self.writes.retry_at() {
             return;
         }
-        if self.raft.leader().is_none() {
+        if self.raft.leader().is_none() || self.members.leaving {
             return;
         }
         let term = self.raft.term();
@@ -258,7 +293,9 @@ impl Node {
                     self.piece(from, last, number, data);
                 }
                 Consensus::ChunkAcked { peer, last, next } => self.piece_acked(peer, last, next),
-                Consensus::ReconfigureRefused { .. } | Consensus::Membership { .. } => {}
+                // Looked at again before long.
+                Consensus::ReconfigureRefused { .. } => {}
+                Consensus::Membership { at, membership } => self.members_changed(at, membership),
                 Consensus::Event(event) => self.consensus_event(event),
             }
         }
@@ -324,11 +361,13 @@ impl Node {
         for (id, failure) in self.reads.expired(self.now) {
             self.reply(id, Err(failure));
         }
+        self.give_up_settling();
     }
 
     fn writes_timeout(&self) -> Option<Time> {
-        let retry =
-            (self.writes.waiting() && self.raft.leader().is_some()).then(|| self.writes.retry_at());
+        // A member that goes proposes nothing any more.
+        let may = self.raft.leader().is_some() && !self.members.leaving;
+        let retry = (self.writes.waiting() && may).then(|| self.writes.retry_at());
         retry.into_iter().chain(self.writes.deadline()).min()
     }
 
@@ -336,7 +375,9 @@ impl Node {
     pub(crate) fn fail(&mut self, waiter: Waiter, failure: Failure) {
         self.counters.failed += 1;
         match waiter {
-            Waiter::Client(id) | Waiter::Compaction(id) => self.reply(id, Err(failure)),
+            Waiter::Client(id) | Waiter::Compaction(id) | Waiter::Member(id) => {
+                self.reply(id, Err(failure));
+            }
             Waiter::Renewals(waiting) => {
                 waiting.into_iter().for_each(|(id, _)| self.reply(id, Err(failure)));
             }
@@ -379,10 +420,11 @@ impl Node {
         }
     }
 
-    /// The member with the longest log that answers.
+    /// The voter with the longest log that answers.
     fn successor(&self) -> Option<NodeId> {
-        let peers = self.raft.status().peers;
-        let active = peers.iter().filter(|(_, peer)| peer.active);
+        let raft::Status { peers, membership, .. } = self.raft.status();
+        let voters = peers.iter().filter(|(id, _)| membership.voters.contains(id));
+        let active = voters.filter(|(_, peer)| peer.active);
         active.max_by_key(|(_, peer)| peer.matched).map(|(id, _)| *id)
     }
 
@@ -409,12 +451,20 @@ impl Node {
             self.reply(id, Err(Failure::Stopped));
             return;
         }
+        if self.refuse_condemned(id, &request) {
+            return;
+        }
+        if self.members.leaving && !is_local(&request) {
+            self.reply(id, Err(Failure::NotServing));
+            return;
+        }
         match request {
             Request::Write(command) => self.client_write(Waiter::Client(id), id, &command),
             Request::Compact { revision, physical } => {
                 let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
                 self.client_write(waiter, id, &Command::Compact { revision });
             }
+            Request::Once { stamp, request } => self.request_once(id, stamp, *request),
             Request::LeaseRenew(_)
                 if self.writes.len() + self.leases.waiting() >= self.config.max_pending =>
             {
@@ -425,7 +475,9 @@ impl Node {
                 let status = self.status();
                 self.reply(id, Ok(Body::Status(Box::new(status))));
             }
+            Request::Settle => self.settle(id),
             Request::MoveLeader(to) => self.move_leader(id, to),
+            Request::MemberChange(change) => self.member_change(id, change),
             read @ (Request::Range { .. }
             | Request::ReadTxn { .. }
             | Request::LeaseTimeToLive { .. }
@@ -437,12 +489,27 @@ impl Node {
         }
     }
 
-    fn client_write(&mut self, waiter: Waiter, id: RequestId, command: &Command) {
+    /// Takes a request in that a client may repeat.
+    fn request_once(&mut self, id: RequestId, stamp: Stamp, request: Request) {
+        if let Request::Write(command) = request {
+            self.client_write(Waiter::Client(id), id, &command.stamped(stamp));
+        } else if let Request::Compact { revision, physical } = request {
+            let waiter = if physical { Waiter::Compaction(id) } else { Waiter::Client(id) };
+            let command = Command::Compact { revision }.stamped(stamp);
+            self.client_write(waiter, id, &command);
+        } else {
+            self.request(id, request);
+        }
+    }
+
+    pub(crate) fn client_write(&mut self, waiter: Waiter, id: RequestId, command: &Command) {
         if let Err(error) = Store::validate(&self.config.limits, command) {
             self.reply(id, Err(Failure::Store(error)));
         } else if self.overloaded() {
             self.counters.failed += 1;
             self.reply(id, Err(Failure::TooManyRequests));
+        } else if self.store.refuses_growth(command) {
+            self.reply(id, Err(Failure::NoSpace));
         } else {
             self.write(waiter, command);
         }
@@ -460,6 +527,13 @@ impl Node {
     #[must_use]
     pub fn raft(&self) -> &Raft {
         &self.raft
+    }
+
+    /// How often this member's state was compared with another's, and whether it was found to be
+    /// wrong, for checks from outside.
+    #[must_use]
+    pub fn compared(&self) -> (u64, bool) {
+        (self.equality.compared, self.equality.condemned.is_some())
     }
 
     /// The store, for checks from outside.

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use protocol::raft::{Event, Message, Write, WriteId};
+use protocol::raft::{Event, Membership, Message, Write, WriteId};
 use protocol::{Index, NodeId, Position};
 use store::watch::{StreamId, WatchResponse};
 use store::{Flush, Record, Revision};
@@ -36,6 +36,16 @@ pub enum Output {
         from: Index,
         /// The most bytes, at least one entry.
         max_bytes: usize,
+    },
+    /// Look whether the log has these very entries, for a member that mends its own; answer
+    /// [`crate::Input::Found`]. See [`crate::gather`].
+    Look {
+        /// Who asks.
+        peer: NodeId,
+        /// In which life of its.
+        life: u64,
+        /// For which entries.
+        wanted: Vec<Position>,
     },
     /// Drop the log up to and including this index; answer [`crate::Input::Trimmed`].
     Trim(Index),
@@ -103,6 +113,8 @@ pub enum Output {
         /// Why.
         why: SnapshotRefused,
     },
+    /// Space is short from now on, or no longer is: give back sooner what is not needed, or not.
+    Economise(bool),
     /// Tell a watch stream something. In order for each stream.
     Watch {
         /// Which stream.
@@ -112,6 +124,17 @@ pub enum Output {
     },
     /// A stream asked without end and read nothing: it is forgotten here, and its connection ends.
     WatchOverrun(StreamId),
+    /// Another configuration is in force, or the first one after the start: speak with these
+    /// members. Those who are not among them any more may still be spoken to for a while.
+    Membership {
+        /// The index of its entry, or of the state that it came with.
+        at: Index,
+        /// The configuration.
+        membership: Membership,
+    },
+    /// This member was removed from the cluster for good, and all it could still answer is
+    /// answered: the driver may end.
+    Removed,
     /// Something a person would want in a log file.
     Event(Event),
     /// The backend failed for good: this replica must not go on.

@@ -11,7 +11,7 @@ use store::{Error, HashCursor, Range, RangeCursor, Txn, TxnPlan};
 
 use crate::apply::Loading;
 use crate::node::Node;
-use crate::request::{Body, Failure, LeaseTime, MemberInfo, Request, RequestId};
+use crate::request::{Body, Failure, LeaseTime, Request, RequestId};
 
 /// Keys looked at before another read gets its turn.
 const STEP: usize = 1_000;
@@ -147,7 +147,7 @@ impl Node {
             self.reply(id, Err(Failure::Store(error)));
         } else if self.reads.len() >= MAX_WAITING {
             self.reply(id, Err(Failure::TooManyRequests));
-        } else if is_local(&request) {
+        } else if is_local(&request) && self.raft().doubt().is_none() {
             self.serve(id, request);
         } else {
             let deadline = self.now + self.config.request_timeout;
@@ -221,7 +221,7 @@ impl Node {
                 self.reply(id, Ok(Body::Leases(leases)));
             }
             Request::Members { .. } => {
-                let members = self.members();
+                let members = self.member_list();
                 self.reply(id, Ok(Body::Members(members)));
             }
             Request::Alarms => {
@@ -230,10 +230,13 @@ impl Node {
             }
             Request::Barrier
             | Request::Write(_)
+            | Request::Once { .. }
             | Request::Compact { .. }
             | Request::LeaseRenew(_)
             | Request::Status
-            | Request::MoveLeader(_) => self.reply(id, Ok(Body::Done)),
+            | Request::Settle
+            | Request::MoveLeader(_)
+            | Request::MemberChange(_) => self.reply(id, Ok(Body::Done)),
         }
     }
 
@@ -310,21 +313,10 @@ impl Node {
             keys: if keys { view.keys().map(Bytes::copy_from_slice).collect() } else { Vec::new() },
         })
     }
-
-    fn members(&self) -> Vec<MemberInfo> {
-        let published = |id| self.store.members().find(|member| member.id == id);
-        let configured = self.config.members.iter();
-        configured
-            .map(|member| MemberInfo {
-                member: published(member.id).unwrap_or(member).clone(),
-                learner: self.config.raft.learners.contains(&member.id),
-            })
-            .collect()
-    }
 }
 
 /// Whether a read is answered from this replica's own state, whatever the others have.
-fn is_local(request: &Request) -> bool {
+pub(crate) fn is_local(request: &Request) -> bool {
     match request {
         Request::Range { serializable, .. } | Request::ReadTxn { serializable, .. } => {
             *serializable
@@ -336,9 +328,12 @@ fn is_local(request: &Request) -> bool {
         | Request::Alarms
         | Request::Barrier
         | Request::Write(_)
+        | Request::Once { .. }
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
-        | Request::MoveLeader(_) => false,
+        | Request::Settle
+        | Request::MoveLeader(_)
+        | Request::MemberChange(_) => false,
     }
 }
 
@@ -354,9 +349,12 @@ fn validate(limits: &store::Limits, request: &Request) -> Result<(), Error> {
         | Request::Status
         | Request::Barrier
         | Request::Write(_)
+        | Request::Once { .. }
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
-        | Request::MoveLeader(_) => Ok(()),
+        | Request::Settle
+        | Request::MoveLeader(_)
+        | Request::MemberChange(_) => Ok(()),
     }
 }
 

@@ -5,8 +5,13 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 use protocol::raft::Status;
-use protocol::{NodeId, Position, Term};
-use store::{Alarm, Command, Error, LeaseId, Member, Outcome, Range, Txn, TxnView, View};
+use protocol::{Index, NodeId, Position, Term};
+
+use crate::equality::Condemned;
+use crate::space::Space;
+use store::{
+    Alarm, Command, Error, LeaseId, Member, MemberChange, Outcome, Range, Stamp, Txn, TxnView, View,
+};
 
 /// The driver's name for a request; it comes back with the reply. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +28,14 @@ pub enum Request {
         revision: i64,
         /// Answer only when the space has been given up.
         physical: bool,
+    },
+    /// A [`Request::Write`] or [`Request::Compact`] under its client's number: it may be asked
+    /// again, of any replica, and is done at most once and answered alike each time.
+    Once {
+        /// Which write of which client.
+        stamp: Stamp,
+        /// What to do. Anything else is done as if it had no number.
+        request: Box<Request>,
     },
     /// Read keys.
     Range {
@@ -65,8 +78,14 @@ pub enum Request {
     Status,
     /// Nothing but the confirmation that a linearizable read would get.
     Barrier,
+    /// Make everything that this replica has applied by now durable in its backend, for a view of
+    /// it to show. Local.
+    Settle,
     /// Hand leadership to a member; only the leader takes it.
     MoveLeader(NodeId),
+    /// Change the members. Answered with the members when it is done: a new one is there as a
+    /// learner by then.
+    MemberChange(MemberChange),
 }
 
 /// What stands above every answer; the driver adds the cluster's and the member's id.
@@ -166,6 +185,10 @@ pub struct NodeStatus {
     pub watchers: u64,
     /// Leases alive.
     pub leases: u64,
+    /// Clients whose last answers are remembered.
+    pub sessions: u64,
+    /// Bytes of these answers.
+    pub session_bytes: u64,
     /// The alarms that are raised.
     pub alarms: Vec<(NodeId, Alarm)>,
     /// Elections seen since the start: changes of the known leader.
@@ -178,6 +201,16 @@ pub struct NodeStatus {
     pub snapshots_sent: u64,
     /// States received so and installed, since the start.
     pub snapshots_installed: u64,
+    /// The disk, as last measured.
+    pub space: Option<Space>,
+    /// This member is short of space.
+    pub short: bool,
+    /// How often this member's state was compared with another's, since the start.
+    pub states_compared: u64,
+    /// The newest entry after which members had different states.
+    pub disputed: Option<Index>,
+    /// This member's state is not that of a majority: it must not be served.
+    pub condemned: Option<Condemned>,
 }
 
 /// Why a request failed. Unless it says otherwise, nothing happened.
@@ -191,6 +224,8 @@ pub enum Failure {
     LeaderChanged,
     /// Too much is waiting; try again later.
     TooManyRequests,
+    /// A member is short of space, and this would grow.
+    NoSpace,
     /// No answer in time. A write may or may not have happened.
     Timeout,
     /// No answer in time, and the leader changed meanwhile. A write may or may not have happened.
@@ -201,6 +236,10 @@ pub enum Failure {
     NotLeader,
     /// Leadership cannot go to that member.
     BadTransferee,
+    /// This member is no voter, or none any more; another one will take it. Nothing happened.
+    NotServing,
     /// A value could not be read from the backend: it is damaged.
     Unreadable,
+    /// The backend cannot be written, since the disk is full.
+    DiskFull,
 }

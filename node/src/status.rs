@@ -20,6 +20,8 @@ impl Node {
             pending: (self.writes.len() + self.reads.len()) as u64,
             watch_streams: self.hub.counts().streams as u64,
             watchers: self.hub.counts().watchers as u64,
+            sessions: self.store.session_count() as u64,
+            session_bytes: self.store.session_bytes() as u64,
             leases: self.store.lease_count() as u64,
             alarms: self.store.alarms().collect(),
             leader_changes: self.counters.leader_changes,
@@ -27,6 +29,11 @@ impl Node {
             proposals_failed: self.counters.failed,
             snapshots_sent: self.counters.snapshots_sent,
             snapshots_installed: self.counters.snapshots_installed,
+            space: self.measured.space,
+            short: self.measured.is_short(),
+            states_compared: self.equality.compared,
+            disputed: self.equality.disputed(),
+            condemned: self.equality.condemned,
         }
     }
 
@@ -34,7 +41,7 @@ impl Node {
     pub(crate) fn move_leader(&mut self, id: RequestId, to: NodeId) {
         if self.raft.role() != Role::Leader {
             self.reply(id, Err(Failure::NotLeader));
-        } else if !self.config.raft.voters.contains(&to) {
+        } else if !self.raft.membership().voters.contains(&to) {
             self.reply(id, Err(Failure::BadTransferee));
         } else if to == self.config.raft.id {
             self.reply(id, Ok(Body::Done));

@@ -26,6 +26,8 @@ pub(crate) enum Waiter {
     Client(RequestId),
     /// A client that also wants the space given up.
     Compaction(RequestId),
+    /// An operator who wishes for other members.
+    Member(RequestId),
     /// Clients that renew leases, each its own.
     Renewals(Vec<(RequestId, LeaseId)>),
     /// Nobody: this replica's own doing, tried again by its own means.
@@ -178,6 +180,12 @@ impl Writes {
             Some((self.applied(sequence)?, failure))
         });
         told.collect()
+    }
+
+    /// Those that were never passed on, or surely in vain: nothing happened.
+    pub(crate) fn give_back(&mut self) -> Vec<Waiter> {
+        let waiting = core::mem::take(&mut self.waiting);
+        waiting.into_iter().filter_map(|sequence| self.applied(sequence)).collect()
     }
 
     /// Everything, at the end.

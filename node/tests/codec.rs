@@ -7,7 +7,7 @@ use node::codec::{
     DecodeError, Envelope, FRAME_HEADER, FrameHeader, MAX_FRAME, decode_message, encode_message,
     frame, unframe,
 };
-use protocol::raft::{Body, Entry, Message, Parcel, Payload, ReadId, Rejection};
+use protocol::raft::{Body, Entry, Mend, Message, Parcel, Payload, ReadId, Rejection};
 use protocol::{Index, NodeId, Position, Rng, Term};
 
 fn position(rng: &mut Rng) -> Position {
@@ -36,7 +36,7 @@ fn entries(rng: &mut Rng, base: Position) -> Vec<Entry> {
 fn message(rng: &mut Rng) -> Message {
     let flag = rng.below(2) == 1;
     let index = Index(rng.below(1000));
-    let body = match rng.below(16) {
+    let body = match rng.below(18) {
         0 => Body::PreVote { last: position(rng) },
         1 => Body::PreVoteReply { granted: flag },
         2 => Body::Vote { last: position(rng), transfer: flag },
@@ -71,7 +71,20 @@ fn message(rng: &mut Rng) -> Message {
             data: bytes(rng, 50),
             done: flag,
         },
-        _ => Body::SnapshotReply { last: position(rng), next: flag.then(|| rng.next()) },
+        15 => Body::SnapshotReply { last: position(rng), next: flag.then(|| rng.next()) },
+        16 => Body::Mend(Mend::Ask {
+            life: rng.next(),
+            wanted: (0..rng.below(4)).map(|_| position(rng)).collect(),
+        }),
+        _ => {
+            let base = position(rng);
+            Body::Mend(Mend::Reply {
+                life: rng.next(),
+                entries: entries(rng, base),
+                absent: (0..rng.below(4)).map(|_| position(rng)).collect(),
+                leads: flag.then(|| position(rng)),
+            })
+        }
     };
     Message { term: Term(rng.below(7)), body }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use node::Request;
 use protocol::mutant::{Mutant, plant};
-use store::{Command, LeaseId};
+use store::{ClientId, Command, LeaseId, Put, Stamp};
 use world::World;
 
 const LEASE: LeaseId = LeaseId(7);
@@ -77,4 +77,58 @@ fn l1_two_members_tell_the_time() {
     });
     assert!((18_000..=21_000).contains(&honest), "{honest}");
     assert!(planted > 30_000, "{planted}");
+}
+
+/// The replicas themselves notice, without anybody who looks at them from outside.
+#[test]
+fn a2_the_members_notice_that_they_differ() {
+    let (planted, honest) = both(Mutant::A2, || {
+        let mut world = World::new(0, 1);
+        world.compare = Some(Duration::from_millis(500));
+        world.may_halt = true;
+        world.grow(3);
+        let leader = world.leader();
+        granted(&mut world, leader);
+        world.run_for(Duration::from_secs(20));
+        let disputed = (0..3).filter(|at| world.running(*at));
+        let disputed = disputed.filter(|at| world.node(*at).status().disputed.is_some()).count();
+        disputed + world.halts.len() > 0
+    });
+    assert_eq!((planted, honest), (true, false));
+}
+
+#[test]
+fn x1_a_member_that_got_the_state_whole_does_a_write_again() {
+    let (planted, honest) = both(Mutant::X1, || {
+        let mut world = World::new(3, 3);
+        world.keep = 2_000;
+        for at in 0..3 {
+            world.crash(at);
+            world.start(at);
+        }
+        world.leader();
+        world.crash(2);
+        world.run_for(Duration::from_secs(5));
+        let leader = world.leader();
+        let put = |key: String| {
+            let value = Some("a value".into());
+            Command::Put(Put { key: key.into(), value, lease: Some(None), prev_kv: false })
+        };
+        let stamp = Stamp::new(ClientId([1; 16]), 1, 1).unwrap();
+        let request = Request::Write(put("once".into()));
+        let once = Request::Once { stamp, request: Box::new(request) };
+        world.ask(leader, once.clone());
+        for number in 0..300 {
+            let name = world.ask(leader, Request::Write(put(format!("key {}", number % 9))));
+            world.run_until("a write", |world| world.replies.contains_key(&name));
+        }
+        world.run_for(Duration::from_secs(3));
+        world.start(2);
+        world.run_until("a state to be installed", |world| world.installed == 1);
+        let name = world.ask(leader, once);
+        world.run_until("the answer", |world| world.replies.contains_key(&name));
+        world.run_for(Duration::from_secs(3));
+        [2, leader].map(|at| world.node(at).store().revision())
+    });
+    assert_eq!((planted[0], honest[0]), (honest[0] + 1, honest[1]));
 }

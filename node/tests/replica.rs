@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use node::codec::Envelope;
 use node::{Body, Failure, Input, Output, Request};
-use protocol::NodeId;
-use protocol::raft::{Payload, Role};
+use protocol::raft::{Body as RaftBody, Mend, Message, Payload, Role};
+use protocol::{NodeId, Term};
 use store::{Command, KeyRange, LeaseId, Outcome, Put, Range, RangeResult, SortOrder, SortTarget};
 use world::World;
 
@@ -332,6 +332,56 @@ fn a_replica_whose_backend_lost_what_an_entry_needs_goes_no_further() {
     let outputs = world.poke(0, Input::Loaded(Ok(gone)));
     assert!(outputs.iter().any(|output| matches!(output, Output::Halt(_))), "{outputs:?}");
     assert!(!outputs.iter().any(|output| matches!(output, Output::Reply { .. })), "{outputs:?}");
+}
+
+/// Where others have what is damaged here, it is had from them at the next start.
+#[test]
+fn a_replica_that_meets_damage_ends_unless_it_is_alone() {
+    for (size, ends) in [(1, false), (3, true)] {
+        let mut world = World::new(size, 13);
+        call(&mut world, 0, put("k", "v")).unwrap();
+        let damage = store::BackendError::Corrupt("block 3".into());
+        let outputs = world.poke(0, Input::Damaged(damage));
+        let halts = outputs.iter().any(|output| matches!(output, Output::Halt(_)));
+        assert_eq!(halts, ends, "{size} members: {outputs:?}");
+        // A disk that does not answer may do so later.
+        let outputs = world.poke(0, Input::Damaged(store::BackendError::Io("busy".into())));
+        assert!(!outputs.iter().any(|output| matches!(output, Output::Halt(_))));
+    }
+}
+
+#[test]
+fn a_replica_answers_a_member_that_mends_and_says_whether_it_leads() {
+    let mut world = World::new(3, 14);
+    call(&mut world, 0, put("k", "v")).unwrap();
+    let leader = (0..3).find(|at| world.node(*at).raft().role() == Role::Leader).unwrap();
+    for at in 0..3 {
+        let from = NodeId(if at == 0 { 2 } else { 1 });
+        let entry = world.log(at)[0].clone();
+        let body = RaftBody::Mend(Mend::Ask { life: 7, wanted: vec![entry.position] });
+        // Of an asker whose term ran ahead nobody learns it.
+        let message = Message { term: Term(99), body };
+        let outputs = world.poke(at, Input::Receive { from, message });
+        let looks = outputs.iter().find_map(|output| match output {
+            Output::Look { peer, life, wanted } => Some((*peer, *life, wanted.clone())),
+            _ => None,
+        });
+        assert_eq!(looks, Some((from, 7, vec![entry.position])));
+        let entries = vec![entry.clone()];
+        let found = Input::Found { peer: from, life: 7, entries, absent: vec![] };
+        let outputs = world.poke(at, found);
+        let answer = outputs.iter().find_map(|output| match output {
+            Output::Send { to, message: Message { term, body: RaftBody::Mend(word) } } => {
+                Some((*to, *term, word.clone()))
+            }
+            _ => None,
+        });
+        let raft = world.node(at).raft();
+        let leads = (at == leader).then(|| raft.last());
+        let reply = Mend::Reply { life: 7, entries: vec![entry], absent: vec![], leads };
+        assert_eq!(answer, Some((from, raft.term(), reply)));
+        assert!(raft.term() < Term(99));
+    }
 }
 
 /// A full disk is asked again after a pause, not at once and for ever.

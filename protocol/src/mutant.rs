@@ -11,7 +11,8 @@
 macro_rules! mutants {
     ($($name:ident, $core:literal, $detector:literal, $what:literal;)+) => {
         /// A planted bug. `R` stands for Raft, `W` for the write-ahead log, `A` for applying, `M`
-        /// for revisions and watches, `L` for leases; `E` for what etcd once had under that number.
+        /// for revisions and watches, `L` for leases, `X` for sessions; `E` for what etcd once had
+        /// under that number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Mutant {
@@ -104,6 +105,8 @@ mutants! {
     E15271, false, "WI ordered, unique", "A watch without credit goes on from where it began.";
     E17247, false, "WI unique", "A transaction tells its later puts twice.";
     E18667, false, "MI6, MI3", "A read of the compacted past fails only once it is pruned.";
+    X1, true, "XI1, MI6", "A snapshot leaves out what clients were answered.";
+    X2, false, "XI1, MI6", "What a client has done with is carried out when it comes late.";
     F1, false, "RI15", "A parcel of proposals counts each time it arrives.";
     F2, false, "recovery, RI15", "What a failed sync left in the cache is believed.";
     F3, false, "RI16", "Only the answer to the very latest beat frees a lost probe.";

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::reserve::DiskReserve;
+
 /// One member of a static cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InitialMember {
@@ -42,6 +44,17 @@ pub enum Reads {
     },
 }
 
+/// When backups are made by the clock, and where they go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupSchedule {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The time from one to the next; at least 1 s.
+    pub interval: Duration,
+    /// How many are kept; at least 1.
+    pub keep: usize,
+}
+
 /// The settings of one server. Sizes are in bytes.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -55,9 +68,14 @@ pub struct Config {
     pub advertise_client: Option<String>,
     /// Where peers connect.
     pub listen_peer: SocketAddr,
-    /// The members, this one among them (its `peer` is what others connect to). With one member
-    /// no peer port is opened.
+    /// The members, this one among them (its `peer` is what others connect to). They count for
+    /// the first start of a new cluster, and name whom to ask when joining.
     pub initial_cluster: Vec<InitialMember>,
+    /// Join a cluster that exists: ask the others in `initial_cluster`. Without meaning once there
+    /// is a data directory.
+    pub join: bool,
+    /// Open the peer port even when this member is alone: others can join then.
+    pub expects_peers: bool,
     /// Distinguishes clusters that have the same members.
     pub cluster_token: String,
     /// The period of heartbeats.
@@ -87,12 +105,23 @@ pub struct Config {
     pub cache_bytes: usize,
     /// Bytes of commands that the log is kept for: a member that lags by more is sent the state.
     pub log_keep_bytes: u64,
+    /// Backups by the clock, if any.
+    pub backups: Option<BackupSchedule>,
+    /// What stays free on the disk: below it, what grows is refused.
+    pub disk_reserved: DiskReserve,
     /// Declares that no entry which the log is in doubt about had been acknowledged, so that this
     /// member votes again at once. For an operator who knows, and for one start only.
     pub dismiss_doubt: bool,
 }
 
 impl Config {
+    /// Where the others reach this member: `host:port`.
+    #[must_use]
+    pub fn own_address(&self) -> String {
+        let own = self.initial_cluster.iter().find(|member| member.name == self.name);
+        own.map_or_else(|| self.listen_peer.to_string(), |member| member.peer.clone())
+    }
+
     /// One member on loopback with the default ports, all in memory.
     #[must_use]
     pub fn single(name: &str) -> Self {
@@ -104,6 +133,8 @@ impl Config {
             advertise_client: None,
             listen_peer: peer,
             initial_cluster: vec![InitialMember { name: name.into(), peer: peer.to_string() }],
+            join: false,
+            expects_peers: false,
             cluster_token: "conclave".into(),
             heartbeat: Duration::from_millis(100),
             election_timeout: Duration::from_millis(1000),
@@ -118,6 +149,8 @@ impl Config {
             watch_progress_interval: Duration::from_secs(600),
             cache_bytes: 32 << 20,
             log_keep_bytes: 256 << 20,
+            backups: None,
+            disk_reserved: DiskReserve::Auto,
             dismiss_doubt: false,
         }
     }

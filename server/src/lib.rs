@@ -2,7 +2,9 @@
 
 pub mod api;
 mod config;
+mod reserve;
 pub mod runtime;
 
-pub use config::{Config, InitialMember, Reads, Threads};
-pub use runtime::{ServerError, run};
+pub use config::{BackupSchedule, Config, InitialMember, Reads, Threads};
+pub use reserve::DiskReserve;
+pub use runtime::{Restore, RestoreError, Restored, RunError, ServerError, restore, run};

@@ -7,11 +7,12 @@
 //!
 //! It can also name another ground: `kinds=kill+split` for other faults, `unguarded` for leaders
 //! without quorum checks and stickiness, `lease=200` for lease reads while clocks differ by so many
-//! parts per thousand, `mix=put+compact` for clients that do nothing else, `spares=8` for so many
-//! trimmed segments that are used again, `cache=0` for so many bytes of applied entries that are
-//! kept in memory, `keep=0` for so many bytes of the log that are kept for those who lag, `busy`
-//! for three nodes with much to do and every fault. A name that stands twice is chosen twice as
-//! often.
+//! parts per thousand, `mix=put+compact` for clients that do nothing else, `repeat` for clients
+//! that all number their writes and repeat them, `spares=8` for so many trimmed segments that are
+//! used again, `cache=0` for so many bytes of applied entries that are kept in memory, `keep=0` for
+//! so many bytes of the log that are kept for those who lag, `nodes=5` and `joiners=3` for a
+//! cluster of so many nodes and so many machines that may join it, `busy` for three nodes with much
+//! to do and every fault. A name that stands twice is chosen twice as often.
 //!
 //! Written on one line, so that a failure can be repeated by whoever reads it.
 
@@ -52,6 +53,12 @@ pub struct Case {
     pub cache: Option<usize>,
     /// How many bytes of the log are kept for those who lag.
     pub keep: Option<u64>,
+    /// All clients number their writes and repeat them.
+    pub repeat: bool,
+    /// How many nodes the cluster begins with.
+    pub nodes: Option<usize>,
+    /// How many machines may join.
+    pub joiners: Option<usize>,
     /// Neither quorum checks nor stickiness protect leaders.
     pub unguarded: bool,
     /// Reads are served by leases, for clocks that differ by so many parts per thousand.
@@ -66,9 +73,13 @@ pub struct BadCase {
     why: String,
 }
 
+/// The most nodes that a case may ask for, and the most joiners.
+const MOST_NODES: usize = 8;
+
 /// What may follow a seed, each at most once.
 const PARTS: &str = "busy, length=12s, strikes=3+17, operations=90, clients=4, kinds=kill+split, \
-                     mix=put+get, spares=8, cache=0, keep=0, unguarded, lease=200";
+                     mix=put+get, spares=8, cache=0, keep=0, repeat, nodes=3, joiners=3, \
+                     unguarded, lease=200";
 
 impl Case {
     /// The whole world of a seed.
@@ -110,6 +121,11 @@ impl Case {
         options.disks.spares = self.spares.unwrap_or(options.disks.spares);
         options.consensus.cache_bytes = self.cache.unwrap_or(options.consensus.cache_bytes);
         options.stores.log_keep_bytes = self.keep.unwrap_or(options.stores.log_keep_bytes);
+        if self.repeat {
+            options.crowd.repeats = crowd::Repeats::all();
+        }
+        options.nodes = self.nodes.unwrap_or(options.nodes);
+        options.joiners = self.joiners.unwrap_or(options.joiners);
         if self.unguarded {
             options.consensus.check_quorum = false;
             options.consensus.stickiness = false;
@@ -165,6 +181,15 @@ impl fmt::Display for Case {
         if let Some(keep) = self.keep {
             parts.push(format!("keep={keep}"));
         }
+        if self.repeat {
+            parts.push("repeat".to_owned());
+        }
+        if let Some(nodes) = self.nodes {
+            parts.push(format!("nodes={nodes}"));
+        }
+        if let Some(joiners) = self.joiners {
+            parts.push(format!("joiners={joiners}"));
+        }
         if self.unguarded {
             parts.push("unguarded".to_owned());
         }
@@ -205,6 +230,7 @@ fn read_part(case: &mut Case, part: &str) -> Result<(), String> {
     let wrong = |wanted: &str| format!("`{part}` should be {wanted}");
     match part.split_once('=') {
         None if part == "busy" => case.busy = true,
+        None if part == "repeat" => case.repeat = true,
         None if part == "unguarded" => case.unguarded = true,
         Some(("lease", drift)) => {
             let drift = drift.parse().ok().filter(|it| *it < 1_000);
@@ -226,6 +252,14 @@ fn read_part(case: &mut Case, part: &str) -> Result<(), String> {
         }
         Some(("cache", cache)) => case.cache = Some(count(cache).ok_or_else(|| wrong("bytes"))?),
         Some(("keep", keep)) => case.keep = Some(count(keep).ok_or_else(|| wrong("bytes"))?),
+        Some(("nodes", nodes)) => {
+            let nodes = count(nodes).filter(|nodes| (1..=MOST_NODES).contains(nodes));
+            case.nodes = Some(nodes.ok_or_else(|| wrong("a number from 1 to 8"))?);
+        }
+        Some(("joiners", joiners)) => {
+            let joiners = count(joiners).filter(|joiners| *joiners <= MOST_NODES);
+            case.joiners = Some(joiners.ok_or_else(|| wrong("a number up to 8"))?);
+        }
         Some(("length", length)) => {
             let length = milliseconds(length).ok_or_else(|| wrong("a time, such as length=12s"))?;
             case.length = Some(length);
@@ -293,10 +327,11 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let kinds =
-            "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,keep=0,unguarded,lease=500";
+        let kinds = "9:kinds=kill+log-rot+kill,mix=put+get-all,spares=8,cache=0,keep=0,repeat,\
+                     unguarded,lease=500";
+        let members = "9:kinds=add-voter+two-operators,nodes=5,joiners=3";
         let length = "4711:length=12000ms,strikes=3+17";
-        for text in ["0", "18446744073709551615", "7:busy", length, kinds] {
+        for text in ["0", "18446744073709551615", "7:busy", length, kinds, members] {
             assert_eq!(text.parse::<Case>().unwrap().to_string(), text);
         }
         let case: Case = "0x1f:length=12s,strikes=,operations=90,clients=4".parse().unwrap();
@@ -321,6 +356,8 @@ mod tests {
             "7:length=1s,length=2s",
             "7:busy,",
             "7:clients=0",
+            "7:nodes=0",
+            "7:joiners=9",
         ] {
             let read = text.parse::<Case>();
             assert!(read.is_err(), "{text} was read as {read:?}");

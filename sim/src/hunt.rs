@@ -128,6 +128,21 @@ pub fn ground(mutant: Mutant) -> Ground {
         Mutant::R13 => "0:kinds=isolate-leader+split+deaf-leader+pause-leader,unguarded",
         // A slow clock at the leader, once it leads, and fast ones elsewhere.
         Mutant::R16 => "0:kinds=drift+drift+drift+isolate-leader,mix=put+get,lease=900",
+        // Wishes that wait for a leader, many of them, and leaders that change.
+        Mutant::R19 => {
+            "0:kinds=two-operators+add-voter+replace+demote+slow-peer+kill,nodes=3,joiners=8"
+        }
+        Mutant::R20 => {
+            "0:kinds=two-operators+two-operators+add-voter+replace+kill-leader+pause-leader,\
+             nodes=3,joiners=8"
+        }
+        // Two voters and a learner that is the faster one of the others.
+        Mutant::R21 => "0:kinds=add-learner+promote+demote+short-pause+kill,nodes=2,joiners=4",
+        // Leaders that go and cannot hand over.
+        Mutant::R22 => {
+            "0:kinds=remove-leader+demote+add-voter+loss+gray-link+slow-peer+long-pause,\
+             nodes=5,joiners=8"
+        }
         Mutant::R25 => "0:kinds=head-rot+kill+kill-leader",
         Mutant::W1 | Mutant::W2 => "0:kinds=log-rot+isolate-leader+kill-leader",
         // Segments that are used again, and restarts so seldom that their former life is of the
@@ -146,6 +161,10 @@ pub fn ground(mutant: Mutant) -> Ground {
         Mutant::W10 => {
             "0:busy,kinds=isolate-leader+flipped-bits+flipped-bits+long-pause+split,keep=0"
         }
+        // Snapshots, and writes that are repeated after them.
+        Mutant::X1 => "0:busy,kinds=isolate-leader+kill-leader+long-pause+split,keep=0,repeat",
+        // Attempts that come after their client has done with the write.
+        Mutant::X2 => "0:busy,kinds=short-pause+long-pause+kill-leader,repeat",
         // Compactions and transactions in one batch at one node and in two at another.
         Mutant::E18667 => "0:kinds=short-pause,mix=put+compact+txn-mixed+txn-mixed",
         _ => "0",

@@ -1,5 +1,8 @@
 //! Marks: rare states that a campaign must have reached, or it has proved nothing about them.
 
+use std::collections::BTreeSet;
+
+use node::Request;
 use protocol::raft::{Body, Event, Role};
 use storage::log::Damage;
 
@@ -43,6 +46,10 @@ marks! {
     DoubtResolved: "A node in doubt got its entries again.",
     DoubtDismissed: "An operator dismissed a doubt.",
     RefusedToStart: "A node refused to start on a damaged disk.",
+    LogWounded: "A log lacked what only other nodes could have.",
+    LogMended: "A log got back from other nodes what it had lost.",
+    LogSurrendered: "A log was given up for that of a leader.",
+    StateSetAside: "A damaged state was begun anew, from the log.",
     CrashedWithinSync: "A machine lost its power within a sync.",
     TornEndCut: "The end of a log was torn, and cut.",
     CopyMended: "One of two copies was mended.",
@@ -53,11 +60,21 @@ marks! {
     SnapshotRestarted: "The transfer of a state began anew.",
     PieceDamaged: "A piece of a state was damaged before its frame was made.",
     LogAdopted: "A node found its state ahead of its log, and its log began anew there.",
+    ShortOfSpace: "A node found less free than its reserve.",
+    SpaceAgain: "A node that was short of space had enough again.",
+    LogWithoutRoom: "A log had no room for its next segment, and waited.",
+    StatesCompared: "A node compared its state with what another had told of its own.",
     Elected: "A node became leader.",
     ElectionLost: "A candidate or pre-candidate gave up.",
     SteppedDown: "A leader stepped down within its term or for a higher one.",
     TwoLeaders: "Two nodes believed to lead at once, in different terms.",
     UncommittedAtElection: "A fresh leader had to wait for an entry of its own term.",
+    ChangeCompleted: "An operator was told that the members are as wished.",
+    JointInForce: "Both the old and the new majority were asked for.",
+    LearnerPromoted: "A learner became a voter.",
+    ChangeUndone: "A configuration that was in force was cut off.",
+    LeaderDeparted: "A leader committed its own removal and made room.",
+    RemovalTold: "A member was told of its removal and had nothing more to answer.",
 }
 
 /// How often each mark was reached and each kind of fault struck.
@@ -66,11 +83,18 @@ pub struct Marks {
     marks: [u64; Mark::COUNT],
     faults: [u64; Kind::COUNT],
     roles: [Role; 16],
+    /// Wishes of operators that are not answered.
+    wishes: BTreeSet<u64>,
 }
 
 impl Default for Marks {
     fn default() -> Self {
-        Self { marks: [0; Mark::COUNT], faults: [0; Kind::COUNT], roles: [Role::Follower; 16] }
+        Self {
+            marks: [0; Mark::COUNT],
+            faults: [0; Kind::COUNT],
+            roles: [Role::Follower; 16],
+            wishes: BTreeSet::new(),
+        }
     }
 }
 
@@ -117,6 +141,12 @@ impl Marks {
             {
                 self.hit(Mark::SnapshotSent);
             }
+            Seen::Asked { id, request: Request::MemberChange(_), .. } => {
+                self.wishes.insert(id.0);
+            }
+            Seen::Replied { id, reply, .. } if self.wishes.remove(&id.0) && reply.body.is_ok() => {
+                self.hit(Mark::ChangeCompleted);
+            }
             Seen::Installed { .. } => self.hit(Mark::SnapshotInstalled),
             Seen::Crashed { at } | Seen::Halted { at, .. } => self.roles[*at] = Role::Follower,
             _ => {}
@@ -151,7 +181,8 @@ impl Marks {
             Event::Truncated { .. } => self.hit(Mark::Truncated),
             Event::DoubtResolved { .. } => self.hit(Mark::DoubtResolved),
             Event::Stranded { .. } => self.hit(Mark::Stranded),
-            Event::Role { .. } | Event::Departed { .. } | Event::Stalled { .. } => {}
+            Event::Departed { .. } => self.hit(Mark::LeaderDeparted),
+            Event::Role { .. } | Event::Stalled { .. } => {}
         }
     }
 

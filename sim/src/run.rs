@@ -130,11 +130,12 @@ fn finish(world: World, seed: u64, nodes: usize, mut violation: Option<Violation
     let time = world.age();
     let (steps, counts) = (world.steps, world.crowd.counts());
     let strikes = world.storm.strikes();
+    let limits = world.options.stores.limits;
     let (history, eyes) = world.into_history();
     violation = violation.or_else(|| eyes.violation().cloned());
     let mut judged = check::Summary::default();
     if violation.is_none() {
-        match check::judge(&history) {
+        match check::judge_within(&history, limits) {
             Ok(summary) => judged = summary,
             Err(broken) => violation = Some(broken),
         }

@@ -101,6 +101,15 @@ pub enum Seen<'a> {
     },
     /// The world did something to a network, disk, clock or process.
     Fault(&'a Fault),
+    /// A node that mends its log gives up what it lacks, and begins anew after its state.
+    Surrendered {
+        /// Which.
+        at: Place,
+        /// Who leads, and has not got it either.
+        leader: Place,
+        /// The end of that leader's log.
+        last: Position,
+    },
     /// A node handed a write to its log.
     Handed {
         /// Which.

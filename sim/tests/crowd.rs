@@ -56,6 +56,7 @@ fn node() -> Node {
         incarnation: 1,
         request_timeout: Duration::from_secs(7),
         tick: Duration::from_millis(250),
+        compare_interval: None,
         flush_bytes: 512,
         flush_interval: SECOND,
         max_unflushed_bytes: 1 << 22,
@@ -255,8 +256,11 @@ impl Stand {
                 }
                 Output::WatchOverrun(stream) => self.crowd.overrun(now, stream),
                 Output::Halt(error) => panic!("the node halts: {error}"),
-                Output::Send { .. }
+                Output::Membership { .. }
+                | Output::Removed
+                | Output::Send { .. }
                 | Output::Fetch { .. }
+                | Output::Look { .. }
                 | Output::Trim(_)
                 | Output::ViewOpen { .. }
                 | Output::ViewRead { .. }
@@ -264,6 +268,7 @@ impl Stand {
                 | Output::StageBegin
                 | Output::Stage(_)
                 | Output::StageAbort
+                | Output::Economise(_)
                 | Output::Install { .. }
                 | Output::SnapshotRefused { .. }
                 | Output::Event(_)

@@ -138,3 +138,31 @@ fn every_file_with_a_law_is_listed() {
     let wanted: Vec<String> = LAWS.iter().map(|(file, _)| (*file).to_owned()).collect();
     compare("sim/src/invariants", &found, &wanted);
 }
+
+/// Tests, traces and planted bugs that the pack of etcd's bugs names.
+#[test]
+fn what_answers_etcds_bugs_exists() {
+    let rows = rows(&read("docs/etcd-bugs.md"), None, "");
+    assert_eq!(rows.len(), 16);
+    for row in &rows {
+        let mut source = String::new();
+        let mut named = 0;
+        for word in row[2].split_whitespace() {
+            let word = word.trim_matches([';', ',']);
+            if let Some(path) = word.strip_prefix('`') {
+                let path = path.trim_end_matches('`');
+                let trace = !path.ends_with(".rs");
+                let place =
+                    if trace { format!("protocol/tests/scripts/{path}") } else { path.into() };
+                source = read(&place);
+                named += usize::from(trace);
+            } else if word.contains('_') {
+                assert!(source.contains(&format!("fn {word}(")), "{}: no test {word}", row[0]);
+                named += 1;
+            }
+        }
+        assert!(named > 0, "{} is answered by nothing", row[0]);
+        let planted = Mutant::named(&row[3]).is_some();
+        assert!(planted || row[3] == "–", "{}: no planted bug {}", row[0], row[3]);
+    }
+}

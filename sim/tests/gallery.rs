@@ -9,7 +9,7 @@ fn tags() -> Vec<String> {
     let lines = |seed: u32, lines: std::ops::RangeInclusive<u32>| {
         lines.map(move |line| format!("s{seed}_{line:02}"))
     };
-    lines(0, 1..=6).chain(lines(1, 1..=17)).chain(lines(1, 19..=20)).collect()
+    lines(0, 1..=6).chain(lines(1, 1..=22)).collect()
 }
 
 #[test]
@@ -87,6 +87,10 @@ stories! {
     s1_17_replicated_to_some "s1_17d"
     s1_17_committed_unknown_to_others "s1_17e"
     s1_17_applied_and_not_told "s1_17f"
+    s1_18_a_repeated_write_is_done_once "s1_18"
     s1_19_figure_7 "s1_19"
     s1_20_backing_off "s1_20"
+    s1_22_disk_reserve "s1_22"
+    s1_21_a_damaged_disk_gets_its_entries_back "s1_21"
+    s1_21_all_disks_damaged_in_other_places "s1_21h"
 }

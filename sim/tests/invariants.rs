@@ -3,6 +3,8 @@
 
 #[path = "invariants/cluster.rs"]
 mod cluster;
+#[path = "invariants/members.rs"]
+mod members;
 #[path = "invariants/safety.rs"]
 mod safety;
 #[path = "invariants/snapshots.rs"]

@@ -9,8 +9,14 @@ use sim::run;
 /// A seed, the name under which its bug can be planted, and what happened.
 const SEEDS: [(&str, &str, &str); 3] = [
     ("0", "F1", "the network doubled a forwarded proposal, and the write was done twice"),
-    ("21", "F2", "a log went on behind what a failed sync had never stored, and became corrupt"),
+    ("199", "F2", "a log went on behind what a failed sync had never stored, and became corrupt"),
     ("4", "F3", "answers took longer than beats, and a lost probe was never repeated"),
+];
+
+/// Seeds whose bugs cannot be planted: shown by tests of their own, too.
+const MENDED: [(&str, &str); 2] = [
+    ("298", "a number that came too late for a session's window kept its member busy for ever"),
+    ("1667", "what was written during a transfer was trimmed behind it, and it began again"),
 ];
 
 /// A planted bug is planted for the whole process: one test at a time.
@@ -19,7 +25,8 @@ static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
 #[test]
 fn seeds_that_once_failed_pass() {
     let _turn = ONE_AT_A_TIME.lock().unwrap();
-    for (seed, _, story) in SEEDS {
+    let planted = SEEDS.map(|(seed, _, story)| (seed, story));
+    for (seed, story) in planted.into_iter().chain(MENDED) {
         let case: Case = seed.parse().unwrap();
         let report = run::world(case.options(), case.seed);
         assert!(report.violation.is_none(), "{seed}: {:?}; once {story}", report.violation);

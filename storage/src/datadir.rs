@@ -5,6 +5,7 @@
 //! DIR/FORMAT    32 bytes: who owns the directory and how it is laid out
 //! DIR/log/      the log's segments
 //! DIR/state/    the state backend's files
+//! DIR/state.damaged-N/   a state that was put aside, the last one only; nobody reads it
 //! ```
 //!
 //! ```text
@@ -13,7 +14,8 @@
 //! ```
 //!
 //! `FORMAT` is written whole under another name and then renamed, before either folder exists. So
-//! a folder without it is damage and not a beginning.
+//! a folder without it is damage and not a beginning. A directory that is made from a backup has a
+//! file `RESTORING` until it is whole.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -22,6 +24,10 @@ use std::path::{Path, PathBuf};
 
 use protocol::{ClusterId, NodeId};
 use rustix::fs::{FlockOperation, flock};
+
+mod building;
+
+pub use building::Building;
 
 use crate::Identity;
 
@@ -33,7 +39,11 @@ const FORMAT_BYTES: usize = 32;
 const LOCK: &str = "LOCK";
 const FORMAT: &str = "FORMAT";
 const FORMAT_NEW: &str = "FORMAT.new";
+/// There while the directory is being put together.
+const MARK: &str = "RESTORING";
 const FOLDERS: [&str; 2] = ["log", "state"];
+/// A state that was put aside, before its number.
+const ASIDE: &str = "state.damaged-";
 
 /// Why a data directory cannot be used. Nothing in it has been changed, unless it is new.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +88,12 @@ pub enum DataDirError {
     /// Its `FORMAT` file is damaged or missing although there is data.
     #[error("{}: the file FORMAT is damaged or missing", .0.display())]
     Damaged(PathBuf),
+    /// It was to be made from a backup, and that did not come to its end: do that once more.
+    #[error("{} was not restored to its end", .0.display())]
+    Unfinished(PathBuf),
+    /// A new directory was to be made there, and there is something.
+    #[error("{} is not empty", .0.display())]
+    NotEmpty(PathBuf),
     /// The system failed.
     #[error("{}: {source}", path.display())]
     Io {
@@ -102,7 +118,7 @@ impl DataDir {
         create_folder(&path)?;
         let lock = lock(&path)?;
         match Self::identity(&path)? {
-            Some(found) if found == identity => {}
+            Some(found) if found == identity => building::forget(&path)?,
             Some(found) => return Err(DataDirError::Foreign { path, found, wanted: identity }),
             None => write_format(&path, identity)?,
         }
@@ -120,6 +136,9 @@ impl DataDir {
         let bytes = match fs::read(path.join(FORMAT)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => {
+                if building::is_unfinished(path) {
+                    return Err(DataDirError::Unfinished(path.to_owned()));
+                }
                 if FOLDERS.iter().any(|folder| path.join(folder).exists()) {
                     return Err(DataDirError::Damaged(path.to_owned()));
                 }
@@ -146,6 +165,41 @@ impl DataDir {
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.path.join(FOLDERS[1])
+    }
+
+    /// Puts the state aside, for people to look at, and makes an empty folder in its place. Of
+    /// states that were put aside before, none is kept. Gives where it is now.
+    ///
+    /// # Errors
+    /// [`DataDirError::Io`]: the state is where it was, or aside; it is safe to try again.
+    pub fn set_state_aside(&self) -> Result<PathBuf, DataDirError> {
+        let older = self.set_aside()?;
+        let number = older.iter().map(|(number, _)| number + 1).max().unwrap_or(1);
+        let aside = self.path.join(format!("{ASIDE}{number}"));
+        match fs::rename(self.state(), &aside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(classify(&aside)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        create_folder(&self.state())?;
+        sync_folder(&self.path)?;
+        for (_, path) in older {
+            fs::remove_dir_all(&path).map_err(classify(&path))?;
+        }
+        Ok(aside)
+    }
+
+    /// States that were put aside: their numbers and places.
+    fn set_aside(&self) -> Result<Vec<(u64, PathBuf)>, DataDirError> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(classify(&self.path))? {
+            let entry = entry.map_err(classify(&self.path))?;
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix(ASIDE)?.parse().ok());
+            found.extend(number.map(|number: u64| (number, entry.path())));
+        }
+        Ok(found)
     }
 }
 

@@ -16,6 +16,7 @@
 //! - [`datadir`]: the directory, its lock, its owner and its version;
 //! - [`log`]: segments that tell a write torn by a crash from one damaged later;
 //! - [`state`]: immutable, checksummed tables and the manifest that names them;
+//! - [`backup`]: one flush of a state as a file of its own, for a cluster of tomorrow;
 //! - [`disk`]: the little that the log asks of a disk, and a disk that fails on purpose. The state
 //!   has a trait of its own, [`state::Files`], since its readers do not wait for its writer;
 //! - [`Identity`]: whose all of it is; in every checksum of log and state.
@@ -30,6 +31,7 @@
 //!
 //! Every byte is drawn in `docs/formats.md`, every fault in `docs/faults.md`.
 
+pub mod backup;
 pub mod datadir;
 pub mod disk;
 mod identity;

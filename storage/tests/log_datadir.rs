@@ -126,3 +126,22 @@ fn a_log_on_a_real_file_system_survives_reopening_trimming_and_inspection() {
     assert_eq!(recovered.damage, []);
     assert_eq!(all(&log), kept);
 }
+
+#[test]
+fn a_state_that_is_put_aside_keeps_its_files_and_the_last_one_is_kept() {
+    let temp = tempfile::tempdir().unwrap();
+    let directory = DataDir::open(temp.path(), IDENTITY).unwrap();
+    for number in 1..=3 {
+        fs::write(directory.state().join("table"), [number]).unwrap();
+        let aside = directory.set_state_aside().unwrap();
+        assert_eq!(fs::read(aside.join("table")).unwrap(), [number]);
+        assert!(fs::read_dir(directory.state()).unwrap().next().is_none(), "it begins empty");
+        let folders = fs::read_dir(temp.path()).unwrap();
+        let aside = folders.filter(|it| {
+            it.as_ref().unwrap().file_name().to_string_lossy().starts_with("state.damaged-")
+        });
+        assert_eq!(aside.count(), 1);
+    }
+    drop(directory);
+    DataDir::open(temp.path(), IDENTITY).unwrap();
+}

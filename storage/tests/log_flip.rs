@@ -4,9 +4,9 @@
 
 mod log_common;
 
-use log_common::{Step, Twin, all, script, small};
+use log_common::{Twin, all, files, scripted, small};
 use protocol::Index;
-use storage::disk::{Disk, FaultyDisk};
+use storage::disk::FaultyDisk;
 use storage::log::{Log, OpenError};
 
 /// The flips are divided among as many threads.
@@ -29,42 +29,6 @@ impl Counts {
             harmless: self.harmless + other.harmless,
         }
     }
-}
-
-/// A log of several segments after the first script that makes one, with everything durable:
-/// trimmed at first.
-fn scripted() -> (FaultyDisk, Twin) {
-    (5..100).find_map(|seed| after_script(seed, 200)).unwrap()
-}
-
-fn after_script(seed: u64, steps: usize) -> Option<(FaultyDisk, Twin)> {
-    let mut disk = FaultyDisk::default();
-    let (mut log, _) = Log::open(&mut disk, small()).unwrap();
-    let (mut twin, mut durable) = (Twin::default(), Twin::default());
-    for (number, step) in script(seed, steps).into_iter().chain([Step::Sync]).enumerate() {
-        match step {
-            Step::Append(write) => {
-                twin.append(&write);
-                log.append(&write).unwrap();
-            }
-            Step::Sync => {
-                log.sync().unwrap();
-                durable.clone_from(&twin);
-            }
-            Step::Trim(_) if number > steps * 4 / 5 => {}
-            Step::Trim(through) => {
-                log.trim(through.min(durable.hard_state.commit)).unwrap();
-            }
-            Step::Reopen => {
-                drop(log);
-                log = Log::open(&mut disk, small()).unwrap().0;
-                twin.clone_from(&durable);
-            }
-        }
-    }
-    let long = log.base().index > Index(0) && log.disk_bytes() >= 3 * small().segment_bytes;
-    drop(log);
-    long.then_some((disk, durable))
 }
 
 /// Opens a damaged log and says what came of it; anything wrong is a panic.
@@ -92,11 +56,6 @@ fn judge(mut disk: FaultyDisk, twin: &Twin, place: &str, counts: &mut Counts) {
         assert_eq!(recovered.doubt, Some(twin.last().index), "{place}: a silent loss");
         counts.doubtful += 1;
     }
-}
-
-fn files(disk: &FaultyDisk) -> Vec<(String, usize)> {
-    let files = disk.list().unwrap();
-    files.into_iter().map(|f| (f.name, usize::try_from(f.bytes).unwrap())).collect()
 }
 
 #[test]

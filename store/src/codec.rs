@@ -5,6 +5,7 @@
 //! never panics, allocates in proportion to its input, and refuses what is left over at the end, so
 //! every value has exactly one encoding. Decoded byte strings are slices of the input.
 
+mod answer;
 mod command;
 mod reader;
 mod record;
@@ -12,6 +13,7 @@ mod record;
 use alloc::vec::Vec;
 use core::fmt;
 
+pub(crate) use answer::{read_answer, write_answer};
 pub(crate) use command::{alarm_of, alarm_tag, read_member, write_member};
 pub(crate) use reader::Reader;
 

@@ -1,12 +1,13 @@
 //! What the log carries: the commands of the state machine, and what they answer.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use protocol::NodeId;
+use protocol::{Index, NodeId};
 
-use crate::{KeyRange, KeyValue, LeaseId, Range, RangeResult};
+use crate::{KeyRange, KeyValue, LeaseId, MemberChange, MemberRefusal, Range, RangeResult, Stamp};
 
 /// A change of the replicated state. Validated before it is proposed ([`crate::Error`]); what can
 /// only be known at its place in the log is checked when it is applied.
@@ -58,6 +59,63 @@ pub enum Command {
     },
     /// A member tells its name and addresses.
     Publish(Member),
+    /// What a member's state was after an entry. All members compare, and note what their own is
+    /// after this one.
+    StateHash {
+        /// Which member.
+        member: NodeId,
+        /// Its number ([`crate::Store::state_hash`]) after an entry; `None`: it has none to tell.
+        told: Option<(Index, u64)>,
+    },
+    /// A client's write under its number, which is carried out at most once.
+    Once {
+        /// Which write of which client.
+        stamp: Stamp,
+        /// The write: a put, a deletion, a transaction, a compaction, or the grant or end of a
+        /// lease.
+        command: Box<Command>,
+    },
+    /// A member tells whether its disk is short of space. As long as one is, [`Alarm::NoSpace`] is
+    /// raised for it; what an operator has raised is another matter, and stays.
+    SpaceReport {
+        /// Which member.
+        member: NodeId,
+        /// Less is free than it keeps in reserve.
+        short: bool,
+    },
+    /// Other members are wished: put in line, see [`MemberChange`].
+    Member(MemberChange),
+    /// The leader refuses the wish that is first in line.
+    Settle {
+        /// Which; another one is left alone.
+        ticket: u64,
+        /// Why.
+        refusal: MemberRefusal,
+    },
+}
+
+impl Command {
+    /// The command under a client's number, if it is one that can have a number; itself otherwise.
+    #[must_use]
+    pub fn stamped(self, stamp: Stamp) -> Self {
+        match self {
+            Self::Put(_)
+            | Self::DeleteRange(_)
+            | Self::Txn(_)
+            | Self::Compact { .. }
+            | Self::LeaseGrant { .. }
+            | Self::LeaseRevoke { .. } => Self::Once { stamp, command: Box::new(self) },
+            Self::LeaseRenew { .. }
+            | Self::Tick { .. }
+            | Self::Alarm { .. }
+            | Self::Publish(_)
+            | Self::StateHash { .. }
+            | Self::SpaceReport { .. }
+            | Self::Member(_)
+            | Self::Settle { .. }
+            | Self::Once { .. } => self,
+        }
+    }
 }
 
 /// Put one key.
@@ -213,6 +271,9 @@ pub enum Outcome {
     LeaseRenew(Vec<(LeaseId, i64)>),
     /// Of an alarm: the alarms it changed.
     Alarm(Vec<(NodeId, Alarm)>),
+    /// Of a wish for other members: it is in line under this ticket, and
+    /// [`crate::Store::take_settled`] tells what became of it, perhaps at once.
+    Queued(u64),
     /// Of everything that has nothing to say.
     Done,
 }

@@ -34,4 +34,33 @@ pub enum Error {
     NoSpace,
     /// The member's state is corrupt: it takes nothing.
     Corrupt,
+    /// A stamp whose answer is no longer kept: it may have been carried out, and is not again.
+    StampForgotten,
+    /// The client says that it has had answers, and is not known (any more).
+    SessionUnknown,
+    /// There is no room for a further client with stamps.
+    TooManySessions,
+    /// The write was carried out before, and there was no room to keep its answer. The state
+    /// changed then, not now.
+    AnswerForgotten,
+    /// A member with this id exists, or existed.
+    MemberIdExists,
+    /// A member has this peer address.
+    PeerUrlExists,
+    /// There is no such member.
+    MemberNotFound,
+    /// No address was given, or one that leads nowhere.
+    BadPeerUrls,
+    /// Too few of the voters that would remain have ever started.
+    NotEnoughStarted,
+    /// Only a learner can become a voter.
+    MemberNotLearner,
+    /// The learner's log is too far behind the leader's.
+    LearnerNotReady,
+    /// There may be no more learners.
+    TooManyLearners,
+    /// Too few of the voters that would remain have answered the leader lately.
+    Unhealthy,
+    /// Too many changes of the members wait; try again later.
+    TooManyWishes,
 }

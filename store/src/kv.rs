@@ -89,7 +89,7 @@ impl Store {
         let revision = changes.next();
         let mut prev = None;
         let mut done = None;
-        let Self { index, recent, supplied, leases, watched, .. } = self;
+        let Self { index, recent, supplied, leases, watched, sum, .. } = self;
         index.push(&put.key, |present| {
             // Looked up only where something asks for it: most puts do not.
             let before = || present.and_then(|version| held(recent, supplied, version.revision()));
@@ -119,7 +119,10 @@ impl Store {
             let record = Record::Put(kv);
             let crc = checksum(&record);
             done = Some((record, event));
-            Version::put(revision, crc, (created, version), lease.is_some())
+            let newest = Version::put(revision, crc, (created, version), lease.is_some());
+            present.inspect(|present| sum.take(present));
+            sum.add(&newest);
+            newest
         });
         let (record, event) = done.expect("the version was made");
         self.recent.push(revision, record);
@@ -136,7 +139,7 @@ impl Store {
     pub(crate) fn delete(&mut self, changes: &mut Changes, delete: &DeleteRange) -> Outcome {
         let mut prev = Vec::new();
         let mut deleted = 0;
-        let Self { index, recent, supplied, leases, watched, events, .. } = self;
+        let Self { index, recent, supplied, leases, watched, events, sum, .. } = self;
         index.delete(&delete.range, |key, present| {
             let revision = changes.next();
             deleted += 1;
@@ -155,6 +158,7 @@ impl Store {
             let record = Record::Tombstone { key };
             let crc = checksum(&record);
             recent.push(revision, record);
+            sum.take(present);
             Version::tombstone(revision, crc)
         });
         Outcome::DeleteRange { deleted, prev }

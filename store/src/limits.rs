@@ -1,9 +1,11 @@
 //! How much the state machine takes.
 
+use crate::SessionLimits;
+
 /// The bounds of the state machine, with etcd's values as defaults.
 ///
-/// `expiries_per_tick`, `min_lease_ttl` and `max_lease_ttl` decide what a command does when it is
-/// applied: they must be the same on every replica.
+/// `expiries_per_tick`, `min_lease_ttl`, `max_lease_ttl` and `sessions` decide what a command does
+/// when it is applied: they must be the same on every replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// The longest list of a transaction: comparisons, or operations of one branch. A nested
@@ -19,6 +21,8 @@ pub struct Limits {
     pub max_lease_ttl: i64,
     /// Bytes of flushed records that stay in memory. The oldest go first.
     pub hot_bytes: usize,
+    /// What is remembered of clients that stamp their writes.
+    pub sessions: SessionLimits,
 }
 
 impl Default for Limits {
@@ -30,6 +34,7 @@ impl Default for Limits {
             min_lease_ttl: 2,
             max_lease_ttl: 9_000_000_000,
             hot_bytes: 64 << 20,
+            sessions: SessionLimits::DEFAULT,
         }
     }
 }

@@ -5,9 +5,17 @@
 //! "state"                       version u8 = 1 | revision i64 | compact revision i64
 //!                               | lease clock u64 (ms) | term u64 | index u64
 //! "l" id i64 (big-endian)       time to live i64 (s) | has a deadline u8 | deadline u64 (ms)
-//! "a" member u64 (BE) kind u8   nothing
+//! "a" member u64 (BE) kind u8   nothing: an alarm that an operator has raised
+//! "a" member u64 (BE) 3         nothing: the member reports itself short of space
 //! "m" member u64 (BE)           id u64 | name | peer URLs | client URLs
+//! "h"                           index u64: this state differs from the others' since about there
+//! "s" client (16 bytes)         floor u64 | last use u64 (ms) | list of  number u64 | revision i64
+//!                               | has content u8 [| answer bytes]
+//! "c"                           the configuration, encoded as in the log
+//! "q"                           the first one stands u8 | list of: ticket u64 | change
+//! "x" member u64 (BE)           nothing: it was removed
 //! "installed"                   term u64 | index u64: where it came as a whole, if it did
+//! "bumped"                      from i64 | to i64: no record stands between these revisions
 //! ```
 //!
 //! Which keys hang on a lease is not kept: the newest record of each key says so.
@@ -15,26 +23,46 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use protocol::raft::Membership;
 use protocol::{Index, NodeId, Position, Term};
 
 use crate::codec::{
-    DecodeError, Reader, alarm_of, alarm_tag, put_i64, put_u64, read_member, write_member,
+    DecodeError, Reader, alarm_of, alarm_tag, put_bytes, put_i64, put_len, put_u64, read_answer,
+    read_member, write_member,
 };
-use crate::{Alarm, LeaseId, Member, Store};
+use crate::member::Queue;
+use crate::session::{self, Answer};
+use crate::store::{FIRST_REVISION, NEVER_COMPACTED};
+use crate::{Alarm, ClientId, LeaseId, Member, RestoreError, Store};
 
 const STATE: &[u8] = b"state";
 const INSTALLED: &[u8] = b"installed";
+/// Of a state that must not be served.
+const CONDEMNED: &[u8] = b"h";
+const BUMPED: &[u8] = b"bumped";
 const VERSION: u8 = 1;
 const LEASE: u8 = b'l';
 const ALARM: u8 = b'a';
 const MEMBER: u8 = b'm';
+const SESSION: u8 = b's';
+/// Where the kind of an alarm stands: it is the member's own report.
+const SHORT: u8 = 3;
+const REMOVED: u8 = b'x';
+const MEMBERSHIP: &[u8] = b"c";
+const QUEUE: &[u8] = b"q";
 
 /// What a value is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {
     Lease(LeaseId),
     Alarm(NodeId, Alarm),
+    Short(NodeId),
     Member(NodeId),
+    Condemned,
+    Session(ClientId),
+    Membership,
+    Removed(NodeId),
+    Queue,
 }
 
 /// The numbers of the store, which every flush writes.
@@ -52,8 +80,25 @@ pub(crate) enum Kept {
     State(State),
     Lease { id: LeaseId, ttl: i64, deadline: Option<u64> },
     Alarm(NodeId, Alarm),
+    Short(NodeId),
     Member(Member),
+    Session(ClientId, session::Kept),
+    Membership(Membership),
+    Removed(NodeId),
+    Queue(Queue),
     Installed(Position),
+    Condemned(Index),
+    Bumped(Gap),
+}
+
+/// Revisions that were skipped when a backup became a cluster of its own: until the first write
+/// after that, the newest record is older than the revision says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// No record is newer, until there is one beyond `to`.
+    pub(crate) from: i64,
+    /// The revision (main) that the store went on from.
+    pub(crate) to: i64,
 }
 
 /// The metadata of a state that is installed as a whole: of another, with the position at which it
@@ -66,6 +111,55 @@ pub fn installed(mut meta: Vec<(Bytes, Bytes)>, applied: Position) -> Vec<(Bytes
     put_u64(&mut value, applied.index.0);
     meta.push((Bytes::from_static(INSTALLED), value.into()));
     meta
+}
+
+/// The revision and the compact revision (main) that this metadata speaks of; those of a new store
+/// when there is none.
+///
+/// # Errors
+/// When a flush cannot have written this.
+pub fn revisions(meta: &[(Bytes, Bytes)]) -> Result<(i64, i64), RestoreError> {
+    let Some((name, value)) = meta.iter().find(|(name, _)| name == STATE) else {
+        let fresh = (FIRST_REVISION, NEVER_COMPACTED);
+        return if meta.is_empty() { Ok(fresh) } else { Err(RestoreError::NoState) };
+    };
+    match decode(name, value.clone()).map_err(RestoreError::Meta)? {
+        Kept::State(state) => Ok((state.revision, state.compact_revision)),
+        Kept::Lease { .. }
+        | Kept::Alarm(..)
+        | Kept::Short(_)
+        | Kept::Member(_)
+        | Kept::Membership(_)
+        | Kept::Removed(_)
+        | Kept::Queue(_)
+        | Kept::Session(..)
+        | Kept::Installed(_)
+        | Kept::Condemned(_)
+        | Kept::Bumped(_) => Err(RestoreError::NoState),
+    }
+}
+
+/// The name and value of skipped revisions.
+pub(crate) fn encode_gap(gap: Gap) -> (Bytes, Bytes) {
+    let mut value = Vec::new();
+    put_i64(&mut value, gap.from);
+    put_i64(&mut value, gap.to);
+    (Bytes::from_static(BUMPED), value.into())
+}
+
+/// The name and value of a lease that counts its time from the next tick on.
+pub(crate) fn encode_fresh_lease(id: LeaseId, ttl: i64) -> (Bytes, Bytes) {
+    let mut name = Vec::from([LEASE]);
+    name.extend_from_slice(&id.0.to_be_bytes());
+    (name.into(), lease_value(ttl, None).into())
+}
+
+fn lease_value(ttl: i64, deadline: Option<u64>) -> Vec<u8> {
+    let mut value = Vec::new();
+    put_i64(&mut value, ttl);
+    value.push(u8::from(deadline.is_some()));
+    put_u64(&mut value, deadline.unwrap_or(0));
+    value
 }
 
 /// The name and value of the store's numbers.
@@ -86,19 +180,23 @@ pub(crate) fn encode(store: &Store, name: Name) -> (Bytes, Option<Bytes>) {
         Name::Lease(id) => {
             key.push(LEASE);
             key.extend_from_slice(&id.0.to_be_bytes());
-            store.leases.terms(id).map(|(ttl, deadline)| {
-                let mut value = Vec::new();
-                put_i64(&mut value, ttl);
-                value.push(u8::from(deadline.is_some()));
-                put_u64(&mut value, deadline.unwrap_or(0));
-                value
-            })
+            store.leases.terms(id).map(|(ttl, deadline)| lease_value(ttl, deadline))
         }
         Name::Alarm(member, alarm) => {
             key.push(ALARM);
             key.extend_from_slice(&member.0.to_be_bytes());
             key.push(alarm_tag(alarm));
             store.alarms.contains(&(member, alarm)).then(Vec::new)
+        }
+        Name::Short(member) => {
+            key.push(ALARM);
+            key.extend_from_slice(&member.0.to_be_bytes());
+            key.push(SHORT);
+            store.short.contains(&member).then(Vec::new)
+        }
+        Name::Condemned => {
+            key.extend_from_slice(CONDEMNED);
+            store.condemned.map(|at| at.0.to_le_bytes().to_vec())
         }
         Name::Member(id) => {
             key.push(MEMBER);
@@ -109,13 +207,39 @@ pub(crate) fn encode(store: &Store, name: Name) -> (Bytes, Option<Bytes>) {
                 value
             })
         }
+        Name::Session(client) => {
+            key.push(SESSION);
+            key.extend_from_slice(&client.0);
+            store.sessions.kept(client).as_ref().map(write_session)
+        }
+        Name::Membership => {
+            key.extend_from_slice(MEMBERSHIP);
+            store.membership().map(|membership| membership.encode().to_vec())
+        }
+        Name::Removed(id) => {
+            key.push(REMOVED);
+            key.extend_from_slice(&id.0.to_be_bytes());
+            store.was_removed(id).then(Vec::new)
+        }
+        Name::Queue => {
+            key.extend_from_slice(QUEUE);
+            store.roster.queue.encode()
+        }
     };
     (key.into(), value.map(Bytes::from))
 }
 
 /// The meaning of a value.
 pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
+    if name == MEMBERSHIP {
+        let membership = Membership::decode(&value);
+        return membership.map(Kept::Membership).map_err(|_| DecodeError::Tag("configuration"));
+    }
     let mut value = Reader::new(value);
+    if name == QUEUE {
+        let queue = Queue::decode(&mut value)?;
+        return value.end(Kept::Queue(queue));
+    }
     if name == STATE {
         match value.u8()? {
             VERSION => {}
@@ -129,9 +253,17 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
         };
         return value.end(Kept::State(state));
     }
+    if name == CONDEMNED {
+        let at = Index(value.u64()?);
+        return value.end(Kept::Condemned(at));
+    }
     if name == INSTALLED {
         let at = Position::new(Term(value.u64()?), Index(value.u64()?));
         return value.end(Kept::Installed(at));
+    }
+    if name == BUMPED {
+        let gap = Gap { from: value.i64()?, to: value.i64()? };
+        return value.end(Kept::Bumped(gap));
     }
     let mut name = Reader::new(name.clone());
     let kept = match name.u8()? {
@@ -140,7 +272,10 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
             let (ttl, dated, deadline) = (value.i64()?, value.flag()?, value.u64()?);
             Kept::Lease { id, ttl, deadline: dated.then_some(deadline) }
         }
-        ALARM => Kept::Alarm(NodeId(name.u64_be()?), alarm_of(name.u8()?)?),
+        ALARM => match (NodeId(name.u64_be()?), name.u8()?) {
+            (member, SHORT) => Kept::Short(member),
+            (member, kind) => Kept::Alarm(member, alarm_of(kind)?),
+        },
         MEMBER => {
             let id = NodeId(name.u64_be()?);
             let member = read_member(&mut value)?;
@@ -149,8 +284,43 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
             }
             Kept::Member(member)
         }
+        SESSION => Kept::Session(ClientId(name.array()?), read_session(&mut value)?),
+        REMOVED => Kept::Removed(NodeId(name.u64_be()?)),
         _ => return Err(DecodeError::Tag("name of metadata")),
     };
     name.end(())?;
     value.end(kept)
+}
+
+fn write_session(kept: &session::Kept) -> Vec<u8> {
+    let mut value = Vec::new();
+    put_u64(&mut value, kept.floor);
+    put_u64(&mut value, kept.used_ms);
+    put_len(&mut value, kept.answers.len());
+    for (number, answer) in &kept.answers {
+        put_u64(&mut value, *number);
+        put_i64(&mut value, answer.revision);
+        value.push(u8::from(answer.told.is_some()));
+        answer.told.iter().for_each(|told| put_bytes(&mut value, told));
+    }
+    value
+}
+
+/// A session: its numbers ascend, above its floor, and its answers have a meaning.
+fn read_session(value: &mut Reader) -> Result<session::Kept, DecodeError> {
+    let (floor, used_ms) = (value.u64()?, value.u64()?);
+    let mut last = floor;
+    let answers = value.list(|value| {
+        let (number, revision) = (value.u64()?, value.i64()?);
+        if number <= last {
+            return Err(DecodeError::Number("sequence of a session"));
+        }
+        last = number;
+        let told = if value.flag()? { Some(value.bytes()?) } else { None };
+        if let Some(told) = &told {
+            let _sound = read_answer(told.clone())?;
+        }
+        Ok((number, Answer { revision, told }))
+    })?;
+    Ok(session::Kept { floor, used_ms, answers })
 }

@@ -21,13 +21,21 @@ impl Store {
             Command::Put(put) => self.needs_of_put(put, &mut needs),
             Command::DeleteRange(delete) => self.needs_of_delete(delete, &mut needs),
             Command::Txn(txn) => self.needs_of_txn(txn, &mut needs),
-            Command::Compact { .. }
+            Command::Once { stamp, command } if self.is_first(stamp) => {
+                return self.missing(command);
+            }
+            Command::Once { .. }
+            | Command::Compact { .. }
             | Command::LeaseGrant { .. }
             | Command::LeaseRevoke { .. }
             | Command::LeaseRenew { .. }
             | Command::Tick { .. }
             | Command::Alarm { .. }
-            | Command::Publish(_) => {}
+            | Command::Publish(_)
+            | Command::StateHash { .. }
+            | Command::SpaceReport { .. }
+            | Command::Member(_)
+            | Command::Settle { .. } => {}
         }
         self.unsupplied(needs)
     }

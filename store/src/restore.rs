@@ -3,7 +3,8 @@
 //! The metadata of one flush, then every record in the order of revisions. The index is built
 //! anew; records that a compaction has killed and that are still in the backend are named at the
 //! end. The revision comes from the metadata, never from the records (etcd #17780); since no
-//! compaction drops a record of the newest revision, one must be there, or something was lost.
+//! compaction drops a record of the newest revision, one must be there, or something was lost. The
+//! one exception is written down beside it: revisions that were skipped on purpose.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -11,16 +12,17 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
+use protocol::Index;
 use protocol::mutant::{Mutant, planted};
 
 use crate::codec::DecodeError;
 use crate::compact::Pruning;
 use crate::hash::checksum;
 use crate::key_index::Version;
-use crate::meta::{Kept, decode};
+use crate::meta::{Gap, Kept, decode};
 use crate::recent::Recent;
 use crate::store::FIRST_REVISION;
-use crate::{LeaseId, Limits, Record, Revision, Store};
+use crate::{LeaseId, Limits, MemberTable, Record, Revision, Store};
 
 /// Why a state could not be restored: it is not one that a flush has written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub enum RestoreError {
     Misplaced(Revision),
     /// There is no record of the newest revision.
     Lost(i64),
+    /// The state was found to differ from that of a majority of members, at about this entry.
+    Differs(Index),
     /// A key hangs on a lease that does not exist.
     NoLease(LeaseId),
 }
@@ -50,6 +54,11 @@ impl fmt::Display for RestoreError {
             Self::Order(at) => write!(f, "record {at} is out of order"),
             Self::Misplaced(at) => write!(f, "record {at} says that it belongs elsewhere"),
             Self::Lost(main) => write!(f, "no record of revision {main}, which was the newest"),
+            Self::Differs(at) => write!(
+                f,
+                "this state was found at entry {at} to differ from that of a majority of members: \
+                 it must not be served"
+            ),
             Self::NoLease(id) => write!(f, "a key hangs on lease {id}, which does not exist"),
         }
     }
@@ -63,6 +72,7 @@ pub struct Restoring {
     store: Store,
     last: Option<Revision>,
     attached: BTreeMap<Box<[u8]>, LeaseId>,
+    gap: Option<Gap>,
     error: Option<RestoreError>,
 }
 
@@ -73,7 +83,7 @@ impl Store {
     /// When a flush cannot have written this.
     pub fn restore(limits: Limits, meta: Vec<(Bytes, Bytes)>) -> Result<Restoring, RestoreError> {
         let mut store = Self::new(limits);
-        let mut state = None;
+        let (mut state, mut gap) = (None, None);
         let fresh = meta.is_empty();
         for (name, value) in meta {
             match decode(&name, value).map_err(RestoreError::Meta)? {
@@ -82,7 +92,21 @@ impl Store {
                 Kept::Alarm(member, alarm) => {
                     store.alarms.insert((member, alarm));
                 }
+                Kept::Short(member) => {
+                    store.short.insert(member);
+                }
+                Kept::Condemned(at) => return Err(RestoreError::Differs(at)),
                 Kept::Installed(at) => store.installed = Some(at),
+                Kept::Session(client, session) => store.sessions.restore(client, session),
+                Kept::Bumped(skipped) => gap = Some(skipped),
+                Kept::Membership(membership) => {
+                    MemberTable::of(&membership).map_err(RestoreError::Meta)?;
+                    store.roster.membership = Some(membership);
+                }
+                Kept::Removed(id) => {
+                    store.roster.removed.insert(id);
+                }
+                Kept::Queue(queue) => store.roster.queue = queue,
                 Kept::Member(member) => {
                     store.members.insert(member.id, member);
                 }
@@ -90,6 +114,8 @@ impl Store {
         }
         match state {
             Some(state) => {
+                let next = state.revision.checked_add(1).map(|main| Revision::new(main, 0));
+                let next = next.ok_or(RestoreError::Numbers)?;
                 if state.revision < store.revision || state.compact_revision > state.revision {
                     return Err(RestoreError::Numbers);
                 }
@@ -99,12 +125,12 @@ impl Store {
                 store.applied = state.applied;
                 store.flushed = state.applied;
                 store.leases.restore_clock(state.clock_ms);
-                store.recent = Recent::new(Revision::new(state.revision + 1, 0));
+                store.recent = Recent::new(next);
             }
             None if fresh => {}
             None => return Err(RestoreError::NoState),
         }
-        Ok(Restoring { store, last: None, attached: BTreeMap::new(), error: None })
+        Ok(Restoring { store, last: None, attached: BTreeMap::new(), gap, error: None })
     }
 }
 
@@ -161,12 +187,14 @@ impl Restoring {
             store.revision = newest;
             store.recent = Recent::new(Revision::new(newest + 1, 0));
         }
-        if newest != store.revision {
+        let skipped = |gap: Gap| gap.to == store.revision && newest <= gap.from;
+        if newest != store.revision && !self.gap.is_some_and(skipped) {
             return Err(RestoreError::Lost(store.revision));
         }
         let mut dead = Vec::new();
         store.index.prune(None, None, (store.compact_revision, usize::MAX), &mut dead);
         dead.sort_unstable();
+        store.sum_anew();
         store.leases.restore_keys(self.attached);
         match store.leases.missing() {
             Some(id) => Err(RestoreError::NoLease(id)),

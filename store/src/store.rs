@@ -4,13 +4,16 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use protocol::{NodeId, Position};
+use protocol::{Index as LogIndex, NodeId, Position};
 
 use crate::compact::Pruning;
+use crate::equality::Sum;
 use crate::index::Index;
 use crate::lease::Leases;
+use crate::member::Roster;
 use crate::meta::{Name, State};
 use crate::recent::Recent;
+use crate::session::Sessions;
 use crate::{
     Alarm, Command, Error, Event, KeyValue, LeaseId, LeaseView, Limits, Member, Outcome, Range,
     Record, Revision, Txn, validate,
@@ -19,7 +22,7 @@ use crate::{
 /// The revision of a new store.
 pub(crate) const FIRST_REVISION: i64 = 1;
 /// The compact revision of a new store, as etcd has it: less than any that can be asked for.
-const NEVER_COMPACTED: i64 = -1;
+pub(crate) const NEVER_COMPACTED: i64 = -1;
 
 /// The replicated state.
 ///
@@ -36,8 +39,17 @@ pub struct Store {
     pub(crate) index: Index,
     pub(crate) recent: Recent,
     pub(crate) leases: Leases,
+    pub(crate) sessions: Sessions,
+    /// The alarms that operators have raised.
     pub(crate) alarms: BTreeSet<(NodeId, Alarm)>,
+    /// The members that report themselves short of space.
+    pub(crate) short: BTreeSet<NodeId>,
     pub(crate) members: BTreeMap<NodeId, Member>,
+    /// Of the newest versions.
+    pub(crate) sum: Sum,
+    /// This state was found to differ from that of a majority.
+    pub(crate) condemned: Option<LogIndex>,
+    pub(crate) roster: Roster,
     /// Records that the caller fetched for the next command.
     pub(crate) supplied: BTreeMap<Revision, Option<Record>>,
     pub(crate) watched: bool,
@@ -56,7 +68,8 @@ pub struct Store {
 /// What applying a command gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// The store's revision (main) afterwards, for the header of the answer.
+    /// The store's revision (main) afterwards, for the header of the answer; for a stamped write
+    /// that came again, the one of its first answer.
     pub revision: i64,
     /// The answer; an error leaves the state as it was.
     pub outcome: Result<Outcome, Error>,
@@ -74,8 +87,13 @@ impl Store {
             index: Index::default(),
             recent: Recent::new(Revision::default()),
             leases: Leases::default(),
+            sessions: Sessions::default(),
             alarms: BTreeSet::new(),
+            short: BTreeSet::new(),
             members: BTreeMap::new(),
+            sum: Sum::default(),
+            condemned: None,
+            roster: Roster::default(),
             supplied: BTreeMap::new(),
             watched: false,
             events: Vec::new(),
@@ -143,11 +161,6 @@ impl Store {
         self.index.live()
     }
 
-    /// The alarms that are raised, by member.
-    pub fn alarms(&self) -> impl Iterator<Item = (NodeId, Alarm)> {
-        self.alarms.iter().copied()
-    }
-
     /// What members have told of themselves, by id.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
@@ -170,7 +183,8 @@ impl Store {
         self.leases.len()
     }
 
-    /// Whether there is any lease: without one, no tick is needed.
+    /// Whether there is any lease: without one, and without [`Store::has_sessions`], no tick is
+    /// needed.
     #[must_use]
     pub fn has_leases(&self) -> bool {
         self.leases.len() > 0
@@ -221,12 +235,17 @@ impl Store {
     /// When positions do not ascend, or a record is missing.
     pub fn apply(&mut self, position: Position, command: &Command) -> Applied {
         self.note_applied(position);
-        let outcome = self.execute(command);
+        let applied = if let Command::Once { stamp, command } = command {
+            self.apply_once(stamp, command)
+        } else {
+            let outcome = self.execute(command);
+            Applied { revision: self.revision, outcome }
+        };
         self.supplied.clear();
-        Applied { revision: self.revision, outcome }
+        applied
     }
 
-    fn execute(&mut self, command: &Command) -> Result<Outcome, Error> {
+    pub(crate) fn execute(&mut self, command: &Command) -> Result<Outcome, Error> {
         self.refuse_alarmed(command)?;
         validate::sound(command)?;
         match command {
@@ -241,11 +260,19 @@ impl Store {
             Command::Alarm { action, member, alarm } => {
                 Ok(self.apply_alarm(*action, *member, *alarm))
             }
+            // Told before it was removed.
+            Command::Publish(member) if self.was_removed(member.id) => Ok(Outcome::Done),
             Command::Publish(member) => {
                 self.dirty.insert(Name::Member(member.id));
                 self.members.insert(member.id, member.clone());
                 Ok(Outcome::Done)
             }
+            // What a member makes of it is no part of the state.
+            Command::StateHash { .. } => Ok(Outcome::Done),
+            Command::Once { .. } => unreachable!("a stamped command is no stamped one"),
+            Command::SpaceReport { member, short } => Ok(self.apply_report(*member, *short)),
+            Command::Member(change) => self.apply_member(change),
+            Command::Settle { ticket, refusal } => Ok(self.apply_settle(*ticket, *refusal)),
         }
     }
 

@@ -40,13 +40,18 @@ fn checked(command: &Command, max_txn_ops: usize) -> Result<(), Error> {
         Command::Put(put) => named(put),
         Command::DeleteRange(delete) => keyed(&delete.range),
         Command::Txn(it) => txn(it, max_txn_ops),
+        Command::Once { command, .. } => checked(command, max_txn_ops),
         Command::LeaseGrant { .. }
         | Command::Compact { .. }
         | Command::LeaseRevoke { .. }
         | Command::LeaseRenew { .. }
         | Command::Tick { .. }
         | Command::Alarm { .. }
-        | Command::Publish(_) => Ok(()),
+        | Command::Publish(_)
+        | Command::StateHash { .. }
+        | Command::SpaceReport { .. }
+        | Command::Member(_)
+        | Command::Settle { .. } => Ok(()),
     }
 }
 
@@ -149,16 +154,23 @@ fn size(command: &Command) -> usize {
         Command::Put(put) => put_size(put),
         Command::DeleteRange(delete) => keys_size(&delete.range),
         Command::Txn(txn) => txn_size(txn),
+        Command::Once { command, .. } => size(command),
         Command::LeaseRenew { ids } => OPERATION_COST + 8 * ids.len(),
         Command::Publish(member) => {
             let urls = member.peer_urls.iter().chain(&member.client_urls);
             urls.fold(OPERATION_COST + member.name.len(), |sum, url| sum + url.len())
         }
+        Command::Member(change) => {
+            change.peer_urls().iter().fold(OPERATION_COST, |sum, url| sum + url.len())
+        }
         Command::Compact { .. }
+        | Command::Settle { .. }
         | Command::LeaseGrant { .. }
         | Command::LeaseRevoke { .. }
         | Command::Tick { .. }
-        | Command::Alarm { .. } => OPERATION_COST,
+        | Command::Alarm { .. }
+        | Command::StateHash { .. }
+        | Command::SpaceReport { .. } => OPERATION_COST,
     }
 }
 

@@ -11,8 +11,8 @@ use protocol::{Position, Term, Time};
 use store::snapshot::{Piece, PieceReader, PieceWriter};
 use store::watch::{Hub, StreamId, WatchCreate, WatchLimits, WatchOutput, WatchResponse};
 use store::{
-    Applied, Backend, BackendRead, Command, DeleteRange, Error, Filter, KeyRange, Limits,
-    MemoryBackend, Operation, Put, Range, Revision, SortOrder, SortTarget, Store, Txn,
+    Applied, Backend, BackendRead, ClientId, Command, DeleteRange, Error, Filter, KeyRange, Limits,
+    MemoryBackend, Operation, Put, Range, Revision, SortOrder, SortTarget, Stamp, Store, Txn,
 };
 
 const STREAM: StreamId = StreamId(1);
@@ -319,4 +319,19 @@ fn w10_a_damaged_piece_is_installed() {
         Some((records != all, ended.is_ok()))
     });
     assert_eq!((planted, honest), (Some((true, true)), None));
+}
+
+#[test]
+fn x2_what_a_client_has_done_with_is_done_when_it_comes_late() {
+    let (planted, honest) = both(Mutant::X2, || {
+        let mut store = Store::new(Limits::default());
+        let write = |sequence, oldest| {
+            let stamp = Stamp::new(ClientId([1; 16]), sequence, oldest).unwrap();
+            Command::Put(put("a")).stamped(stamp)
+        };
+        apply(&mut store, &write(1, 1));
+        apply(&mut store, &write(3, 3));
+        apply(&mut store, &write(2, 1)).outcome.is_ok()
+    });
+    assert_eq!((planted, honest), (true, false));
 }

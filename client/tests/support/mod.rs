@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use client::etcdserverpb::kv_server::{Kv, KvServer};
+use client::etcdserverpb::maintenance_server::{Maintenance, MaintenanceServer};
 use client::etcdserverpb::watch_server::{Watch, WatchServer};
 use client::etcdserverpb::{
-    PutRequest, PutResponse, RangeRequest, RangeResponse, ResponseHeader, WatchCreateRequest,
-    WatchRequest, WatchResponse, watch_request::RequestUnion,
+    PutRequest, PutResponse, RangeRequest, RangeResponse, ResponseHeader, StatusRequest,
+    StatusResponse, WatchCreateRequest, WatchRequest, WatchResponse, watch_request::RequestUnion,
 };
 use client::mvccpb::{Event, KeyValue};
 use tokio::net::TcpListener;
@@ -31,6 +32,10 @@ pub(crate) struct Script {
     pub(crate) failures: VecDeque<Status>,
     /// How many reads and puts have come.
     pub(crate) calls: usize,
+    /// Its status says that it understands request ids.
+    pub(crate) understands: bool,
+    /// The request ids of puts, as client, number and oldest number.
+    pub(crate) ids: Vec<Option<(String, String, String)>>,
     /// What each next watch stream sends after its confirmation; it then ends.
     pub(crate) streams: VecDeque<Vec<WatchResponse>>,
     /// The watches that were asked for.
@@ -63,6 +68,7 @@ impl Server {
                 let listener = TcpListener::from_std(listener).unwrap();
                 let serve = tonic::transport::Server::builder()
                     .add_service(KvServer::new(service.clone()))
+                    .add_service(MaintenanceServer::new(service.clone()))
                     .add_service(WatchServer::new(service))
                     .serve_with_incoming(TcpListenerStream::new(listener));
                 tokio::select! {
@@ -105,8 +111,24 @@ impl Kv for Service {
         self.answer()
     }
 
-    async fn put(&self, _: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
+    async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
+        let text = |name: &str| Some(request.metadata().get(name)?.to_str().unwrap().to_owned());
+        let oldest = text("conclave-oldest").unwrap_or_else(|| "1".to_owned());
+        let id = text("conclave-client").zip(text("conclave-sequence"));
+        let id = id.map(|(client, number)| (client, number, oldest));
+        self.0.lock().unwrap().ids.push(id);
         self.answer()
+    }
+}
+
+#[tonic::async_trait]
+impl Maintenance for Service {
+    async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
+        let mut response = Response::new(StatusResponse::default());
+        if self.0.lock().unwrap().understands {
+            response.metadata_mut().insert("conclave-request-ids", "1".parse().unwrap());
+        }
+        Ok(response)
     }
 }
 

@@ -12,6 +12,7 @@ mod local;
 mod member;
 mod output;
 mod sim;
+mod snapshot;
 mod status;
 mod table;
 mod target;
@@ -52,6 +53,9 @@ enum Command {
     #[command(subcommand)]
     Member(member::Member),
     Status(status::Status),
+    /// Back up a cluster, look into a backup, begin a new cluster from one.
+    #[command(subcommand)]
+    Snapshot(snapshot::Snapshot),
     /// Look into a data directory, without changing it.
     #[command(subcommand)]
     Inspect(inspect::Inspect),
@@ -74,6 +78,7 @@ impl Cli {
             Command::Lease(lease) => lease.run(),
             Command::Member(member) => member.run(),
             Command::Status(status) => status.run(),
+            Command::Snapshot(snapshot) => snapshot.run(),
             Command::Inspect(inspect) => inspect.run(),
             Command::Bench(bench) => bench.run(),
             Command::Sim(sim) => sim.run(),

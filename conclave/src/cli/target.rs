@@ -20,6 +20,9 @@ pub(crate) struct Target {
     #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME")]
     #[arg(help_heading = "Connection")]
     pub(crate) timeout: Duration,
+    /// Send writes without a request id, and none of them twice.
+    #[arg(long, help_heading = "Connection")]
+    pub(crate) no_exactly_once: bool,
 }
 
 impl Target {
@@ -33,6 +36,7 @@ impl Target {
         let mut options = Options::to(endpoints);
         options.connect_timeout = options.connect_timeout.min(self.timeout);
         options.request_timeout = self.timeout;
+        options.exactly_once = !self.no_exactly_once;
         options
     }
 }

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use server::{Config, InitialMember};
+use server::{BackupSchedule, Config, InitialMember};
 
-use super::settings::{Profile, Settings};
+use super::settings::{ClusterState, Profile, Settings};
 use crate::failure::{Failure, Result};
+
+/// The time from one backup to the next, unless another is given.
+const BACKUP_INTERVAL: Duration = Duration::from_secs(3600);
+/// How many backups are kept, unless another number is given.
+const BACKUP_KEEP: usize = 24;
 
 /// Fills in the defaults, and refuses what cannot work.
 pub(crate) fn build(settings: Settings) -> Result<Config> {
@@ -24,12 +29,20 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
     };
     // A shortest timeout of one's own brings its own longest one with it.
     let max_below = if settings.election_timeout.is_some() { None } else { election_max };
+    if settings.backup_dir.is_none()
+        && (settings.backup_interval.is_some() || settings.backup_keep.is_some())
+    {
+        let text = "--backup-interval and --backup-keep need --backup-dir, where backups go";
+        return Err(Failure::usage(text));
+    }
     let config = Config {
         data_dir: settings.data_dir,
         listen_client: settings.listen_client.unwrap_or(default.listen_client),
         advertise_client: settings.advertise_client,
         listen_peer,
         initial_cluster: settings.initial_cluster.unwrap_or_else(alone),
+        join: settings.initial_cluster_state == Some(ClusterState::Existing),
+        expects_peers: default.expects_peers,
         cluster_token: settings.cluster_token.unwrap_or(default.cluster_token),
         heartbeat: settings.heartbeat_interval.unwrap_or(heartbeat),
         election_timeout: settings.election_timeout.unwrap_or(election),
@@ -46,6 +59,12 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
             .unwrap_or(default.watch_progress_interval),
         cache_bytes: settings.cache_bytes.unwrap_or(default.cache_bytes),
         log_keep_bytes: settings.log_keep.map_or(default.log_keep_bytes, |bytes| bytes as u64),
+        backups: settings.backup_dir.map(|dir| BackupSchedule {
+            dir,
+            interval: settings.backup_interval.unwrap_or(BACKUP_INTERVAL),
+            keep: settings.backup_keep.unwrap_or(BACKUP_KEEP),
+        }),
+        disk_reserved: settings.disk_reserved.unwrap_or(default.disk_reserved),
         dismiss_doubt: settings.dismiss_doubt.unwrap_or(default.dismiss_doubt),
         name,
     };
@@ -72,6 +91,11 @@ fn check(config: &Config) -> Result {
             return refuse(format!("--initial-cluster has the address {} twice", member.peer));
         }
     }
+    if config.join && members.len() == 1 {
+        let text = "to join a cluster that exists, --initial-cluster must name this member and \
+                    those to ask, as `conclave member add` prints it";
+        return refuse(text.to_owned());
+    }
     if members.len() > 1 && config.data_dir.is_none() {
         let text = "a cluster of several members needs --data-dir: a member that forgets what it \
                     has voted for is a danger to the others";
@@ -90,6 +114,12 @@ fn check(config: &Config) -> Result {
     }
     if config.election_timeout_max.is_some_and(|max| max < config.election_timeout) {
         return refuse("--election-timeout-max must not be below --election-timeout".to_owned());
+    }
+    if let Some(backups) = &config.backups
+        && (backups.interval < Duration::from_secs(1) || backups.keep == 0)
+    {
+        let text = "--backup-interval must be at least 1s and --backup-keep at least 1";
+        return refuse(text.to_owned());
     }
     if config.max_txn_ops == 0 || config.max_request_bytes == 0 {
         return refuse("--max-txn-ops and --max-request-bytes must be at least 1".to_owned());

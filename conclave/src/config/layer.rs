@@ -144,6 +144,7 @@ mod tests {
                 "server" | "pre-vote" | "check-quorum" | "stickiness" | "dismiss-doubt" => "true",
                 "listen-client" | "listen-peer" => "127.0.0.1:1",
                 "initial-cluster" => "a=h:1,b=h:2",
+                "initial-cluster-state" => "existing",
                 "profile" => "lan-fast",
                 "reads" => "quorum",
                 "threads" => "shared",

@@ -14,4 +14,4 @@ mod value;
 pub(crate) use build::build;
 pub(crate) use layer::collect;
 pub(crate) use settings::Settings;
-pub(crate) use value::duration;
+pub(crate) use value::{duration, initial_member};

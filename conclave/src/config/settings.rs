@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use server::{InitialMember, Reads, Threads};
+use server::{DiskReserve, InitialMember, Reads, Threads};
 
-use super::value::{bytes, duration, initial_member, reads, threads};
+use super::value::{bytes, disk_reserve, duration, initial_member, reads, threads};
 use crate::logging::LogLevel;
 
 /// Timers that belong together.
@@ -17,6 +17,15 @@ pub(crate) enum Profile {
     Etcd,
     /// Those of the Raft paper, for a quiet network: heartbeat 50 ms, election 150 to 300 ms.
     LanFast,
+}
+
+/// Whether the cluster is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClusterState {
+    /// Its members start for the first time.
+    New,
+    /// This one joins it.
+    Existing,
 }
 
 /// What may be set. `None` leaves it to the next layer, and in the end to the default.
@@ -46,6 +55,10 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "NAME=HOST:PORT,…", value_delimiter = ',')]
     #[arg(value_parser = initial_member)]
     pub(crate) initial_cluster: Option<Vec<InitialMember>>,
+    /// Found a new cluster, or join one that exists after `conclave member add`. Without meaning
+    /// once there is a data directory [default: new].
+    #[arg(long, value_enum, value_name = "STATE")]
+    pub(crate) initial_cluster_state: Option<ClusterState>,
     /// Distinguishes clusters that have the same members [default: conclave].
     #[arg(long, value_name = "TEXT")]
     pub(crate) cluster_token: Option<String>,
@@ -92,6 +105,20 @@ pub(crate) struct Settings {
     /// How much log is kept for members that lag; who lags more gets the state [default: 256MiB].
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) log_keep: Option<usize>,
+    /// Where this member puts a backup of its state every --backup-interval [default: none is
+    /// made].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backup_dir: Option<PathBuf>,
+    /// The time from one backup to the next [default: 1h].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) backup_interval: Option<Duration>,
+    /// How many of this member's backups are kept [default: 24].
+    #[arg(long, value_name = "N")]
+    pub(crate) backup_keep: Option<usize>,
+    /// How much of the disk stays free, in bytes or as 5%; 0: nothing. Below it what grows is
+    /// refused [default: 5%, at least 64MiB, at most 1GiB].
+    #[arg(long, value_name = "BYTES|PERCENT", value_parser = disk_reserve)]
+    pub(crate) disk_reserved: Option<DiskReserve>,
     /// For one start of a member whose log is in doubt: nothing in doubt was ever acknowledged.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) dismiss_doubt: Option<bool>,
@@ -111,6 +138,7 @@ impl Settings {
             advertise_client: self.advertise_client.or(below.advertise_client),
             listen_peer: self.listen_peer.or(below.listen_peer),
             initial_cluster: self.initial_cluster.or(below.initial_cluster),
+            initial_cluster_state: self.initial_cluster_state.or(below.initial_cluster_state),
             cluster_token: self.cluster_token.or(below.cluster_token),
             profile: self.profile.or(below.profile),
             heartbeat_interval: self.heartbeat_interval.or(below.heartbeat_interval),
@@ -126,6 +154,10 @@ impl Settings {
             watch_progress_interval: self.watch_progress_interval.or(below.watch_progress_interval),
             cache_bytes: self.cache_bytes.or(below.cache_bytes),
             log_keep: self.log_keep.or(below.log_keep),
+            backup_dir: self.backup_dir.or(below.backup_dir),
+            backup_interval: self.backup_interval.or(below.backup_interval),
+            backup_keep: self.backup_keep.or(below.backup_keep),
+            disk_reserved: self.disk_reserved.or(below.disk_reserved),
             dismiss_doubt: self.dismiss_doubt.or(below.dismiss_doubt),
             log: self.log.or(below.log),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use server::{InitialMember, Reads, Threads};
+use server::{DiskReserve, InitialMember, Reads, Threads};
 
 /// Reads `250ms`, `2s`, `5m`, `1h`, or a bare number of milliseconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -34,8 +34,20 @@ pub(super) fn bytes(text: &str) -> Result<usize, String> {
     number.checked_mul(unit).ok_or_else(wrong)
 }
 
+/// Reads a size, or `5%`.
+pub(super) fn disk_reserve(text: &str) -> Result<DiskReserve, String> {
+    let wrong = || format!("{text:?} is neither a size such as 512MiB nor a share such as 5%");
+    let Some(percent) = text.strip_suffix('%') else {
+        return bytes(text).map(|bytes| DiskReserve::Bytes(bytes as u64)).map_err(|_| wrong());
+    };
+    match percent.parse() {
+        Ok(percent @ 0..=90) => Ok(DiskReserve::Percent(percent)),
+        Ok(_) | Err(_) => Err(wrong()),
+    }
+}
+
 /// Reads `name=host:port`; a scheme before the host is allowed, as etcd has it.
-pub(super) fn initial_member(text: &str) -> Result<InitialMember, String> {
+pub(crate) fn initial_member(text: &str) -> Result<InitialMember, String> {
     let wrong = || format!("{text:?} is not a member such as n1=127.0.0.1:2380");
     let (name, peer) = text.split_once('=').ok_or_else(wrong)?;
     let peer = peer.strip_prefix("http://").unwrap_or(peer).trim_end_matches('/');
@@ -96,6 +108,17 @@ mod tests {
         assert_eq!(bytes("7"), Ok(7));
         for wrong in ["", "KiB", "1KB", "-1", "99999999999999GiB"] {
             assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_reserve_is_a_size_or_a_share() {
+        assert_eq!(disk_reserve("512MiB"), Ok(DiskReserve::Bytes(512 << 20)));
+        assert_eq!(disk_reserve("0"), Ok(DiskReserve::Bytes(0)));
+        assert_eq!(disk_reserve("5%"), Ok(DiskReserve::Percent(5)));
+        for wrong in ["", "%", "91%", "-1%", "5 %", "1.5%", "5MB"] {
+            let text = disk_reserve(wrong).unwrap_err();
+            assert!(text.contains("neither a size such as 512MiB nor a share"), "{text}");
         }
     }
 

@@ -12,7 +12,7 @@ use super::support::{PATIENCE, eventually};
 use super::wire::noise;
 
 const MAGIC: &[u8; 8] = b"CNCLPEER";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Magic, version, cluster and id of who answers; the verdict stands behind.
 const ANSWER: usize = 8 + 4 + 8 + 8;
 
@@ -41,6 +41,8 @@ impl Hello {
         for number in [self.cluster, self.from, self.to, self.incarnation] {
             bytes.extend(number.to_le_bytes());
         }
+        // The index of a configuration as old as can be, and no address to be reached at.
+        bytes.extend([0; 8 + 2]);
         bytes
     }
 }
@@ -132,7 +134,7 @@ fn strangers_and_impostors_on_the_peer_port_change_nothing() {
     }
     is_ignored(port, b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
     is_ignored(port, &[&b"CNCLPEEP"[..], &proper.bytes()[8..]].concat());
-    is_ignored(port, &proper.bytes()[..43]);
+    is_ignored(port, &proper.bytes()[..53]);
     serves(&runtime, &client, "noise");
 
     let cases = [

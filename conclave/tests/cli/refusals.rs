@@ -55,6 +55,7 @@ fn a_directory_that_cannot_be_written_is_named() {
     let file = dir.path().join("file");
     fs::write(&file, b"x").unwrap();
     let free = format!("127.0.0.1:{}", free_ports(1)[0]);
+    let peer = format!("127.0.0.1:{}", free_ports(1)[0]);
     // Not even root may make a directory in /proc.
     let places = [
         (file.clone(), "a file stands in its place"),
@@ -64,6 +65,7 @@ fn a_directory_that_cannot_be_written_is_named() {
     for (place, why) in places {
         for command in [&["dev"][..], &["agent", "--server"]] {
             let flags = ["--data-dir", text(&place), "--listen-client", &free];
+            let flags = [&flags[..], &["--listen-peer", &peer]].concat();
             let sentence = say(&[command, &flags].concat()).fails(1);
             let start = format!("cannot write to {}: {why}", place.display());
             assert!(sentence.starts_with(&start), "{sentence}");
@@ -192,6 +194,7 @@ fn a_data_directory_has_one_owner() {
     let mut cluster = Cluster::start_with(1, &["--profile", "lan-fast"]);
     let dir = text(&cluster.members[0].dir).to_owned();
     let free = format!("127.0.0.1:{}", free_ports(1)[0]);
+    let other = format!("127.0.0.1:{}", free_ports(1)[0]);
     let second = |cluster: &Cluster, name: &str| {
         let peer = cluster.members[0].peer_port;
         let members = format!("{name}=127.0.0.1:{peer}");
@@ -204,6 +207,8 @@ fn a_data_directory_has_one_owner() {
             &dir,
             "--listen-client",
             &free,
+            "--listen-peer",
+            &other,
             "--initial-cluster",
             &members,
         ])

@@ -35,6 +35,8 @@ pub(crate) fn conclave() -> Command {
 pub(crate) struct Cluster {
     pub(crate) members: Vec<Member>,
     initial: String,
+    /// How many members the cluster was founded by; the others join.
+    founders: usize,
     extra: Vec<String>,
     dir: TempDir,
 }
@@ -47,7 +49,39 @@ impl Cluster {
 
     /// The same, with further flags for every member.
     pub(crate) fn start_with(size: usize, extra: &[&str]) -> Self {
+        Self::start_in(size, extra, &[])
+    }
+
+    /// The same, with some members in these data directories.
+    pub(crate) fn start_in(size: usize, extra: &[&str], dirs: &[(usize, PathBuf)]) -> Self {
+        let mut cluster = Self::prepare(size, extra);
+        for (at, dir) in dirs {
+            cluster.members[*at].dir.clone_from(dir);
+        }
+        cluster.found();
+        cluster
+    }
+
+    /// As [`Cluster::start_with`], with places for `spares` members that have not been added yet.
+    pub(crate) fn start_with_spares(founders: usize, spares: usize, extra: &[&str]) -> Self {
+        let mut cluster = Self::prepare_with_spares(founders, spares, extra);
+        cluster.found();
+        cluster
+    }
+
+    fn found(&mut self) {
+        (0..self.founders).for_each(|at| self.run(at));
+        self.await_healthy();
+    }
+
+    /// Members that do not run yet.
+    pub(crate) fn prepare(size: usize, extra: &[&str]) -> Self {
+        Self::prepare_with_spares(size, 0, extra)
+    }
+
+    fn prepare_with_spares(founders: usize, spares: usize, extra: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let size = founders + spares;
         let ports = free_ports(2 * size);
         let members: Vec<Member> = (0..size)
             .map(|at| Member {
@@ -58,16 +92,18 @@ impl Cluster {
                 child: None,
             })
             .collect();
-        let initial: Vec<String> = members
-            .iter()
+        let founding = members.iter().take(founders);
+        let initial: Vec<String> = founding
             .map(|member| format!("{}=127.0.0.1:{}", member.name, member.peer_port))
             .collect();
         let initial = initial.join(",");
         let extra = extra.iter().map(ToString::to_string).collect();
-        let mut cluster = Self { members, initial, extra, dir };
-        (0..size).for_each(|at| cluster.run(at));
-        cluster.await_healthy();
-        cluster
+        Self { members, initial, founders, extra, dir }
+    }
+
+    /// The value of their `--initial-cluster`.
+    pub(crate) fn initial(&self) -> &str {
+        &self.initial
     }
 
     /// Starts a member's process.
@@ -93,10 +129,30 @@ impl Cluster {
             .arg(&member.dir)
             .args(["--listen-client", &format!("127.0.0.1:{}", member.client_port)])
             .args(["--listen-peer", &format!("127.0.0.1:{}", member.peer_port)])
-            .args(["--initial-cluster", &self.initial])
             .args(&self.extra)
             .stdin(Stdio::null());
+        if at < self.founders {
+            command.args(["--initial-cluster", &self.initial]);
+        } else {
+            let named = self.members.iter().map(|it| (&it.name, it.peer_port));
+            let named: Vec<String> =
+                named.map(|(name, port)| format!("{name}=127.0.0.1:{port}")).collect();
+            command.args(["--initial-cluster", &named.join(",")]);
+            command.args(["--initial-cluster-state", "existing"]);
+        }
         command
+    }
+
+    /// Where a member is reached by its peers.
+    pub(crate) fn peer_url(&self, at: usize) -> String {
+        format!("http://127.0.0.1:{}", self.members[at].peer_port)
+    }
+
+    /// Waits until a member's process has ended by itself, and gives its exit code.
+    pub(crate) fn await_end(&mut self, at: usize) -> Option<i32> {
+        let mut child = self.members[at].child.take().expect("the member runs");
+        let status = eventually("the end of a member", || child.try_wait().unwrap());
+        status.code()
     }
 
     /// The id of a member's process, which must run.

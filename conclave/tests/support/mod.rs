@@ -4,6 +4,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod etcdctl;
+pub(crate) mod small_disk;
 pub(crate) mod writers;
 
 use std::net::{TcpListener, TcpStream};

@@ -25,6 +25,10 @@ pub(crate) struct Writers {
     stop: Arc<AtomicBool>,
     known: Arc<Mutex<BTreeMap<usize, Known>>>,
     last: Arc<Mutex<Instant>>,
+    /// The longest time between two acknowledgements, whoever got them.
+    gap: Arc<Mutex<Duration>>,
+    /// What writers were told instead of an acknowledgement.
+    failures: Arc<Mutex<Vec<String>>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -38,6 +42,8 @@ impl Writers {
         let stop = Arc::new(AtomicBool::new(false));
         let known = Arc::new(Mutex::new(BTreeMap::new()));
         let last = Arc::new(Mutex::new(Instant::now()));
+        let gap = Arc::new(Mutex::new(Duration::ZERO));
+        let failures = Arc::new(Mutex::new(Vec::new()));
         let tasks = (0..count)
             .map(|writer| {
                 let mut endpoints = endpoints.to_vec();
@@ -45,6 +51,7 @@ impl Writers {
                 endpoints.rotate_left(first);
                 let client = Client::new(Options::to(endpoints)).unwrap();
                 let (stop, known, last) = (stop.clone(), known.clone(), last.clone());
+                let (gap, failures) = (gap.clone(), failures.clone());
                 runtime.spawn(async move {
                     for number in 1.. {
                         if stop.load(Ordering::Relaxed) {
@@ -54,24 +61,43 @@ impl Writers {
                             number;
                         let put = client.put(format!("w/{writer:04}"), format!("{number}"));
                         let put = tokio::time::timeout(Duration::from_secs(10), put).await;
+                        if let Ok(Err(error)) = &put {
+                            failures.lock().unwrap().push(error.to_string());
+                        }
+                        if put.is_err() {
+                            failures.lock().unwrap().push("no answer at all".to_owned());
+                        }
                         if let Ok(Ok(answer)) = put {
                             let mut known = known.lock().unwrap();
                             let mine = known.entry(writer).or_insert_with(Known::default);
                             mine.acknowledged = number;
                             mine.count += 1;
                             mine.revision = answer.header.unwrap_or_default().revision;
-                            *last.lock().unwrap() = Instant::now();
+                            let mut last = last.lock().unwrap();
+                            let mut gap = gap.lock().unwrap();
+                            *gap = gap.max(last.elapsed());
+                            *last = Instant::now();
                         }
                     }
                 })
             })
             .collect();
-        Self { stop, known, last, tasks }
+        Self { stop, known, last, gap, failures, tasks }
     }
 
     /// When the last write was acknowledged.
     pub(crate) fn last_acknowledged(&self) -> Instant {
         *self.last.lock().unwrap()
+    }
+
+    /// The longest time between two acknowledgements since this was last asked.
+    pub(crate) fn longest_gap(&self) -> Duration {
+        std::mem::take(&mut *self.gap.lock().unwrap())
+    }
+
+    /// What writers were told instead of an acknowledgement.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        self.failures.lock().unwrap().clone()
     }
 
     /// How many writes have been acknowledged.

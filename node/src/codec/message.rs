@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use protocol::raft::{Body, Entry, Message, Parcel, Payload, ReadId, Rejection};
+use protocol::raft::{Body, Entry, Mend, Message, Parcel, Payload, ReadId, Rejection};
 use protocol::{NodeId, Position};
 
 use super::DecodeError;
@@ -26,6 +26,8 @@ mod kind {
     pub(super) const TIMEOUT_NOW: u8 = 14;
     pub(super) const SNAPSHOT: u8 = 15;
     pub(super) const SNAPSHOT_REPLY: u8 = 16;
+    pub(super) const MEND_ASK: u8 = 27;
+    pub(super) const MEND_REPLY: u8 = 28;
 }
 
 /// The least bytes of an encoded entry: term, index, kind, length.
@@ -80,6 +82,7 @@ pub fn encode_message(message: &Message, out: &mut Vec<u8>) {
             put_position(out, *last);
             put_option(out, *next);
         }
+        Body::Mend(word) => put_mend(out, word),
     }
 }
 
@@ -101,6 +104,8 @@ fn kind_of(body: &Body) -> u8 {
         Body::TimeoutNow => kind::TIMEOUT_NOW,
         Body::Snapshot { .. } => kind::SNAPSHOT,
         Body::SnapshotReply { .. } => kind::SNAPSHOT_REPLY,
+        Body::Mend(Mend::Ask { .. }) => kind::MEND_ASK,
+        Body::Mend(Mend::Reply { .. }) => kind::MEND_REPLY,
     }
 }
 
@@ -144,6 +149,11 @@ pub fn decode_message(bytes: Bytes) -> Result<Message, DecodeError> {
         kind::SNAPSHOT_REPLY => {
             Body::SnapshotReply { last: reader.position()?, next: decode_option(&mut reader)? }
         }
+        kind::MEND_ASK => {
+            let (life, wanted) = (reader.u64()?, decode_positions(&mut reader)?);
+            Body::Mend(Mend::Ask { life, wanted })
+        }
+        kind::MEND_REPLY => decode_mend_reply(&mut reader)?,
         unknown => return Err(DecodeError::UnknownKind(unknown)),
     };
     reader.end()?;
@@ -214,6 +224,42 @@ fn decode_rejection(reader: &mut Reader) -> Result<Rejection, DecodeError> {
     let conflict = reader.position()?;
     let last = reader.position()?;
     Ok(Rejection { base, conflict: present.then_some(conflict), last })
+}
+
+fn put_mend(out: &mut Vec<u8>, word: &Mend) {
+    match word {
+        Mend::Ask { life, wanted } => {
+            put_u64(out, *life);
+            put_positions(out, wanted);
+        }
+        Mend::Reply { life, entries, absent, leads } => {
+            put_u64(out, *life);
+            put_count(out, entries.len());
+            entries.iter().for_each(|entry| put_entry(out, entry));
+            put_positions(out, absent);
+            out.push(u8::from(leads.is_some()));
+            put_position(out, leads.unwrap_or(Position::ORIGIN));
+        }
+    }
+}
+
+fn decode_mend_reply(reader: &mut Reader) -> Result<Body, DecodeError> {
+    let life = reader.u64()?;
+    let count = reader.count(LEAST_ENTRY)?;
+    let entries = (0..count).map(|_| decode_entry(reader)).collect::<Result<_, _>>()?;
+    let absent = decode_positions(reader)?;
+    let (present, last) = (reader.flag()?, reader.position()?);
+    Ok(Body::Mend(Mend::Reply { life, entries, absent, leads: present.then_some(last) }))
+}
+
+fn put_positions(out: &mut Vec<u8>, positions: &[Position]) {
+    put_count(out, positions.len());
+    positions.iter().for_each(|position| put_position(out, *position));
+}
+
+fn decode_positions(reader: &mut Reader) -> Result<Vec<Position>, DecodeError> {
+    let count = reader.count(16)?;
+    (0..count).map(|_| reader.position()).collect()
 }
 
 fn put_reads(out: &mut Vec<u8>, reads: &[ReadId]) {

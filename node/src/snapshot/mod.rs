@@ -21,7 +21,7 @@ mod send;
 
 pub(crate) use receive::Receiving;
 pub use receive::SnapshotRefused;
-pub(crate) use send::Sending;
+pub(crate) use send::{Following, Sending};
 pub use send::{ViewHead, ViewId};
 
 /// Pieces under way at once, unanswered.

@@ -247,7 +247,8 @@ impl Node {
         if !dead.is_empty() {
             self.output(Output::Discard(dead));
         }
-        self.consensus(raft::Input::Installed { last, membership: None });
+        let membership = self.store.membership().cloned();
+        self.consensus(raft::Input::Installed { last, membership });
     }
 
     /// Goes on with another state.
@@ -255,6 +256,8 @@ impl Node {
         self.store = store;
         self.apply.restart();
         self.flushing.replaced(self.store.applied());
+        self.equality.replaced();
+        self.settled_by(&Ok(self.store.applied().index));
         self.hub.restored(&self.store);
         self.store.set_watched(self.hub.watched());
         // Whether they are among what came as a whole, nobody here can tell.

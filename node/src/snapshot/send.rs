@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use protocol::mutant::{Mutant, planted};
 use protocol::{Index, NodeId, Position, Time, raft};
 use store::snapshot::PieceWriter;
 use store::{BackendError, Record, Revision};
@@ -43,6 +44,19 @@ pub(crate) struct Sending {
     /// When to send the window again.
     again_at: Time,
     /// When the member was last heard to get on.
+    progress_at: Time,
+}
+
+/// A member that has got the state and goes on from the log.
+///
+/// What was written while the state was on its way may be more than the log is kept for: were it
+/// trimmed now, the member would need the state again, and so on for ever.
+#[derive(Debug)]
+pub(crate) struct Following {
+    /// Where the log ended when it had the state.
+    until: Index,
+    matched: Index,
+    /// When it was last seen to get on.
     progress_at: Time,
 }
 
@@ -102,6 +116,7 @@ impl Node {
     /// A member needs the state.
     pub(crate) fn snapshot_wanted(&mut self, peer: NodeId, needed: Index) {
         self.snapshot_ended(peer);
+        self.following.remove(&peer);
         let view = ViewId(self.next_view);
         self.next_view += 1;
         self.sending.insert(peer, Sending::new(view, needed, self.now));
@@ -114,11 +129,32 @@ impl Node {
             let received = last.is_some() && from.is_none() && pieces.is_empty();
             self.counters.snapshots_sent += u64::from(received);
             self.output(Output::ViewClose { view });
+            if let Some(last) = last {
+                let (until, matched) = (self.raft.last().index, last.index);
+                let following = Following { until, matched, progress_at: self.now };
+                self.following.insert(peer, following);
+            }
         }
+    }
+
+    /// Where the log must go on from, for those who get the state and those who have just got it.
+    pub(crate) fn needed_log(&mut self) -> Option<Index> {
+        let (raft, now) = (&self.raft, self.now);
+        let patience = *self.config.raft.election_timeout.end() * 10;
+        self.following.retain(|peer, it| {
+            let Some(matched) = raft.matched(*peer) else { return false };
+            if matched > it.matched {
+                (it.matched, it.progress_at) = (matched, now);
+            }
+            it.matched < it.until && now < it.progress_at + patience
+        });
+        let following = self.following.values().map(|it| it.matched);
+        self.sending.values().filter_map(Sending::covers).chain(following).min()
     }
 
     fn snapshot_failed(&mut self, peer: NodeId) {
         self.snapshot_ended(peer);
+        self.following.remove(&peer);
         self.consensus(raft::Input::SnapshotFailed { peer });
     }
 
@@ -127,7 +163,10 @@ impl Node {
         let piece_bytes = self.config.snapshot_piece_bytes;
         let Some((peer, sending)) = self.sending_of(view) else { return };
         match opened {
-            Ok(ViewHead { applied, meta }) if applied.index >= sending.needed => {
+            Ok(ViewHead { applied, mut meta }) if applied.index >= sending.needed => {
+                if planted(Mutant::X1) {
+                    meta.retain(|(name, _)| name[0] != b's' || name.len() != 17);
+                }
                 sending.last = Some(applied);
                 sending.meta = meta;
                 sending.begin(piece_bytes);
@@ -163,7 +202,10 @@ impl Node {
                 sending.settle();
             }
             // A part that cannot be read must not look like one that is not there.
-            Err(_) => self.snapshot_failed(peer),
+            Err(error) => {
+                self.snapshot_failed(peer);
+                self.damaged(error);
+            }
         }
     }
 

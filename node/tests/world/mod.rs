@@ -10,7 +10,9 @@ use node::{Config, Input, Node, Output, Reply, Request, RequestId, ViewHead, Vie
 use protocol::raft::{self, Body as Said, Entry, HardState, Message, Payload, Write, WriteId};
 use protocol::{Index, NodeId, Position, Rng, Term, Time};
 use store::watch::WatchLimits;
-use store::{Backend, BackendRead, Limits, Member, MemoryBackend, Store};
+use store::{
+    Backend, BackendRead, Limits, Member, MemoryBackend, Record, RestoreError, Revision, Store,
+};
 
 /// What a replica keeps over its crashes.
 #[derive(Debug, Default)]
@@ -43,6 +45,15 @@ pub(crate) struct World {
     pub(crate) installed: usize,
     /// How far logs are kept for those that lag, in bytes.
     pub(crate) keep: u64,
+    /// Whether replicas may end by themselves, and those that did, with why.
+    pub(crate) may_halt: bool,
+    pub(crate) halts: Vec<(usize, String)>,
+    /// How often states are compared.
+    pub(crate) compare: Option<Duration>,
+    /// How many members the cluster has at first; the others may join.
+    initial: usize,
+    /// Those who were told that they are members no more.
+    pub(crate) removed: BTreeSet<usize>,
     nodes: Vec<Option<Node>>,
     disks: Vec<Disk>,
     runs: Vec<u64>,
@@ -60,7 +71,15 @@ fn id(at: usize) -> NodeId {
 
 impl World {
     pub(crate) fn new(size: usize, seed: u64) -> Self {
+        Self::with_spares(size, 0, seed)
+    }
+
+    /// With room for some who join later.
+    pub(crate) fn with_spares(initial: usize, spares: usize, seed: u64) -> Self {
+        let size = initial + spares;
         let mut world = Self {
+            initial,
+            removed: BTreeSet::new(),
             now: Time(1),
             rng: Rng::new(seed),
             loss: 0,
@@ -68,6 +87,9 @@ impl World {
             pieces: 0,
             installed: 0,
             keep: u64::MAX,
+            may_halt: false,
+            halts: Vec::new(),
+            compare: None,
             nodes: (0..size).map(|_| None).collect(),
             disks: (0..size).map(|_| Disk::default()).collect(),
             runs: vec![0; size],
@@ -77,12 +99,23 @@ impl World {
             cut: BTreeSet::new(),
             replies: BTreeMap::new(),
         };
-        (0..size).for_each(|at| world.start(at));
+        (0..initial).for_each(|at| world.start(at));
         world
     }
 
+    /// Adds replicas to a world that had none, so that what is set before counts for them.
+    pub(crate) fn grow(&mut self, size: usize) {
+        assert!(self.nodes.is_empty(), "a world that has none");
+        self.initial = size;
+        self.nodes = (0..size).map(|_| None).collect();
+        self.disks = (0..size).map(|_| Disk::default()).collect();
+        self.runs = vec![0; size];
+        (0..size).for_each(|at| self.start(at));
+    }
+
     fn config(&self, at: usize) -> Config {
-        let size = self.nodes.len();
+        // Who joins knows nobody.
+        let size = if at < self.initial { self.initial } else { 0 };
         let member = |at: usize| Member {
             id: id(at),
             name: String::new(),
@@ -113,6 +146,7 @@ impl World {
             incarnation: self.runs[at],
             request_timeout: Duration::from_secs(7),
             tick: Duration::from_millis(500),
+            compare_interval: self.compare,
             flush_bytes: 512,
             flush_interval: Duration::from_secs(1),
             max_unflushed_bytes: 1 << 20,
@@ -224,17 +258,7 @@ impl World {
                     self.at(delay, Event::Deliver { from: at, to, message });
                 }
             }
-            Output::Persist { id, write } => {
-                // Acknowledged in order: no later write before this one.
-                let last = self.events.iter().rev().find_map(|((time, _), event)| {
-                    matches!(event, Event::Persisted { at: other, .. } if *other == at)
-                        .then_some(*time)
-                });
-                let wait = last.unwrap_or(self.now).since(self.now);
-                let delay = wait + Duration::from_micros(50 + self.rng.below(2_000));
-                let run = self.runs[at];
-                self.at(delay, Event::Persisted { at, run, id, write });
-            }
+            Output::Persist { id, write } => self.plan_sync(at, id, write),
             Output::Fetch { peer, from, max_bytes } => {
                 let entries = self.fetch(at, from, max_bytes);
                 self.done(at, Input::Fetched { peer, from, entries });
@@ -249,7 +273,15 @@ impl World {
                 let base = disk.base;
                 self.done(at, Input::Trimmed(base));
             }
-            Output::Event(_) | Output::Watch { .. } | Output::WatchOverrun(_) => {}
+            Output::Removed => {
+                self.removed.insert(at);
+                self.crash(at);
+            }
+            Output::Membership { .. }
+            | Output::Look { .. }
+            | Output::Event(_)
+            | Output::Watch { .. }
+            | Output::WatchOverrun(_) => {}
             Output::Reply { id, reply } => {
                 self.replies.insert((at, id.0), reply);
             }
@@ -277,9 +309,24 @@ impl World {
                 let records = self.disks[at].backend.scan(from, to, limit);
                 self.done(at, Input::Scanned { token, records });
             }
+            Output::Halt(error) if self.may_halt => {
+                self.halts.push((at, error.to_string()));
+                self.crash(at);
+            }
             Output::Halt(error) => panic!("replica {at} halts: {error}"),
-            Output::Stopped => {}
+            Output::Economise(_) | Output::Stopped => {}
         }
+    }
+
+    fn plan_sync(&mut self, at: usize, id: WriteId, write: Write) {
+        // Acknowledged in order: no later write before this one.
+        let last = self.events.iter().rev().find_map(|((time, _), event)| {
+            matches!(event, Event::Persisted { at: other, .. } if *other == at).then_some(*time)
+        });
+        let wait = last.unwrap_or(self.now).since(self.now);
+        let delay = wait + Duration::from_micros(50 + self.rng.below(2_000));
+        let run = self.runs[at];
+        self.at(delay, Event::Persisted { at, run, id, write });
     }
 
     /// What a log still holds from an index on.
@@ -363,9 +410,33 @@ impl World {
         disk.entries.extend(write.entries);
     }
 
+    /// Changes what a replica that does not run has in its backend.
+    pub(crate) fn tamper(&mut self, at: usize, change: impl FnOnce(&mut Vec<(Revision, Record)>)) {
+        assert!(self.nodes[at].is_none(), "a replica that runs would not read it again");
+        let backend = &mut self.disks[at].backend;
+        let end = Revision::new(i64::MAX, 0);
+        let mut records = backend.scan(Revision::default(), end, usize::MAX).unwrap();
+        change(&mut records);
+        let (meta, applied) = (backend.meta().unwrap(), backend.applied());
+        backend.stage_begin();
+        backend.stage(&records);
+        backend.install(&meta, applied);
+    }
+
+    /// What a start would make of a replica's backend.
+    pub(crate) fn restore(&self, at: usize) -> Result<(), RestoreError> {
+        let meta = self.disks[at].backend.meta().unwrap();
+        Store::restore(self.config(at).limits, meta).map(drop)
+    }
+
     /// What a replica's disk holds of the log.
     pub(crate) fn log(&self, at: usize) -> &[Entry] {
         &self.disks[at].entries
+    }
+
+    /// How far a replica's backend has come.
+    pub(crate) fn flushed(&self, at: usize) -> Index {
+        self.disks[at].backend.applied().index
     }
 
     /// Feeds a replica something out of the ordinary, and gives what it wants done.

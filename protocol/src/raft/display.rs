@@ -5,8 +5,9 @@ use core::fmt::{self, Display, Formatter};
 
 use super::boundary::{Entry, Payload, ReadId};
 use super::membership::Membership;
+use super::mend::Mend;
 use super::message::{Body, Message};
-use crate::{Index, NodeId};
+use crate::{Index, NodeId, Position};
 
 impl Display for Entry {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -120,6 +121,21 @@ impl Display for Body {
                 write!(f, "SnapshotReply last={last} next={next}")
             }
             Self::SnapshotReply { last, next: None } => write!(f, "SnapshotReply last={last} no"),
+            Self::Mend(word) => write!(f, "{word}"),
+        }
+    }
+}
+
+impl Display for Mend {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ask { wanted, .. } => write!(f, "MendAsk {}", List(wanted)),
+            Self::Reply { entries, absent, leads, .. } => {
+                let held: alloc::vec::Vec<Position> =
+                    entries.iter().map(|it| it.position).collect();
+                write!(f, "MendReply {} absent={}", List(&held), List(absent))?;
+                leads.map_or(Ok(()), |last| write!(f, " leads last={last}"))
+            }
         }
     }
 }

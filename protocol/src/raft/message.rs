@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::boundary::{Entry, ReadId};
+use super::mend::Mend;
 use crate::{Index, Position, Term};
 
 /// A message, with the sender's term (for a pre-vote: the term it would campaign in).
@@ -127,6 +128,8 @@ pub enum Body {
         /// The piece wanted next; `None` when it is refused.
         next: Option<u64>,
     },
+    /// Of mending, which comes before consensus: the driver's affair.
+    Mend(Mend),
 }
 
 /// Why a base did not match, and where to look next: the leader skips a whole term a round trip.
@@ -162,7 +165,8 @@ impl Message {
             | Body::ReadIndexReply { .. }
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
-            | Body::SnapshotReply { .. } => Index(0),
+            | Body::SnapshotReply { .. }
+            | Body::Mend(_) => Index(0),
         };
         self.term.0 < LIMIT && base.0 < LIMIT
     }

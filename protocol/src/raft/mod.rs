@@ -47,6 +47,7 @@ mod invariant;
 mod leader;
 mod log;
 mod membership;
+mod mend;
 mod message;
 mod progress;
 mod read;
@@ -64,6 +65,7 @@ pub use boundary::{
 };
 pub use config::{Config, ReadMode};
 pub use membership::{Membership, MembershipError};
+pub use mend::Mend;
 pub use message::{Body, Message, Parcel, Rejection};
 pub use status::{Peer, Role, Status};
 
@@ -268,7 +270,8 @@ impl Raft {
     }
 
     fn on_receive(&mut self, from: NodeId, message: Message) {
-        if from == self.config.id || !message.is_sane() {
+        let mending = matches!(message.body, Body::Mend(_));
+        if from == self.config.id || !message.is_sane() || mending {
             return self.drop_message();
         }
         let Message { term, body } = message;
@@ -299,6 +302,7 @@ impl Raft {
                 self.on_snapshot(from, last, Output::Chunk { from, last, number, data, done });
             }
             Body::SnapshotReply { last, next } => self.on_snapshot_reply(from, last, next),
+            Body::Mend(_) => self.drop_message(),
         }
     }
 
@@ -334,6 +338,21 @@ impl Raft {
     #[must_use]
     pub const fn last(&self) -> crate::Position {
         self.log.last()
+    }
+
+    /// Entries up to here may have been acknowledged and are not there.
+    #[must_use]
+    pub const fn doubt(&self) -> Option<Index> {
+        self.doubt
+    }
+
+    /// As leader: the highest index known to be durable at a peer.
+    #[must_use]
+    pub fn matched(&self, peer: NodeId) -> Option<Index> {
+        match &self.state {
+            State::Leader(leader) => leader.peers.get(&peer).map(|progress| progress.matched),
+            State::Follower(_) | State::Candidate(_) => None,
+        }
     }
 
     /// How far the log may be trimmed without stranding any member.

@@ -20,9 +20,10 @@ use crate::{NodeId, Time};
 const PAUSE: u32 = 4;
 
 impl Raft {
-    /// When to look at the disk again.
+    /// When to look at the disk again: not while leadership is being handed over.
     pub(super) fn stall_at(&self, leader: &Leader) -> Option<Time> {
-        let since = self.writes.silent_since().filter(|_| !leader.peers.is_empty())?;
+        let watched = leader.transfer.is_none() && !leader.peers.is_empty();
+        let since = self.writes.silent_since().filter(|_| watched)?;
         let suspect = since + *self.config.election_timeout.start();
         Some(suspect.max(leader.bear_until))
     }
@@ -30,8 +31,7 @@ impl Raft {
     /// Hands over when the disk hangs.
     pub(super) fn watch_disk(&mut self) {
         let State::Leader(leader) = &self.state else { return };
-        let idle = leader.transfer.is_none();
-        if self.stall_at(leader).is_none_or(|at| self.now < at) || !idle {
+        if self.stall_at(leader).is_none_or(|at| self.now < at) {
             return;
         }
         let heir = self.heir(leader);

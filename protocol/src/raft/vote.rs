@@ -30,6 +30,7 @@ impl Raft {
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
             | Body::SnapshotReply { .. } => self.become_follower(term, None),
+            Body::Mend(_) => return false,
         }
         true
     }
@@ -62,7 +63,8 @@ impl Raft {
             | Body::ReadIndexReply { .. }
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
-            | Body::SnapshotReply { .. } => {}
+            | Body::SnapshotReply { .. }
+            | Body::Mend(_) => {}
         }
     }
 

@@ -218,6 +218,8 @@ impl World {
             (Some((at, n)), next) if next.is_none_or(|(time, _)| at < time) => {
                 self.now = self.now.max(at);
                 self.input(n, Input::Timeout);
+                let next = self.nodes[n].raft.poll_timeout();
+                assert!(next.is_none_or(|next| next > self.now), "a timer of {n} is due for ever");
             }
             (_, Some(key)) => {
                 self.now = self.now.max(key.0);

@@ -1,6 +1,6 @@
 //! The one place where time is read.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::Time;
 
@@ -22,6 +22,13 @@ impl Clock {
         let elapsed = self.origin.elapsed().as_nanos();
         // 584 years of nanoseconds fit.
         Time(u64::try_from(elapsed).unwrap_or(u64::MAX))
+    }
+
+    /// Milliseconds since 1970, UTC: what to write beside things for people. It may jump, and
+    /// nothing is measured by it.
+    pub(crate) fn utc_ms() -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The instant that a time names, for timers.

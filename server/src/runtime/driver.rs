@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use node::{Input, Node, Output, Reply, RequestId};
+use node::{Input, Node, Output, Reply, RequestId, Space};
 use store::watch::{StreamId, WatchResponse};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::Clock;
 use super::handle::Call;
-use super::peers::{FromPeers, Links};
+use super::members::Members;
+use super::peers::{FromPeers, Links, Peer};
 use super::workers::{Done, LogWorker, StateWorkers};
 
 /// Calls taken in one turn; more wait for the next.
@@ -33,6 +34,12 @@ pub enum RunError {
     /// A thread or a runtime could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(String),
+    /// The cluster has removed this member. Its data directory is of no use any more.
+    #[error(
+        "this member was removed from the cluster and cannot come back under its old identity; \
+         to join again, add it as a new member and start it with an empty data directory"
+    )]
+    Removed,
 }
 
 /// Everything a node needs to live.
@@ -40,6 +47,7 @@ pub(crate) struct Driver {
     pub(crate) node: Node,
     pub(crate) clock: Clock,
     pub(crate) links: Links,
+    pub(crate) members: Members,
     pub(crate) log: LogWorker,
     pub(crate) state: StateWorkers,
     pub(crate) queues: Queues,
@@ -117,8 +125,8 @@ impl Driver {
         tokio::select! {
             biased;
             Some(done) = self.queues.done.recv() => self.done(done)?,
-            Some(batch) = self.queues.messages.recv() => self.peers(batch),
-            Some(event) = self.queues.links.recv() => self.peers(event),
+            Some(batch) = self.queues.messages.recv() => self.peers(batch)?,
+            Some(event) = self.queues.links.recv() => self.peers(event)?,
             Some(call) = self.queues.calls.recv() => {
                 // Whatever else is ready on this thread joins the batch.
                 self.call(call);
@@ -137,10 +145,10 @@ impl Driver {
         }
         for _ in 0..BATCHES {
             let Ok(batch) = self.queues.messages.try_recv() else { break };
-            self.peers(batch);
+            self.peers(batch)?;
         }
         while let Ok(event) = self.queues.links.try_recv() {
-            self.peers(event);
+            self.peers(event)?;
         }
         for _ in 0..CALLS {
             let Ok(call) = self.queues.calls.try_recv() else { break };
@@ -149,9 +157,24 @@ impl Driver {
         Ok(())
     }
 
-    fn peers(&mut self, batch: FromPeers) {
+    fn peers(&mut self, event: FromPeers) -> Result<(), RunError> {
         let now = self.clock.now();
-        batch.for_each_input(|input| self.node.handle(now, input));
+        match event {
+            FromPeers::Messages(from, messages) => {
+                for message in messages {
+                    self.node.handle(now, Input::Receive { from, message });
+                }
+            }
+            FromPeers::Unreachable(peer) => self.node.handle(now, Input::Unreachable(peer)),
+            FromPeers::Newcomer(id, address) => {
+                tracing::info!(%id, address, "a member that is not known here yet has dialled");
+                let name = id.to_string();
+                self.links.dial_newcomer(Peer { id, name, address });
+            }
+            FromPeers::Join(request) => self.members.admit(&self.node, request),
+            FromPeers::Removed => return Err(RunError::Removed),
+        }
+        Ok(())
     }
 
     fn call(&mut self, call: Call) {
@@ -166,6 +189,7 @@ impl Driver {
                 self.waiting.streams.insert(stream, sender);
                 Input::WatchOpen(stream)
             }
+            Call::View(borrower) => return self.state.lend(borrower),
             Call::Input(input) => {
                 if let Input::WatchClose(stream) = &input {
                     self.waiting.streams.remove(stream);
@@ -196,6 +220,7 @@ impl Driver {
                     return Ok(Next::Stopped);
                 }
             }
+            self.members.watch_removals(&self.node);
             // Messages leave before the log is synced: the followers' disks work meanwhile.
             self.links.flush();
             self.log.sync();
@@ -210,11 +235,27 @@ impl Driver {
         }
     }
 
+    /// Tells a person that space is short, or no longer is.
+    fn tell_space(&self, short: bool) {
+        let Some(Space { free, reserved }) = self.node.status().space else { return };
+        if short {
+            tracing::warn!(
+                free,
+                reserved,
+                "space is short: what grows is refused everywhere until a quarter more than the \
+                 reserve is free; delete and compact, or free space on the disk"
+            );
+        } else {
+            tracing::info!(free, reserved, "there is enough space");
+        }
+    }
+
     fn output(&mut self, output: Output) -> Result<Next, RunError> {
         match output {
             Output::Send { to, message } => self.links.push(to, &message),
             Output::Persist { id, write } => self.log.persist(id, write),
             Output::Fetch { peer, from, max_bytes } => self.log.fetch(peer, from, max_bytes),
+            Output::Look { peer, life, wanted } => self.log.look(peer, life, wanted),
             Output::Trim(through) => self.log.trim(through),
             Output::Reply { id, reply } => {
                 if let Some(sender) = self.waiting.replies.remove(&id) {
@@ -233,6 +274,11 @@ impl Driver {
             Output::Stage(records) => self.state.stage(records),
             Output::StageAbort => self.state.stage_abort(),
             Output::Install { meta, applied } => self.state.install(meta, applied),
+            Output::Economise(short) => {
+                self.log.economise(short);
+                self.state.economise(short);
+                self.tell_space(short);
+            }
             Output::SnapshotRefused { from, why } => {
                 tracing::warn!(%from, %why, "the state of another member was not installed");
             }
@@ -245,6 +291,16 @@ impl Driver {
             Output::WatchOverrun(stream) => {
                 tracing::warn!(stream = stream.0, "a watch stream asks and does not read: ended");
                 self.waiting.streams.remove(&stream);
+            }
+            Output::Membership { at, membership } => {
+                tracing::info!(%at, voters = ?membership.voters, outgoing = ?membership.outgoing,
+                    learners = ?membership.learners, "members");
+                self.members.changed(at, &membership, (&self.node, &mut self.links));
+            }
+            Output::Removed => {
+                // What the others wait for leaves first.
+                self.links.flush();
+                return Err(RunError::Removed);
             }
             Output::Event(event) => tracing::info!("{event:?}"),
             Output::Halt(error) => return Err(RunError::State(error.to_string())),

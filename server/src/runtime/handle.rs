@@ -1,13 +1,16 @@
 //! How the APIs talk to the node: bounded queues in, one-shot answers and watch queues out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use node::{Failure, Header, Input, Reply, Request};
 use protocol::{ClusterId, NodeId};
-use storage::state::Reader;
+use storage::Identity;
+use storage::state::{Reader, View};
 use store::watch::{StreamId, WatchCreate, WatchId, WatchResponse};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use super::reader::NodeReader;
 
 /// What the driver takes from the APIs.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub(crate) enum Call {
     Request(Request, oneshot::Sender<Reply>),
     /// A new watch stream, and where its responses go.
     OpenWatch(StreamId, mpsc::UnboundedSender<WatchResponse>),
+    /// The last flush, pinned, and where it goes.
+    View(oneshot::Sender<View>),
     /// Anything about an open watch stream.
     Input(Input),
 }
@@ -29,21 +34,38 @@ pub struct NodeHandle {
 #[derive(Debug)]
 struct Shared {
     calls: mpsc::Sender<Call>,
-    reader: Reader,
+    reader: NodeReader,
     cluster: ClusterId,
     member: NodeId,
     streams: AtomicU64,
+    pins: Arc<Semaphore>,
+    learner: Arc<AtomicBool>,
+}
+
+/// Views lent out at once: each holds the space of what is rewritten meanwhile.
+const PINS: usize = 4;
+
+/// A view that is lent out. Dropping it makes room for another.
+#[derive(Debug)]
+pub struct Pinned {
+    /// What is pinned.
+    pub view: View,
+    /// The room that it takes.
+    pub permit: OwnedSemaphorePermit,
 }
 
 impl NodeHandle {
     pub(crate) fn new(
         calls: mpsc::Sender<Call>,
         reader: Reader,
-        cluster: ClusterId,
-        member: NodeId,
+        (cluster, member): (ClusterId, NodeId),
+        learner: Arc<AtomicBool>,
     ) -> Self {
         let streams = AtomicU64::new(1);
-        Self { shared: Arc::new(Shared { calls, reader, cluster, member, streams }) }
+        let pins = Arc::new(Semaphore::new(PINS));
+        let reader = NodeReader::new(reader, calls.clone());
+        let shared = Shared { calls, reader, cluster, member, streams, pins, learner };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Asks the node. When its queue is full this waits: the client feels it as latency. Dropping
@@ -68,9 +90,30 @@ impl NodeHandle {
         Ok(WatchStream { id, handle: self.clone(), responses })
     }
 
+    /// This member's state, pinned: every write that it had answered before the call is in it.
+    ///
+    /// # Errors
+    /// [`Failure::TooManyRequests`] when enough are lent out; [`Failure::DiskFull`] and
+    /// [`Failure::Timeout`] when what is in memory cannot be flushed; [`Failure::Stopped`].
+    pub async fn pin(&self) -> Result<Pinned, Failure> {
+        let room = Arc::clone(&self.shared.pins).try_acquire_owned();
+        let permit = room.map_err(|_| Failure::TooManyRequests)?;
+        self.call(Request::Settle).await.body?;
+        let (sender, receiver) = oneshot::channel();
+        self.send(Call::View(sender)).await?;
+        let view = receiver.await.map_err(|_| Failure::Stopped)?;
+        Ok(Pinned { view, permit })
+    }
+
+    /// Whose state it is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity { cluster: self.shared.cluster, node: self.shared.member }
+    }
+
     /// The immutable side of the state, for values that a view only names.
     #[must_use]
-    pub fn reader(&self) -> &Reader {
+    pub fn reader(&self) -> &NodeReader {
         &self.shared.reader
     }
 
@@ -78,6 +121,12 @@ impl NodeHandle {
     #[must_use]
     pub fn cluster(&self) -> ClusterId {
         self.shared.cluster
+    }
+
+    /// Whether this member has no vote: not yet, or not any more.
+    #[must_use]
+    pub fn is_learner(&self) -> bool {
+        self.shared.learner.load(Ordering::Relaxed)
     }
 
     /// This member's id.

@@ -20,6 +20,20 @@ pub(crate) fn cluster_id(members: &[InitialMember], token: &str) -> ClusterId {
     ClusterId(hash(&parts))
 }
 
+/// A hash of a cluster's token, by which a newcomer shows that it means this cluster.
+pub(crate) fn token_hash(token: &str) -> u64 {
+    hash(&[token])
+}
+
+/// The id of a member that is to be added: a hash of where it is reached and of a number that
+/// nobody draws twice.
+pub(crate) fn new_member_id(peer_urls: &[String], salt: u64) -> NodeId {
+    let salt = salt.to_string();
+    let parts: Vec<&str> =
+        std::iter::once(salt.as_str()).chain(peer_urls.iter().map(String::as_str)).collect();
+    NodeId(hash(&parts))
+}
+
 /// Each part behind its length, so that no two lists of parts look alike.
 fn hash(parts: &[&str]) -> u64 {
     let mut bytes = Vec::new();

@@ -10,16 +10,29 @@
 //! On few cores the APIs, the driver and the log share one thread; on many each has its own. All
 //! queues towards the driver that others can fill are bounded.
 
+mod backups;
 mod clock;
 mod driver;
 mod handle;
 mod identity;
+mod members;
+mod mending;
 mod open;
 mod peers;
+mod reader;
+mod restore;
 mod server;
+mod settings;
+mod start_error;
+mod who;
 mod workers;
 
+pub(crate) use clock::Clock;
 pub use driver::RunError;
-pub use handle::{NodeHandle, WatchStream};
-pub use open::StartError;
+pub use handle::{NodeHandle, Pinned, WatchStream};
+pub(crate) use identity::new_member_id;
+pub(crate) use members::address_of;
+pub use reader::NodeReader;
+pub use restore::{Restore, RestoreError, Restored, restore};
 pub use server::{ServerError, run};
+pub use start_error::StartError;

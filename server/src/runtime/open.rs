@@ -1,92 +1,34 @@
 //! From a configuration and a data directory to a replica that can run.
 
 use std::io;
-use std::net::SocketAddr;
 
-use node::{Config as NodeConfig, Node};
-use protocol::{ClusterId, NodeId, raft};
+use node::Node;
+use protocol::{ClusterId, Index, NodeId, raft};
 use storage::Identity;
-use storage::datadir::{DataDir, DataDirError};
+use storage::datadir::DataDir;
 use storage::disk::{FaultPlan, FaultyDisk, RealDisk};
-use storage::log::{Damage, Log, LogOptions};
+use storage::log::{
+    Covered, Damage, Log, LogError, LogOptions, Opening as LogOpening, Recovered, Salvage,
+};
 use storage::state::{State, StateOptions};
-use store::watch::WatchLimits;
-use store::{Backend, BackendRead, Limits, Member, Revision, Store};
-use thiserror::Error;
+use store::{Backend, BackendError, BackendRead, MemberTable, Revision, Store};
 
-use super::identity::{cluster_id, member_id};
+use super::StartError;
+use super::members::address_of;
+use super::peers::Peer;
+use super::server::founders;
+use super::settings::{limits, node_config};
+use super::who::founds;
 use super::workers::AnyDisk;
-use crate::config::{Config, Reads};
+use crate::config::Config;
+use crate::reserve::Gauge;
 
 /// Records read from the backend at once while the index is rebuilt.
 const SCAN: usize = 10_000;
+/// Tables may always grow to this many bytes, however small the reserve.
+const LEAST_TABLE: u64 = 16 << 20;
 /// The length of a segment when the log is in memory.
 const MEMORY_SEGMENT: u64 = 4 << 20;
-
-/// Why a server did not start. Nothing was changed, but for a data directory made anew.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The settings contradict each other.
-    #[error("{0}")]
-    Config(String),
-    /// A port could not be had.
-    #[error("cannot listen on {address} for {what}: {source}{}", advice(.source, .flag))]
-    Listen {
-        /// What the port is for.
-        what: &'static str,
-        /// The flag that chooses another.
-        flag: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The data directory cannot be used.
-    #[error("cannot use the data directory: {0}; {remedy}", remedy = remedy(.0))]
-    DataDir(#[from] DataDirError),
-    /// The log cannot be used.
-    #[error("cannot open the log: {0}")]
-    Log(String),
-    /// The state cannot be used.
-    #[error("cannot open the state: {0}")]
-    State(String),
-    /// A thread or a runtime could not be started.
-    #[error("cannot start a thread: {0}")]
-    Thread(#[from] io::Error),
-}
-
-fn advice(error: &io::Error, flag: &str) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            format!("; another process has it: stop that one, or choose another with {flag}")
-        }
-        io::ErrorKind::PermissionDenied => {
-            format!("; ports below 1024 need rights: choose another with {flag}")
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            format!("; this machine has no such address: choose one with {flag}")
-        }
-        _ => String::new(),
-    }
-}
-
-fn remedy(error: &DataDirError) -> &'static str {
-    match error {
-        DataDirError::Locked(_) => "stop that one, or choose another directory with --data-dir",
-        DataDirError::Foreign { .. } => {
-            "choose this member's own with --data-dir, or correct --name, --listen-peer, \
-             --initial-cluster or --cluster-token"
-        }
-        DataDirError::NotADirectory(_) | DataDirError::NotWritable { .. } => {
-            "choose another one with --data-dir"
-        }
-        DataDirError::Version { .. } => "run the version of this program that has written it",
-        DataDirError::Damaged(_) => {
-            "restore it, or choose an empty directory with --data-dir and join as a new member"
-        }
-        DataDirError::Io { .. } => "look at the disk, or choose another directory with --data-dir",
-    }
-}
 
 /// Everything that a replica runs on.
 pub(crate) struct Opened {
@@ -95,216 +37,335 @@ pub(crate) struct Opened {
     pub(crate) state: State,
     pub(crate) cluster: ClusterId,
     pub(crate) id: NodeId,
+    /// Of a server on a disk.
+    pub(crate) gauge: Option<Gauge>,
+}
+
+/// What opening starts from: checked settings, and a data directory that is locked.
+pub(crate) struct Ground {
+    directory: Option<DataDir>,
+    identity: Identity,
+    gauge: Option<Gauge>,
     pub(crate) incarnation: u64,
-    /// Held for as long as the process uses it.
-    pub(crate) directory: Option<DataDir>,
+    client_url: String,
 }
 
-/// Opens log and state and puts a replica together.
-pub(crate) fn open(config: &Config, client_url: String) -> Result<Opened, StartError> {
-    let (cluster, id) = check(config)?;
-    let identity = Identity { cluster, node: id };
-    let directory = match &config.data_dir {
-        Some(path) => Some(DataDir::open(path, identity)?),
-        None => None,
-    };
-    let mut state = open_state(directory.as_ref(), identity)?;
-    let store = restore(config, &mut state)?;
-    let (mut log, mut recovered) = open_log(directory.as_ref(), identity, config)?;
-    recovered.damage.iter().for_each(report);
-    if let Some(doubt) = recovered.doubt {
-        if config.dismiss_doubt {
-            log.dismiss_doubt().map_err(|error| StartError::Log(error.to_string()))?;
-            recovered.doubt = None;
-            tracing::warn!("the doubt about entries up to {doubt} is dismissed by the operator");
-        } else {
-            tracing::warn!(
-                "entries up to {doubt} are damaged and may have been acknowledged: this member \
-                 does not vote until a leader has sent them again. If there is none and nobody \
-                 was told that they were written, start it once with --dismiss-doubt"
-            );
+/// What came of opening.
+pub(crate) enum Opening {
+    /// The replica can run.
+    Ready(Box<Opened>),
+    /// Its log lacks what only other members have.
+    Wounded(Box<Wounded>),
+}
+
+/// A replica that cannot run yet.
+pub(crate) struct Wounded {
+    pub(crate) salvage: Salvage<AnyDisk>,
+    /// The other members, as far as is known.
+    pub(crate) others: Vec<Peer>,
+}
+
+/// What is known about entries that are in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Nothing: other members are to be asked.
+    Open,
+    /// There is a leader, which will send them, or others. Its log ends here.
+    Led(Index),
+}
+
+/// Why the state cannot be read.
+enum StateFault {
+    /// It is damaged.
+    Damaged(String),
+    /// The disk failed, or it is not this program's.
+    Failed(StartError),
+}
+
+impl StateFault {
+    fn failed(error: &dyn std::fmt::Display) -> Self {
+        Self::Failed(StartError::State(error.to_string()))
+    }
+}
+
+impl From<BackendError> for StateFault {
+    fn from(error: BackendError) -> Self {
+        match error {
+            BackendError::Corrupt(what) => Self::Damaged(what),
+            BackendError::Full(_) | BackendError::Io(_) => Self::failed(&error),
         }
     }
-    let adopted = log.adopt(store.applied().index, store.installed());
-    if adopted.map_err(|error| StartError::Log(error.to_string()))? {
-        tracing::info!("the log begins anew after {}, as the state does", store.applied());
-    }
-    let restored = log
-        .restored(store.applied().index)
-        .map_err(|error| StartError::Log(format!("it does not continue the state: {error}")))?;
-    let random = || {
-        use std::hash::{BuildHasher, Hasher};
-        std::hash::RandomState::new().build_hasher().finish()
-    };
-    let incarnation = random();
-    let node_config = node_config(config, id, incarnation, client_url);
-    let node = Node::new(node_config, restored, store, random());
-    Ok(Opened { node, log, state, cluster, id, incarnation, directory })
 }
 
-/// Checks what no single flag can.
-fn check(config: &Config) -> Result<(ClusterId, NodeId), StartError> {
-    let refuse = |message: String| Err(StartError::Config(message));
-    let members = &config.initial_cluster;
-    let Some(me) = members.iter().find(|member| member.name == config.name) else {
-        return refuse(format!(
-            "--initial-cluster does not name this member: add {}=HOST:PORT, or correct --name",
-            config.name
-        ));
-    };
-    for (at, member) in members.iter().enumerate() {
-        for other in &members[..at] {
-            if other.name == member.name || other.peer == member.peer {
-                return refuse(format!(
-                    "--initial-cluster gives {}={} and {}={}: names and addresses must differ",
-                    other.name, other.peer, member.name, member.peer
-                ));
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
+}
+
+impl Ground {
+    /// Locks the data directory.
+    pub(crate) fn lay(
+        config: &Config,
+        identity: Identity,
+        client_url: String,
+    ) -> Result<Self, StartError> {
+        let directory = match &config.data_dir {
+            Some(path) => Some(DataDir::open(path, identity)?),
+            None => None,
+        };
+        let gauge = open_gauge(config)?;
+        Ok(Self { directory, identity, gauge, incarnation: random(), client_url })
+    }
+
+    /// Who this is.
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Opens log and state and puts a replica together, if what is damaged in them lets it.
+    pub(crate) fn open(&self, config: &Config, known: Doubt) -> Result<Opening, StartError> {
+        let found = match self.open_state(config) {
+            Err(StateFault::Failed(error)) => return Err(error),
+            found => found,
+        };
+        let covered = match &found {
+            Ok((_, store)) => Covered { applied: store.applied(), installed: store.installed() },
+            Err(_) => Covered::default(),
+        };
+        let others = self.others(config, found.as_ref().ok().map(|(_, store)| store));
+        let alone = others.is_empty();
+        let (disk, options) = log_disk(self.directory.as_ref(), self.identity, config)?;
+        let opening = Log::open_or_salvage(disk, options, covered);
+        let (mut log, recovered) = match opening.map_err(log_error)? {
+            LogOpening::Whole(log, recovered) => (*log, recovered),
+            LogOpening::Wounded(salvage)
+                if salvage.is_undecided()
+                    && (alone || config.dismiss_doubt || known != Doubt::Open) =>
+            {
+                let led = if let Doubt::Led(last) = known { Some(last) } else { None };
+                salvage.open_in_doubt(led).map_err(log_error)?
             }
-        }
+            LogOpening::Wounded(salvage) if alone => return Err(lost_alone(&salvage, found.err())),
+            LogOpening::Wounded(salvage) => {
+                let wounded = Wounded { salvage: *salvage, others };
+                return Ok(Opening::Wounded(Box::new(wounded)));
+            }
+        };
+        prepare(&mut log)?;
+        let (state, store) = match found {
+            Ok(found) => found,
+            // The log holds nothing that could be replayed: it is not this state's.
+            Err(fault) if recovered.last.index == Index(0) && recovered.doubt.is_none() => {
+                return Err(why(fault));
+            }
+            Err(fault) => self.begin_state_anew(config, why(fault))?,
+        };
+        self.assemble(config, log, recovered, state, store)
     }
-    if config.heartbeat.is_zero() || config.heartbeat * 2 > config.election_timeout {
-        return refuse(
-            "--election-timeout must be at least twice --heartbeat-interval, which must not be 0"
-                .into(),
+
+    /// The other members, as the state has them; the settings may be stale.
+    fn others(&self, config: &Config, store: Option<&Store>) -> Vec<Peer> {
+        let known = store.and_then(|store| Some((store, store.membership()?)));
+        let all = known.map_or_else(|| founders(config), |(store, known)| seats(store, known));
+        all.into_iter().filter(|peer| peer.id != self.identity.node).collect()
+    }
+
+    fn assemble(
+        &self,
+        config: &Config,
+        mut log: Log<AnyDisk>,
+        mut recovered: Recovered,
+        state: State,
+        store: Store,
+    ) -> Result<Opening, StartError> {
+        recovered.damage.iter().for_each(report);
+        heed_doubt(config, &mut log, &mut recovered)?;
+        let adopted = log.adopt(store.applied().index, store.installed());
+        if adopted.map_err(log_error)? {
+            tracing::info!("the log begins anew after {}, as the state does", store.applied());
+        }
+        let restored = log
+            .restored(store.applied().index)
+            .map_err(|error| StartError::Log(format!("it does not continue the state: {error}")))?;
+        let Identity { cluster, node: id } = self.identity;
+        let founding = founds(config, self.identity, &store, &restored)?;
+        let client_url = self.client_url.clone();
+        let config = node_config(config, (id, founding), self.incarnation, client_url);
+        let node = Node::new(config, restored, store, random());
+        let gauge = self.gauge.clone();
+        Ok(Opening::Ready(Box::new(Opened { node, log, state, cluster, id, gauge })))
+    }
+
+    fn open_state(&self, config: &Config) -> Result<(State, Store), StateFault> {
+        let mut state = match &self.directory {
+            None => State::memory(),
+            Some(directory) => {
+                let options = self.state_options();
+                match State::open(&directory.state(), self.identity, options) {
+                    Ok(state) => state,
+                    Err(storage::state::OpenError::Corrupt(what)) => {
+                        return Err(StateFault::Damaged(what));
+                    }
+                    Err(error) => return Err(StateFault::failed(&error)),
+                }
+            }
+        };
+        let store = restore(config, &mut state)?;
+        Ok((state, store))
+    }
+
+    /// What a compaction needs in order to give space back is the copy of one table: it has to fit
+    /// into the reserve.
+    fn state_options(&self) -> StateOptions {
+        let mut options = StateOptions::default();
+        let reserved = self.gauge.as_ref().map_or(0, Gauge::reserved);
+        if reserved > 0 {
+            options.table_bytes = options.table_bytes.min((reserved / 2).max(LEAST_TABLE));
+        }
+        options
+    }
+
+    /// Puts a damaged state aside and begins with an empty one: the log, or a leader, has all.
+    fn begin_state_anew(
+        &self,
+        config: &Config,
+        fault: StartError,
+    ) -> Result<(State, Store), StartError> {
+        let Some(directory) = &self.directory else { return Err(fault) };
+        let aside = directory.set_state_aside()?;
+        tracing::warn!(
+            "{fault}. It was put aside as {}, and is rebuilt from the log and from other members; \
+             remove it when nobody wants to look at it",
+            aside.display()
+        );
+        self.open_state(config).map_err(why)
+    }
+}
+
+fn why(fault: StateFault) -> StartError {
+    match fault {
+        StateFault::Damaged(what) => StartError::State(format!("it is damaged: {what}")),
+        StateFault::Failed(error) => error,
+    }
+}
+
+fn log_error(error: impl std::fmt::Display) -> StartError {
+    StartError::Log(error.to_string())
+}
+
+/// What is lost, and nobody else has.
+fn lost_alone(salvage: &Salvage<AnyDisk>, state: Option<StateFault>) -> StartError {
+    const REMEDY: &str = "this member is alone, so nobody else has it: restore the data directory \
+                          from a backup. Nothing in it was changed";
+    if let Some(fault) = state {
+        let why = why(fault);
+        return StartError::State(format!("{why}, and the log no longer has all of it; {REMEDY}"));
+    }
+    let damage = salvage.damage().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    StartError::Log(format!("it lacks what it had acknowledged: {damage}; {REMEDY}"))
+}
+
+/// Dismisses the doubt if an operator says so, else tells of it.
+fn heed_doubt(
+    config: &Config,
+    log: &mut Log<AnyDisk>,
+    recovered: &mut Recovered,
+) -> Result<(), StartError> {
+    let Some(doubt) = recovered.doubt else { return Ok(()) };
+    if config.dismiss_doubt {
+        log.dismiss_doubt().map_err(log_error)?;
+        recovered.doubt = None;
+        tracing::warn!("the doubt about entries up to {doubt} is dismissed by the operator");
+    } else {
+        tracing::warn!(
+            "entries up to {doubt} are damaged and may have been acknowledged: this member does \
+             not vote until a leader has sent them again. If there is none and nobody was told \
+             that they were written, start it once with --dismiss-doubt"
         );
     }
-    if config.election_timeout_max.is_some_and(|max| max < config.election_timeout) {
-        return refuse("the longest election timeout is below the shortest".into());
-    }
-    // An entry that no frame has room for would never reach another member.
-    let most = node::codec::MAX_FRAME / 4;
-    if config.max_request_bytes > most {
-        return refuse(format!("--max-request-bytes must be at most {} MiB", most >> 20));
-    }
-    if matches!(config.reads, Reads::Lease { .. }) && !(config.check_quorum && config.stickiness) {
-        return refuse("lease reads need check-quorum and stickiness".into());
-    }
-    let token = &config.cluster_token;
-    Ok((cluster_id(members, token), member_id(me, token)))
+    Ok(())
 }
 
-fn open_state(directory: Option<&DataDir>, identity: Identity) -> Result<State, StartError> {
-    let Some(directory) = directory else { return Ok(State::memory()) };
-    State::open(&directory.state(), identity, StateOptions::default())
-        .map_err(|error| StartError::State(error.to_string()))
+/// The members of a configuration, with their addresses.
+fn seats(store: &Store, membership: &raft::Membership) -> Vec<Peer> {
+    let seats = MemberTable::of(membership).unwrap_or_default().seats.into_iter();
+    let peers = seats.filter_map(|(id, seat)| {
+        let address = seat.peer_urls.first().and_then(|url| address_of(url))?.to_owned();
+        let told = store.members().find(|member| member.id == id);
+        let name = told.map_or_else(|| id.to_string(), |member| member.name.clone());
+        Some(Peer { id, name, address })
+    });
+    peers.collect()
 }
 
 /// Rebuilds the index by reading every record once.
-fn restore(config: &Config, state: &mut State) -> Result<Store, StartError> {
-    let failed = |error: &dyn std::fmt::Display| StartError::State(error.to_string());
-    let meta = state.meta().map_err(|error| failed(&error))?;
-    let mut restoring = Store::restore(limits(config), meta).map_err(|error| failed(&error))?;
+fn restore(config: &Config, state: &mut State) -> Result<Store, StateFault> {
+    let damaged = |error: &dyn std::fmt::Display| StateFault::Damaged(error.to_string());
+    let restoring = Store::restore(limits(config), state.meta()?);
+    let mut restoring = restoring.map_err(|error| damaged(&error))?;
     let end = Revision::new(i64::MAX, 0);
     let mut from = Revision::default();
     loop {
-        let records = state.scan(from, end, SCAN).map_err(|error| failed(&error))?;
+        let records = state.scan(from, end, SCAN)?;
         let Some((last, _)) = records.last() else { break };
         from = Revision::new(last.main, last.sub + 1);
         for (revision, record) in &records {
             restoring.record(*revision, record);
         }
     }
-    let (store, dead) = restoring.finish().map_err(|error| failed(&error))?;
-    state.discard(&dead).map_err(|error| failed(&error))?;
+    let (store, dead) = restoring.finish().map_err(|error| damaged(&error))?;
+    state.discard(&dead)?;
     Ok(store)
 }
 
-fn open_log(
+fn log_disk(
     directory: Option<&DataDir>,
     identity: Identity,
     config: &Config,
-) -> Result<(Log<AnyDisk>, storage::log::Recovered), StartError> {
+) -> Result<(AnyDisk, LogOptions), StartError> {
     let mut options = LogOptions::new(identity);
-    let failed = |error: String| StartError::Log(error);
     // The largest request, with room for its envelope, must fit into one segment.
     let least = (config.max_request_bytes as u64 * 2).next_multiple_of(1 << 20);
     let disk = match directory {
         Some(directory) => {
-            let disk =
-                RealDisk::open(directory.log()).map_err(|error| failed(error.to_string()))?;
             options.segment_bytes = options.segment_bytes.max(least);
-            AnyDisk::Real(disk)
+            AnyDisk::Real(RealDisk::open(directory.log()).map_err(log_error)?)
         }
         None => {
             options.segment_bytes = MEMORY_SEGMENT.max(least);
             AnyDisk::Memory(FaultyDisk::new(FaultPlan::default()))
         }
     };
-    let (mut log, recovered) = Log::open(disk, options).map_err(|e| failed(e.to_string()))?;
-    log.prepare().map_err(|error| failed(error.to_string()))?;
-    Ok((log, recovered))
+    Ok((disk, options))
 }
 
-fn report(damage: &Damage) {
-    tracing::warn!("the log was mended: {damage}");
-}
-
-fn limits(config: &Config) -> Limits {
-    Limits {
-        max_txn_ops: config.max_txn_ops,
-        max_request_bytes: config.max_request_bytes,
-        hot_bytes: config.cache_bytes,
-        ..Limits::default()
+/// Makes the first segment that is to come.
+fn prepare(log: &mut Log<AnyDisk>) -> Result<(), StartError> {
+    match log.prepare() {
+        // What is in the log can be served, and what gives space back has room in its last segment.
+        Err(LogError::NoSpare { cause }) => {
+            tracing::warn!(%cause, "the log has no room to grow: free some space");
+            Ok(())
+        }
+        prepared => prepared.map_err(log_error),
     }
 }
 
-fn node_config(config: &Config, id: NodeId, incarnation: u64, client_url: String) -> NodeConfig {
-    let token = &config.cluster_token;
-    let members: Vec<Member> = config
-        .initial_cluster
-        .iter()
-        .map(|member| Member {
-            id: member_id(member, token),
-            name: String::new(),
-            peer_urls: vec![format!("http://{}", member.peer)],
-            client_urls: Vec::new(),
-        })
-        .collect();
-    let me = members.iter().find(|member| member.id == id);
-    let publish = Member {
-        id,
-        name: config.name.clone(),
-        peer_urls: me.map(|me| me.peer_urls.clone()).unwrap_or_default(),
-        client_urls: vec![client_url],
-    };
-    let longest = config.election_timeout_max.unwrap_or(config.election_timeout * 2);
-    NodeConfig {
-        raft: raft::Config {
-            id,
-            voters: members.iter().map(|member| member.id).collect(),
-            learners: Default::default(),
-            election_timeout: config.election_timeout..=longest,
-            heartbeat: config.heartbeat,
-            pre_vote: config.pre_vote,
-            check_quorum: config.check_quorum,
-            stickiness: config.stickiness,
-            read_mode: match config.reads {
-                Reads::Quorum => raft::ReadMode::Quorum,
-                Reads::Lease { drift_per_mille } => raft::ReadMode::Lease { drift_per_mille },
-            },
-            max_inflight_messages: 512,
-            max_inflight_bytes: 32 << 20,
-            max_append_bytes: 1 << 20,
-            max_uncommitted_bytes: 64 << 20,
-            cache_bytes: 32 << 20,
-        },
-        members,
-        publish,
-        limits: limits(config),
-        watch: WatchLimits {
-            progress_interval: config.watch_progress_interval,
-            ..WatchLimits::default()
-        },
-        incarnation,
-        request_timeout: std::time::Duration::from_secs(5) + config.election_timeout * 2,
-        tick: std::time::Duration::from_millis(500),
-        flush_bytes: 16 << 20,
-        flush_interval: std::time::Duration::from_secs(1),
-        max_unflushed_bytes: 512 << 20,
-        log_keep_bytes: config.log_keep_bytes,
-        trim_stride: 1_000,
-        snapshot_piece_bytes: 256 << 10,
-        max_pending: 20_000,
-        max_unapplied: 5_000,
+fn open_gauge(config: &Config) -> Result<Option<Gauge>, StartError> {
+    let Some(path) = &config.data_dir else { return Ok(None) };
+    let gauge = Gauge::new(path, config.disk_reserved);
+    gauge.map(Some).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            StartError::Config(format!("--disk-reserved is too much for this disk: {error}"))
+        }
+        _ => StartError::State(format!("cannot measure the disk of {}: {error}", path.display())),
+    })
+}
+
+fn report(damage: &Damage) {
+    if damage.is_corruption() {
+        tracing::warn!("the log is damaged where the state has all of it: {damage}");
+    } else {
+        tracing::warn!("the log was mended: {damage}");
     }
 }

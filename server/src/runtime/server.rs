@@ -2,26 +2,32 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
-use protocol::NodeId;
 use socket2::{Domain, Socket, Type};
-use storage::datadir::DataDir;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
+use super::StartError;
+use super::backups::Backups;
 use super::clock::Clock;
 use super::driver::{Driver, Queues, RunError, Waiting};
 use super::handle::{Call, NodeHandle};
-use super::identity::member_id;
-use super::open::{Opened, StartError, open};
-use super::peers::{Acceptor, Identity, Links, Peer, listen};
+use super::identity::{member_id, token_hash};
+use super::members::Members;
+use super::mending::{Ward, treat};
+use super::open::{Doubt, Ground, Opened, Opening};
+use super::peers::{Acceptor, FromPeers, Identity, Links, Peer, Roster, join, listen};
+use super::who::{Who, identify};
 use super::workers::{LogWorker, StateWorkers};
 use crate::api::etcd::{self, ApiOptions};
 use crate::api::metrics::Metrics;
 use crate::config::{Config, Threads};
+use crate::reserve::Gauge;
 
 /// Calls that may wait for the node. More make the APIs wait.
 const CALLS: usize = 16_384;
@@ -50,17 +56,45 @@ pub enum ServerError {
 /// [`ServerError`], each with what to do about it.
 pub fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), ServerError> {
     let client = bind(config.listen_client, "clients", "--listen-client")?;
-    let alone = config.initial_cluster.len() == 1;
-    let peer = match alone {
-        true => None,
-        false => Some(bind(config.listen_peer, "peers", "--listen-peer")?),
+    let peer = match config.initial_cluster.len() > 1 || config.expects_peers || config.join {
+        true => Some(bind(config.listen_peer, "peers", "--listen-peer")?),
+        false => None,
     };
     let address = client.local_addr().map_err(StartError::Thread)?;
     let url = config.advertise_client.clone().unwrap_or_else(|| format!("http://{address}"));
-    let opened = open(&config, url)?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
-    let setup = Setup { config, client, peer, opened, stopping: stop };
-    Ok(setup.run(&runtime)?)
+    let identity = match identify(&config)? {
+        Who::Known(identity) => identity,
+        Who::Newcomer => runtime.block_on(taken_in(&config, stop.clone()))?,
+    };
+    let ground = Ground::lay(&config, identity, url)?;
+    let opening = ground.open(&config, Doubt::Open)?;
+    let setup = Setup { config, client, peer, ground, opening, stopping: stop };
+    setup.run(&runtime)
+}
+
+/// Asks the members of the cluster who this new one is, until one of them knows.
+async fn taken_in(
+    config: &Config,
+    mut stop: watch::Receiver<bool>,
+) -> Result<storage::Identity, StartError> {
+    let own = config.own_address();
+    let others = config.initial_cluster.iter().map(|member| member.peer.clone());
+    let others: Vec<String> = others.filter(|address| *address != own).collect();
+    if others.is_empty() {
+        let text = "to join a cluster that exists, --initial-cluster must name its members, too";
+        return Err(StartError::Config(text.to_owned()));
+    }
+    tracing::info!(own, members = ?others, "asking to join");
+    let asked = join(&others, token_hash(&config.cluster_token), &own);
+    tokio::select! {
+        joined = asked => {
+            let (cluster, node) = joined?;
+            tracing::info!(%node, "taken in");
+            Ok(storage::Identity { cluster, node })
+        }
+        _ = stop.wait_for(|stop| *stop) => Err(StartError::Stopped),
+    }
 }
 
 fn bind(
@@ -88,24 +122,43 @@ struct Setup {
     config: Config,
     client: StdListener,
     peer: Option<StdListener>,
-    opened: Opened,
+    ground: Ground,
+    opening: Opening,
     stopping: watch::Receiver<bool>,
 }
 
 impl Setup {
-    fn run(self, runtime: &Runtime) -> Result<(), RunError> {
-        let failed = |error: io::Error| RunError::Thread(error.to_string());
+    fn run(self, runtime: &Runtime) -> Result<(), ServerError> {
+        let failed = |error: io::Error| ServerError::Run(RunError::Thread(error.to_string()));
         runtime.block_on(async {
             let connections = self.connections();
-            let Self { config, client, peer, opened, stopping } = self;
+            let Self { config, client, peer, ground, opening, stopping } = self;
+            let metrics = Metrics::new();
+            let network = Network::start(&config, peer, &ground, &metrics).map_err(failed)?;
+            let mut ward =
+                Ward { config: &config, ground: &ground, network, stop: stopping.clone() };
+            let opened = match opening {
+                Opening::Ready(opened) => opened,
+                Opening::Wounded(wounded) => match treat(&mut ward, *wounded, &client).await? {
+                    Some(opened) => opened,
+                    None => return Ok(()),
+                },
+            };
+            let network = ward.network;
             let (calls, call_queue) = mpsc::channel(CALLS);
             let reader = opened.state.reader();
-            let handle = NodeHandle::new(calls, reader, opened.cluster, opened.id);
-            let metrics = Metrics::new();
-            let inputs = (call_queue, stopping.clone());
+            let learner = Arc::new(AtomicBool::new(false));
+            let ids = (opened.cluster, opened.id);
+            let handle = NodeHandle::new(calls, reader, ids, Arc::clone(&learner));
+            let inputs = (call_queue, stopping.clone(), learner);
             let split = connections.is_some();
-            let (driver, directory) =
-                driver(&config, peer, opened, inputs, split, &metrics).map_err(failed)?;
+            let driver =
+                driver(&config, network, *opened, inputs, split, &metrics).map_err(failed)?;
+            if let Some(schedule) = config.backups.clone() {
+                let (handle, metrics) = (handle.clone(), metrics.backups().clone());
+                let backups = Backups { handle, schedule, metrics, stopping: stopping.clone() };
+                tokio::spawn(backups.run(config.name.clone()));
+            }
             let options = ApiOptions::new(&config, metrics);
             let (end, ended) = watch::channel(false);
             let serving = Serving { handle, options, stopping, ended };
@@ -120,8 +173,8 @@ impl Setup {
             // A node that has ended by itself takes its clients along: they find another one.
             end.send_replace(true);
             apis.finished().await;
-            drop(directory);
-            result
+            drop(ground);
+            Ok(result?)
         })
     }
 
@@ -138,50 +191,78 @@ impl Setup {
     }
 }
 
+/// The links to other members, and where what comes in from them waits.
+pub(super) struct Network {
+    pub(super) links: Links,
+    pub(super) messages: mpsc::Receiver<FromPeers>,
+    pub(super) events: mpsc::UnboundedReceiver<FromPeers>,
+    roster: Roster,
+}
+
+impl Network {
+    /// Starts to dial and to listen; on the node's runtime.
+    fn start(
+        config: &Config,
+        peer: Option<StdListener>,
+        ground: &Ground,
+        metrics: &Metrics,
+    ) -> io::Result<Self> {
+        let (messages, message_queue) = mpsc::channel(BATCHES);
+        let (events, link_queue) = mpsc::unbounded_channel();
+        let storage::Identity { cluster, node: id } = ground.identity();
+        let me = Identity { cluster, id, incarnation: ground.incarnation };
+        let known = founders(config).iter().map(|peer| peer.id).collect();
+        let roster = Roster::new(id, config.own_address(), known);
+        if let Some(peer) = peer {
+            let silence = config.election_timeout * 3;
+            let metrics = metrics.peers().clone();
+            let acceptor = Acceptor::new(me, roster.clone(), messages, silence, metrics);
+            tokio::spawn(listen(TcpListener::from_std(peer)?, acceptor));
+        }
+        let links = Links::new(me, roster.clone(), events, metrics.peers());
+        Ok(Self { links, messages: message_queue, events: link_queue, roster })
+    }
+}
+
 /// Puts the driver and its workers together; on the node's runtime.
 fn driver(
     config: &Config,
-    peer: Option<StdListener>,
+    network: Network,
     opened: Opened,
-    (calls, stop): (mpsc::Receiver<Call>, watch::Receiver<bool>),
+    (calls, stop, learner): (mpsc::Receiver<Call>, watch::Receiver<bool>, Arc<AtomicBool>),
     split: bool,
     metrics: &Metrics,
-) -> io::Result<(Driver, Option<DataDir>)> {
-    let Opened { node, log, state, cluster, id, incarnation, directory } = opened;
+) -> io::Result<Driver> {
+    let Opened { node, log, state, cluster, id, gauge } = opened;
     let (done, done_queue) = mpsc::unbounded_channel();
-    let (messages, message_queue) = mpsc::channel(BATCHES);
-    let (events, link_queue) = mpsc::unbounded_channel();
-    let me = Identity { cluster, id, incarnation };
-    if let Some(peer) = peer {
-        let silence = config.election_timeout * 3;
-        let members = peers(config, id).iter().map(|peer| peer.id).collect();
-        let acceptor = Acceptor::new(me, members, messages, silence, metrics.peers().clone());
-        tokio::spawn(listen(TcpListener::from_std(peer)?, acceptor));
-    }
-    let links = Links::start(me, peers(config, id), events, metrics.peers());
+    let Network { links, messages, events, roster } = network;
+    let token = token_hash(&config.cluster_token);
+    let members = Members::new((cluster, id), token, founders(config), roster, learner);
     let reader = state.reader();
     let disk = metrics.disk();
-    let state = StateWorkers::start(state, reader, done.clone(), disk.backend_commit.clone())?;
+    let surplus = gauge.as_ref().map(Gauge::surplus).unwrap_or_default();
+    let commits = disk.backend_commit.clone();
+    let state = StateWorkers::start(state, reader, done.clone(), commits, gauge)?;
     let syncs = disk.log_sync.clone();
     let log = match split {
-        true => LogWorker::thread(log, done, syncs)?,
-        false => LogWorker::inline(log, done, syncs),
+        true => LogWorker::thread(log, done, syncs, surplus)?,
+        false => LogWorker::inline(log, done, syncs, surplus),
     };
-    let queues =
-        Queues { calls, messages: message_queue, links: link_queue, done: done_queue, stop };
+    let queues = Queues { calls, messages, links: events, done: done_queue, stop };
     let clock = Clock::start();
-    let driver = Driver { node, clock, links, log, state, queues, waiting: Waiting::default() };
-    Ok((driver, directory))
+    let waiting = Waiting::default();
+    Ok(Driver { node, clock, links, members, log, state, queues, waiting })
 }
 
-fn peers(config: &Config, me: NodeId) -> Vec<Peer> {
+/// The members as the settings have them.
+pub(super) fn founders(config: &Config) -> Vec<Peer> {
     let token = &config.cluster_token;
     let all = config.initial_cluster.iter().map(|member| Peer {
         id: member_id(member, token),
         name: member.name.clone(),
         address: member.peer.clone(),
     });
-    all.filter(|peer| peer.id != me).collect()
+    all.collect()
 }
 
 /// What serves clients.

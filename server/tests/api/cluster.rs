@@ -23,9 +23,48 @@ async fn the_member_lists_itself_without_a_revision() {
         assert_eq!(member.client_ur_ls, [format!("http://{}", server.address)]);
         assert!(!member.peer_ur_ls.is_empty() && !member.is_learner);
     }
-    let (code, text) = refusal(cluster.member_add(pb::MemberAddRequest::default()).await);
-    assert_eq!(code, Code::Unimplemented);
-    assert!(text.contains("members of this cluster are fixed"), "{text}");
+}
+
+#[tokio::test]
+async fn members_are_added_moved_and_removed_with_etcds_answers() {
+    let server = TestServer::start().await;
+    let mut cluster = ClusterClient::new(server.channel.clone());
+    let nowhere = cluster.member_add(pb::MemberAddRequest::default()).await;
+    let bad_urls = refused(Code::InvalidArgument, "given member URLs are invalid");
+    assert_eq!(refusal(nowhere), bad_urls);
+    let add = |is_learner| pb::MemberAddRequest {
+        peer_ur_ls: vec!["http://127.0.0.1:1".into()],
+        is_learner,
+    };
+    let added = cluster.member_add(add(false)).await.unwrap().into_inner();
+    let member = added.member.unwrap();
+    assert_eq!((added.header.unwrap().revision, added.members.len()), (0, 2));
+    assert!(member.name.is_empty() && !member.is_learner, "it was meant to vote");
+    let listed = added.members.iter().find(|listed| listed.id == member.id).unwrap();
+    assert!(listed.is_learner, "and does not yet");
+    let again = refusal(cluster.member_add(add(true)).await);
+    assert_eq!(again, refused(Code::FailedPrecondition, "Peer URLs already exists"));
+
+    let id = member.id;
+    let promoted = cluster.member_promote(pb::MemberPromoteRequest { id }).await;
+    let text = "can only promote a learner member which is in sync with leader";
+    assert_eq!(refusal(promoted), refused(Code::FailedPrecondition, text));
+    let peer_ur_ls = vec!["http://127.0.0.1:2".to_owned()];
+    let update = pb::MemberUpdateRequest { id, peer_ur_ls: peer_ur_ls.clone() };
+    let updated = cluster.member_update(update).await.unwrap().into_inner();
+    assert!(updated.members.iter().any(|it| it.id == id && it.peer_ur_ls == peer_ur_ls));
+    let unknown = cluster.member_remove(pb::MemberRemoveRequest { id: 77 }).await;
+    assert_eq!(refusal(unknown), refused(Code::NotFound, "member not found"));
+    let own = updated.members.iter().find(|it| it.id != id).unwrap().id;
+    let last = cluster.member_remove(pb::MemberRemoveRequest { id: own }).await;
+    let text = "re-configuration failed due to not enough started members";
+    assert_eq!(refusal(last), refused(Code::FailedPrecondition, text));
+    let voter = cluster.member_promote(pb::MemberPromoteRequest { id: own }).await;
+    let text = "can only promote a learner member";
+    assert_eq!(refusal(voter), refused(Code::FailedPrecondition, text));
+    let rest = cluster.member_remove(pb::MemberRemoveRequest { id }).await.unwrap();
+    assert_eq!(rest.into_inner().members.len(), 1);
+    server.put("k", "v").await;
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ impl Back {
 }
 
 /// All keys at a revision, as this replica alone knows them.
-fn keys_at<D: Disk, F: Files>(
+pub(crate) fn keys_at<D: Disk, F: Files>(
     replica: &mut Replica<D, F>,
     revision: i64,
     serializable: bool,

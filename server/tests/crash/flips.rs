@@ -6,8 +6,8 @@ use std::time::Duration;
 use node::{Failure, Request};
 use storage::disk::{Disk, Moment};
 
-use crate::check::{Back, shows, start};
-use crate::history::History;
+use crate::check::{Back, keys_at, shows, start};
+use crate::history::{self, History};
 use crate::machine::{Disks, Machine, Side};
 use crate::script::{put, start_on};
 use crate::sweep::peaceful;
@@ -52,13 +52,15 @@ fn names_what(text: &str) -> bool {
         .any(|name| text.contains(name))
 }
 
-/// A replica in doubt acknowledges nothing, and what it shows is right.
+/// A replica in doubt acknowledges nothing and shows nothing, and what it holds is right.
 fn keeps_quiet(mut back: Back, history: &History) {
     let reply = back.replica.call(Request::Write(put("k", "v"))).unwrap();
     assert_eq!(reply.body.unwrap_err(), Failure::NoLeader);
     assert_eq!(back.replica.node.raft().leader(), None);
     let applied = back.replica.node.store().applied().index.0;
-    shows(&mut back.replica, history, applied);
+    assert_eq!(keys_at(&mut back.replica, 0, true), Err(Failure::NoLeader));
+    let held = history::Moment::of(back.replica.node.store());
+    assert_eq!(&held, history.moment(applied));
 }
 
 /// Starts a replica with a damaged byte; anything wrong is a panic.

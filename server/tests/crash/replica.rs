@@ -328,9 +328,10 @@ impl<D: Disk, F: Files> Replica<D, F> {
             Output::Discard(dead) => self.chores.push_back(Chore::Discard(dead)),
             Output::Halt(error) => return Err(Ended::State(error)),
             Output::Stopped => self.stopped = true,
-            Output::Event(_) => {}
+            Output::Event(_) | Output::Membership { .. } | Output::Removed => {}
             Output::Send { .. }
             | Output::Fetch { .. }
+            | Output::Look { .. }
             | Output::Scan { .. }
             | Output::ViewOpen { .. }
             | Output::ViewRead { .. }
@@ -338,6 +339,7 @@ impl<D: Disk, F: Files> Replica<D, F> {
             | Output::StageBegin
             | Output::Stage(_)
             | Output::StageAbort
+            | Output::Economise(_)
             | Output::Install { .. }
             | Output::SnapshotRefused { .. }
             | Output::Watch { .. }
@@ -395,6 +397,7 @@ fn config(run: u64) -> Config {
         incarnation: run,
         request_timeout: Duration::from_secs(7),
         tick: Duration::from_millis(500),
+        compare_interval: None,
         flush_bytes: 2 << 10,
         flush_interval: Duration::from_secs(1),
         max_unflushed_bytes: 1 << 20,

@@ -13,6 +13,8 @@
 //! - a write that was refused at its place in the log has one too, and it changed nothing;
 //! - any other refused write has none;
 //! - an entry that a client can cause has a cause: no retry doubles a write;
+//! - a write that its client has numbered is found by its number instead: it is done by one entry,
+//!   however often it was sent, and every attempt is answered as that entry answers (`XI1`);
 //! - a renewal in the log was asked for by somebody who may still have been waiting.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,7 +23,7 @@ use std::hash::BuildHasherDefault;
 use hashbrown::HashMap;
 use node::{Failure, Request};
 use protocol::Time;
-use store::{Command, Error, LeaseId, Outcome};
+use store::{Command, Error, LeaseId, Outcome, Stamp};
 
 use super::kv::{Truth, words};
 use super::mixer::Mixer;
@@ -30,6 +32,8 @@ use crate::seen::{Violation, seconds};
 
 /// The law's name.
 const LAW: &str = "RI15";
+/// The law of numbered writes.
+const NUMBERED: &str = "XI1";
 
 /// Which entry each operation caused.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +94,10 @@ pub fn settle(operations: &[Operation], truth: &Truth) -> Result<Ledger, Violati
     let mut taken = vec![None; truth.len()];
     for (number, operation) in operations.iter().enumerate() {
         let Some(command) = asked(operation).or_else(|| compactions.get(&number)) else { continue };
+        if let Some(stamp) = &operation.stamp {
+            numbered(number, operation, (stamp, command), truth, &mut ledger)?;
+            continue;
+        }
         let Some(place) = place_of_change(operation, command, truth) else {
             groups.of(command).wishes.push((number, duty(operation)));
             continue;
@@ -100,9 +108,23 @@ pub fn settle(operations: &[Operation], truth: &Truth) -> Result<Ledger, Violati
         in_time(operation, place, truth)?;
         ledger.places[number] = Some(place);
     }
+    numbered_were_asked_for(operations, truth)?;
     for place in (0..truth.len()).filter(|place| taken[*place].is_none()) {
+        if truth.stamp(place).is_some() {
+            continue;
+        }
         match truth.command(place) {
-            None | Some(Command::Tick { .. } | Command::Publish(_) | Command::Alarm { .. }) => {}
+            None
+            | Some(
+                Command::Tick { .. }
+                | Command::Publish(_)
+                | Command::Alarm { .. }
+                | Command::StateHash { .. }
+                | Command::Once { .. }
+                | Command::SpaceReport { .. }
+                | Command::Member(_)
+                | Command::Settle { .. },
+            ) => {}
             Some(Command::LeaseRenew { ids }) => {
                 for id in ids.iter().collect::<BTreeSet<_>>() {
                     ledger.renewals.entry(*id).or_default().push(place);
@@ -125,6 +147,61 @@ pub fn settle(operations: &[Operation], truth: &Truth) -> Result<Ledger, Violati
     Ok(ledger)
 }
 
+/// A numbered write has one entry, found by its number: the one answer of all its attempts is that
+/// entry's.
+fn numbered(
+    number: usize,
+    operation: &Operation,
+    (stamp, command): (&Stamp, &Command),
+    truth: &Truth,
+    ledger: &mut Ledger,
+) -> Result<(), Violation> {
+    let at = operation.returned.unwrap_or(operation.called);
+    let said = || words::operation(operation);
+    let broken = |what: String| Err(Violation { law: NUMBERED, at, what });
+    let place = truth.first(stamp);
+    match (duty(operation), place) {
+        (Duty::Must(_), None) => broken(format!("{} was never done", said())),
+        (Duty::MustNot, Some(place)) => {
+            broken(format!("{} was refused, and done at {}", said(), truth.position(place)))
+        }
+        (Duty::May | Duty::MustNot, None) => Ok(()),
+        (duty, Some(place)) => {
+            if truth.command(place) != Some(command) {
+                let position = truth.position(place);
+                return broken(format!("{} is another write at {position}", said()));
+            }
+            if matches!(duty, Duty::Must(_)) && !fits(operation, place, truth) {
+                return broken(format!(
+                    "{} was told {}, but was first done at {}, which answers {:?} at revision {}",
+                    said(),
+                    told(operation),
+                    truth.position(place),
+                    truth.outcome(place),
+                    truth.revision(place + 1)
+                ));
+            }
+            ledger.unknown_done += usize::from(duty == Duty::May);
+            ledger.places[number] = Some(place);
+            in_time(operation, place, truth)
+        }
+    }
+}
+
+/// Every numbered write in the log is some client's.
+fn numbered_were_asked_for(operations: &[Operation], truth: &Truth) -> Result<(), Violation> {
+    let asked: BTreeSet<_> = operations.iter().filter_map(|it| it.stamp).collect();
+    let asked: BTreeSet<_> = asked.iter().map(|it| (it.client(), it.sequence())).collect();
+    let stamps = (0..truth.len()).filter_map(|place| Some((place, truth.stamp(place)?)));
+    for (place, stamp) in stamps {
+        if !asked.contains(&(stamp.client(), stamp.sequence())) {
+            let what = format!("write {stamp:?} at {} is nobody's", truth.position(place));
+            return Err(Violation { law: NUMBERED, at: truth.at(place), what });
+        }
+    }
+    Ok(())
+}
+
 /// The commands of requests that only mean one.
 fn compactions(operations: &[Operation]) -> BTreeMap<usize, Command> {
     let compact = |(number, operation): (usize, &Operation)| match &*operation.request {
@@ -132,6 +209,7 @@ fn compactions(operations: &[Operation]) -> BTreeMap<usize, Command> {
             Some((number, Command::Compact { revision: *revision }))
         }
         Request::Write(_)
+        | Request::Once { .. }
         | Request::Range { .. }
         | Request::ReadTxn { .. }
         | Request::LeaseRenew(_)
@@ -141,8 +219,10 @@ fn compactions(operations: &[Operation]) -> BTreeMap<usize, Command> {
         | Request::Members { .. }
         | Request::Alarms
         | Request::Status
+        | Request::Settle
         | Request::Barrier
-        | Request::MoveLeader(_) => None,
+        | Request::MoveLeader(_)
+        | Request::MemberChange(_) => None,
     };
     operations.iter().enumerate().filter_map(compact).collect()
 }
@@ -175,8 +255,11 @@ fn duty(operation: &Operation) -> Duty {
             | Failure::NoLeader
             | Failure::LeaderChanged
             | Failure::TooManyRequests
+            | Failure::NoSpace
             | Failure::NotLeader
             | Failure::BadTransferee
+            | Failure::DiskFull
+            | Failure::NotServing
             | Failure::Unreadable => Duty::MustNot,
         },
     }
@@ -192,14 +275,28 @@ pub(super) const fn in_the_log(error: Error) -> bool {
         | Error::Compacted
         | Error::FutureRevision
         | Error::NoSpace
-        | Error::Corrupt => true,
+        | Error::Corrupt
+        | Error::MemberIdExists
+        | Error::PeerUrlExists
+        | Error::MemberNotFound
+        | Error::BadPeerUrls
+        | Error::NotEnoughStarted
+        | Error::MemberNotLearner
+        | Error::LearnerNotReady
+        | Error::TooManyLearners
+        | Error::Unhealthy
+        | Error::TooManyWishes => true,
         Error::EmptyKey
         | Error::ValueProvided
         | Error::LeaseProvided
         | Error::TooManyOps
         | Error::DuplicateKey
         | Error::InvalidSortOption
-        | Error::RequestTooLarge => false,
+        | Error::RequestTooLarge
+        | Error::StampForgotten
+        | Error::SessionUnknown
+        | Error::TooManySessions
+        | Error::AnswerForgotten => false,
     }
 }
 
@@ -215,7 +312,12 @@ fn place_of_change(operation: &Operation, command: &Command, truth: &Truth) -> O
         | Command::LeaseRenew { .. }
         | Command::Tick { .. }
         | Command::Alarm { .. }
-        | Command::Publish(_) => return None,
+        | Command::Publish(_)
+        | Command::StateHash { .. }
+        | Command::Once { .. }
+        | Command::SpaceReport { .. }
+        | Command::Member(_)
+        | Command::Settle { .. } => return None,
     }
     let place = truth.maker(answer.header.revision)?;
     (truth.command(place)? == command && fits(operation, place, truth)).then_some(place)

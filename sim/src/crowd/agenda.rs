@@ -16,6 +16,8 @@ pub(super) enum Event {
     Arrive(usize, Place),
     /// An answer reaches its client.
     Answered(usize),
+    /// A client may ask another node for what it has numbered.
+    Again(usize),
     /// A client may have waited long enough.
     Patience(usize),
     /// A watcher has an idea.

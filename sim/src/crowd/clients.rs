@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use node::{Failure, Header, Reply, Request, RequestId};
 use protocol::Time;
-use store::{LeaseId, Outcome, Record, Revision};
+use store::{ClientId, Command, Error, LeaseId, Outcome, Record, Revision, Stamp};
 
 use super::agenda::Event;
 use super::completion::{Completed, complete};
@@ -39,6 +39,8 @@ struct Flight {
     arrived: bool,
     /// It was asked again.
     again: bool,
+    /// The client may send it again, elsewhere.
+    numbered: bool,
     /// The answer is on its way.
     answer: Option<Ending>,
 }
@@ -62,6 +64,31 @@ struct Client {
     watched: bool,
     lease: Option<Holding>,
     scripted: bool,
+    /// It numbers its writes.
+    session: Option<Session>,
+}
+
+/// The numbers that a client gives its writes.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    id: ClientId,
+    next: u64,
+    /// It has had an answer.
+    known: bool,
+}
+
+impl Session {
+    fn new(shared: &mut Shared) -> Self {
+        let number = u128::from(shared.number());
+        Self { id: ClientId(number.to_be_bytes()), next: 1, known: false }
+    }
+
+    /// The number of the next write; with one thing at a time, all before it are done with.
+    fn stamp(&mut self, tells: bool) -> Option<Stamp> {
+        let sequence = self.next;
+        self.next += 1;
+        Stamp::new(self.id, sequence, if tells { sequence } else { 1 })
+    }
 }
 
 /// All of them, and the record of what they saw.
@@ -86,7 +113,10 @@ impl Clients {
             let number = shared.number();
             let at = shared.place().unwrap_or(0);
             let (flight, watched, lease, scripted) = (None, false, None, false);
-            clients.push(Client { number, at, flight, watched, lease, scripted });
+            let share = shared.options.repeats.per_mille;
+            let numbers = share > 0 && shared.chance(share);
+            let session = numbers.then(|| Session::new(shared));
+            clients.push(Client { number, at, flight, watched, lease, scripted, session });
             let first = Time::default() + shared.think();
             shared.agenda.add(first, Event::Wake(place));
         }
@@ -133,7 +163,8 @@ impl Clients {
         let place = self.free.pop().unwrap_or(self.clients.len());
         if place == self.clients.len() {
             let (flight, watched, lease, scripted) = (None, false, None, true);
-            self.clients.push(Client { number, at, flight, watched, lease, scripted });
+            let session = None;
+            self.clients.push(Client { number, at, flight, watched, lease, scripted, session });
         }
         let client = &mut self.clients[place];
         (client.number, client.at) = (number, at);
@@ -149,6 +180,14 @@ impl Clients {
         let Wish { kind, request, ticket } = wish;
         let now = shared.now;
         let client = &mut self.clients[place];
+        let tells = shared.options.repeats.tells;
+        let (request, stamp) = match request {
+            Request::Once { stamp, request } => (*request, Some(stamp)),
+            plain if is_write(&plain) => {
+                (plain, client.session.as_mut().and_then(|session| session.stamp(tells)))
+            }
+            other => (other, None),
+        };
         let id = self.operations.len();
         let (at, deadline) = (client.at, now + shared.options.patience);
         self.operations.push(Operation {
@@ -156,6 +195,7 @@ impl Clients {
             called: now,
             returned: None,
             request: Arc::new(request),
+            stamp,
             ending: Ending::Unknown,
         });
         self.owners.push(place);
@@ -165,7 +205,14 @@ impl Clients {
             shared.agenda.add(arrival, Event::Arrive(id, at));
         }
         let (arrived, again, answer) = (false, false, None);
-        client.flight = Some(Flight { id, at, kind, ticket, deadline, arrived, again, answer });
+        let numbered = stamp.is_some() && kind != Kind::Scripted;
+        client.flight =
+            Some(Flight { id, at, kind, ticket, deadline, arrived, again, numbered, answer });
+        if numbered {
+            let after = shared.options.repeats.after.clone();
+            let due = now + shared.pause(&after);
+            shared.agenda.add(due, Event::Again(id));
+        }
         if !client.watched {
             client.watched = true;
             shared.agenda.add(deadline, Event::Patience(place));
@@ -178,8 +225,28 @@ impl Clients {
         if let Some((_, flight)) = self.flight(id) {
             flight.arrived = true;
         }
-        let request = (*self.operations[id].request).clone();
+        let Operation { request, stamp, .. } = &self.operations[id];
+        let request = match stamp {
+            Some(stamp) => Request::Once { stamp: *stamp, request: Box::new((**request).clone()) },
+            None => (**request).clone(),
+        };
         acts.push(Act::Request { at, id: RequestId(id as u64), request });
+    }
+
+    /// A client has waited a while for the answer to a numbered write, and asks another node.
+    pub(super) fn again(&mut self, shared: &mut Shared, id: usize) {
+        let Some((_, flight)) = self.flight(id) else { return };
+        flight.at = shared.other_place(flight.at).unwrap_or(flight.at);
+        (flight.again, flight.arrived) = (true, false);
+        let at = flight.at;
+        shared.counts.repeated += 1;
+        if !shared.loses() {
+            let arrival = shared.meeting(shared.now);
+            shared.agenda.add(arrival, Event::Arrive(id, at));
+        }
+        let after = shared.options.repeats.after.clone();
+        let due = shared.now + shared.pause(&after);
+        shared.agenda.add(due, Event::Again(id));
     }
 
     /// The client of an operation, and the operation, if the client still waits for it.
@@ -205,7 +272,13 @@ impl Clients {
             return;
         };
         let scripted = flight.kind == Kind::Scripted;
+        let numbered = flight.numbered;
         let ending = match complete(&request, reply, fetch) {
+            // Another attempt may settle it.
+            Completed::Ending(ending) if numbered && !settles(&ending) => {
+                shared.counts.late += u64::from(flight.answer.is_some());
+                return;
+            }
             Completed::Ending(ending) => ending,
             Completed::Again if flight.again => Ending::Unknown,
             Completed::Again => {
@@ -253,6 +326,10 @@ impl Clients {
         let Ok(id) = usize::try_from(id.0) else { return };
         // What was asked again had been asked a first time.
         if let Some((place, flight)) = self.flight(id) {
+            if flight.numbered {
+                // Another node may be up.
+                return;
+            }
             let ending = if flight.again {
                 Ending::Unknown
             } else {
@@ -266,8 +343,9 @@ impl Clients {
     /// A node has ended: whoever waits for it learns that nothing more will come.
     pub(super) fn disconnected(&mut self, shared: &mut Shared, at: Place) {
         for place in 0..self.clients.len() {
-            let cut =
-                |flight: &Flight| flight.at == at && flight.arrived && flight.answer.is_none();
+            let cut = |flight: &Flight| {
+                flight.at == at && flight.arrived && flight.answer.is_none() && !flight.numbered
+            };
             if self.clients[place].flight.as_ref().is_some_and(cut) {
                 self.conclude(shared, place, Ending::Unknown);
             }
@@ -279,6 +357,7 @@ impl Clients {
         let client = &mut self.clients[place];
         let Some(flight) = client.flight.take() else { return };
         let now = shared.now;
+        let ending = renumbered(shared, client, &self.operations[flight.id], ending);
         let unreached = self.unreached.last() == Some(&flight.id);
         let operation = &mut self.operations[flight.id];
         shared.generator.ended(&operation.request, &ending, flight.ticket);
@@ -336,6 +415,64 @@ impl Clients {
         });
         self.operations
     }
+}
+
+/// Whether a request changes something under an entry of its own.
+fn is_write(request: &Request) -> bool {
+    match request {
+        Request::Compact { .. } => true,
+        Request::Write(command) => match command {
+            Command::Put(_)
+            | Command::DeleteRange(_)
+            | Command::Txn(_)
+            | Command::Compact { .. }
+            | Command::LeaseGrant { .. }
+            | Command::LeaseRevoke { .. } => true,
+            Command::LeaseRenew { .. }
+            | Command::Tick { .. }
+            | Command::Alarm { .. }
+            | Command::Publish(_)
+            | Command::StateHash { .. }
+            | Command::SpaceReport { .. }
+            | Command::Member(_)
+            | Command::Settle { .. }
+            | Command::Once { .. } => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether an ending of one attempt at a numbered write is that of all.
+fn settles(ending: &Ending) -> bool {
+    matches!(ending, Ending::Answered(_) | Ending::Refused(Failure::Store(_), _))
+}
+
+/// After a numbered write: a session that no node knows is not gone on with. A refusal for its
+/// number says nothing about what came of a write.
+fn renumbered(
+    shared: &mut Shared,
+    client: &mut Client,
+    operation: &Operation,
+    ending: Ending,
+) -> Ending {
+    let (Some(session), Some(_)) = (&mut client.session, operation.stamp) else { return ending };
+    let refused = match &ending {
+        Ending::Answered(_) => false,
+        Ending::Refused(Failure::Store(error), _) => matches!(
+            error,
+            Error::StampForgotten
+                | Error::SessionUnknown
+                | Error::TooManySessions
+                | Error::AnswerForgotten
+        ),
+        Ending::Refused(..) | Ending::Unknown => !session.known,
+    };
+    if refused {
+        *session = Session::new(shared);
+        return Ending::Unknown;
+    }
+    session.known |= settles(&ending);
+    ending
 }
 
 /// Some who were granted a lease renew it until they lose interest.

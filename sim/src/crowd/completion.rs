@@ -57,8 +57,11 @@ const fn is_unsure(failure: Failure) -> bool {
         | Failure::NoLeader
         | Failure::LeaderChanged
         | Failure::TooManyRequests
+        | Failure::NoSpace
         | Failure::NotLeader
         | Failure::BadTransferee
+        | Failure::DiskFull
+        | Failure::NotServing
         | Failure::Unreadable => false,
     }
 }

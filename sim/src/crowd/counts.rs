@@ -26,6 +26,8 @@ pub struct Counts {
     kinds: [Tally; Kind::COUNT],
     /// Reads asked again, because history had been compacted before they were complete.
     pub again: u64,
+    /// Numbered writes that were sent again.
+    pub repeated: u64,
     /// Requests and answers lost on their way.
     pub lost: u64,
     /// Answers that came after their client had given up.
@@ -58,6 +60,7 @@ impl Default for Counts {
             all: Tally::default(),
             kinds: [Tally::default(); Kind::COUNT],
             again: 0,
+            repeated: 0,
             lost: 0,
             late: 0,
             streams: 0,

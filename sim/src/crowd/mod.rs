@@ -17,6 +17,8 @@
 //! - It stays with a node as long as that answers, and goes to another when it does not.
 //! - An answer that does not come in time, or says so, leaves the outcome unknown; the client goes
 //!   on under a new number. The request may still arrive later, and be done.
+//! - Some number their writes. These it sends again, under the same number and to another node, as
+//!   long as nothing settles what came of it; a failure that leaves that open settles nothing.
 //! - Between it and the node lies a way with delays and losses of its own; what is lost on it does
 //!   not come back. A node that is down refuses the connection: the request was certainly not done,
 //!   and the history does not hold it.
@@ -55,7 +57,7 @@ use store::{Record, Revision};
 pub use act::Act;
 pub use counts::{Counts, Tally};
 pub use kind::{Kind, Mix};
-pub use options::Options;
+pub use options::{Options, Repeats};
 
 use crate::history::{Ending, History, Watch};
 use crate::seen::Place;
@@ -103,6 +105,7 @@ impl Crowd {
                 Event::Wake(place) => clients.wake(shared, place),
                 Event::Arrive(id, at) => clients.arrive(id, at, acts),
                 Event::Answered(id) => clients.answered(shared, id),
+                Event::Again(id) => clients.again(shared, id),
                 Event::Patience(place) => clients.patience(shared, place),
                 Event::Idea(place) => watching.idea(shared, place, acts),
                 Event::Send(place, stream) => watching.sent(place, stream, acts),
@@ -175,6 +178,11 @@ impl Crowd {
         self.shared.tick(now);
         self.clients.disconnected(&mut self.shared, at);
         self.watching.disconnected(&mut self.shared, at);
+    }
+
+    /// From now on this node is asked, too.
+    pub fn allow(&mut self, at: Place) {
+        self.shared.allow(at);
     }
 
     /// From now on only these nodes are asked; streams at others move at once.

@@ -41,6 +41,44 @@ pub struct Options {
     pub leases: u32,
     /// Of a thousand streams, so many are read slowly.
     pub slow_per_mille: u32,
+    /// How writes are repeated, by those clients that number them.
+    pub repeats: Repeats,
+}
+
+/// How writes are numbered and repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeats {
+    /// Of a thousand clients, so many number their writes.
+    pub per_mille: u32,
+    /// How long such a client waits before it asks another node, again and again until its
+    /// patience ends.
+    pub after: RangeInclusive<Duration>,
+    /// It says which of its writes it may still repeat.
+    pub tells: bool,
+}
+
+impl Repeats {
+    /// Nobody numbers anything.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { per_mille: 0, after: micros(300_000)..=micros(300_000), tells: false }
+    }
+
+    /// Everybody numbers their writes, and repeats them soon.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self { per_mille: 1_000, after: micros(50_000)..=micros(500_000), tells: true }
+    }
+
+    /// Drawn: in about half of all worlds somebody numbers.
+    #[must_use]
+    pub fn draw(rng: &mut Rng) -> Self {
+        let per_mille = [0, 0, 0, 300, 700, 1_000][usize::try_from(rng.below(6)).unwrap_or(0)];
+        let least = 20_000 + rng.below(800_000);
+        let most = least + rng.below(1_000_000);
+        let tells = rng.below(3) > 0;
+        Self { per_mille, after: micros(least)..=micros(most), tells }
+    }
 }
 
 /// A duration of so many microseconds.
@@ -94,6 +132,7 @@ impl Options {
             value_bytes: shortest..=longest.max(shortest),
             leases,
             slow_per_mille,
+            repeats: Repeats::none(),
         }
     }
 
@@ -117,6 +156,7 @@ impl Options {
             value_bytes: 8..=48,
             leases: 8,
             slow_per_mille: 100,
+            repeats: Repeats::none(),
         }
     }
 
@@ -140,6 +180,7 @@ impl Options {
             value_bytes: 8..=8,
             leases: 1,
             slow_per_mille: 0,
+            repeats: Repeats::none(),
         }
     }
 }

@@ -121,6 +121,13 @@ impl Shared {
         self.places.contains(&place)
     }
 
+    /// This one is asked, too.
+    pub(super) fn allow(&mut self, place: Place) {
+        if !self.places.contains(&place) {
+            self.places.push(place);
+        }
+    }
+
     /// Only these are asked from now on.
     pub(super) fn restrict(&mut self, places: &[Place]) {
         self.places = places.to_vec();

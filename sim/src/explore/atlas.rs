@@ -135,7 +135,8 @@ fn dead_bit(message: &Message) -> u8 {
         | Body::TransferLeadership { .. }
         | Body::TimeoutNow
         | Body::Snapshot { .. }
-        | Body::SnapshotReply { .. } => return NEVER_DEAD,
+        | Body::SnapshotReply { .. }
+        | Body::Mend(_) => return NEVER_DEAD,
     };
     if term < TERMS { kind * TERMS + term } else { NEVER_DEAD }
 }

@@ -322,7 +322,8 @@ impl Local {
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
             | Body::Snapshot { .. }
-            | Body::SnapshotReply { .. } => Ok(()),
+            | Body::SnapshotReply { .. }
+            | Body::Mend(_) => Ok(()),
         }
     }
 

@@ -8,15 +8,17 @@
 //! first. Such a script says so, and is played with the seeds 1, 2, … until the dice fall right.
 //! Luck is only asked for where the story begins; a claim that does not hold fails at once.
 //!
-//! Left out: what the seeds say of parts that do not exist yet (sessions, disk reserve, gossip,
-//! other elections).
+//! Left out: what the seeds say of parts that do not exist yet (gossip, other elections).
 
 mod clusters;
+mod disks;
 mod elections;
 mod logs;
 mod partitions;
 mod reads;
 mod roles;
+mod sessions;
+mod space;
 mod stage;
 mod weather;
 mod writes;
@@ -109,6 +111,9 @@ pub fn all() -> Vec<Scenario> {
         &reads::SCENARIOS,
         &writes::SCENARIOS,
         &logs::SCENARIOS,
+        &space::SCENARIOS,
+        &disks::SCENARIOS,
+        &sessions::SCENARIOS,
     ] {
         all.extend_from_slice(theme);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use node::{Failure, Header, LeaseTime, Request};
 use protocol::{Position, Time};
 use store::watch::{WatchCreate, WatchResponse};
-use store::{Command, LeaseId, Outcome, RangeResult};
+use store::{Command, LeaseId, Outcome, RangeResult, Stamp};
 
 /// One operation of one client, as the client saw it.
 ///
@@ -22,6 +22,8 @@ pub struct Operation {
     pub returned: Option<Time>,
     /// What was asked.
     pub request: Arc<Request>,
+    /// The client's number for it: then it may have been sent several times, to several nodes.
+    pub stamp: Option<Stamp>,
     /// What came of it.
     pub ending: Ending,
 }

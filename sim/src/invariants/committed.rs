@@ -49,7 +49,12 @@ impl CommittedEntry {
     pub(crate) fn most_revisions(payload: &Payload, expiries: u64) -> u64 {
         let Payload::Command(bytes) = payload else { return 0 };
         let envelope = Envelope::open(bytes.clone()).ok();
-        match envelope.and_then(|it| Command::decode(it.command).ok()) {
+        let command = envelope.and_then(|it| Command::decode(it.command).ok());
+        let command = match command {
+            Some(Command::Once { command, .. }) => Some(*command),
+            other => other,
+        };
+        match command {
             Some(
                 Command::Put(_)
                 | Command::DeleteRange(_)
@@ -62,7 +67,12 @@ impl CommittedEntry {
                 | Command::LeaseGrant { .. }
                 | Command::LeaseRenew { .. }
                 | Command::Alarm { .. }
-                | Command::Publish(_),
+                | Command::Publish(_)
+                | Command::StateHash { .. }
+                | Command::Once { .. }
+                | Command::SpaceReport { .. }
+                | Command::Member(_)
+                | Command::Settle { .. },
             )
             | None => 0,
         }

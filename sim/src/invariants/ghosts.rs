@@ -6,10 +6,11 @@
 
 use std::collections::VecDeque;
 
-use protocol::raft::{HardState, Restored, Role, Write, WriteId};
+use protocol::raft::{HardState, Membership, Restored, Role, Write, WriteId};
 use protocol::{Index, Position, Term, Time};
 
 use super::committed::{CommittedEntry, CommittedLog};
+use super::configurations::Configurations;
 use super::shadow::{Shadow, Slot};
 use super::terms::{Misfit, Terms};
 use crate::fault::{DiskFault, Fault};
@@ -46,6 +47,8 @@ pub struct Ghost {
     pub base: Position,
     /// How it looked after its last turn, in this life.
     pub view: Option<View>,
+    /// The index of the configuration in force after its last turn.
+    pub ruled: Index,
     /// What its state machine has applied, in this life.
     pub applied: Index,
     /// A fault that may take away what is durable has struck its disk.
@@ -63,6 +66,8 @@ pub struct Ghost {
     pub installed: Option<Position>,
     /// The state that is being put in the place of its own.
     pub installing: Option<Position>,
+    /// It has begun its log anew for a leader whose log went as far as this.
+    pub surrendered: Option<Index>,
     /// A declared loss may have taken confirmed entries up to here.
     pub lost: Index,
     pending: VecDeque<Pending>,
@@ -115,16 +120,18 @@ pub struct Ghosts {
     pub(crate) nodes: Vec<Ghost>,
     pub(crate) terms: Terms,
     pub(crate) committed: CommittedLog,
+    pub(crate) configurations: Configurations,
     /// The most revisions that one tick can make.
     expiries: u64,
 }
 
 impl Ghosts {
-    pub(crate) fn new(nodes: usize, expiries: u64) -> Self {
+    pub(crate) fn new(nodes: usize, voters: usize, expiries: u64) -> Self {
         Self {
             nodes: vec![Ghost::default(); nodes],
             terms: Terms::default(),
             committed: CommittedLog::default(),
+            configurations: Configurations::new(voters),
             expiries,
         }
     }
@@ -139,6 +146,16 @@ impl Ghosts {
     #[must_use]
     pub fn leader(&self, term: Term) -> Option<Place> {
         self.terms.leader(term)
+    }
+
+    /// The members as far as anybody knows them to be committed.
+    pub(crate) fn members(&self) -> &Membership {
+        let commits =
+            |ghost: &&Ghost| ghost.hard.commit.max(ghost.view.map_or(Index(0), |it| it.commit));
+        let furthest = self.nodes.iter().max_by_key(commits);
+        let known = furthest
+            .and_then(|ghost| self.configurations.within(&ghost.log, self.committed.last()).next());
+        known.map_or_else(|| self.configurations.first(), |(_, membership)| membership)
     }
 
     /// A fault struck: whom may it have cost what was durable?
@@ -206,6 +223,7 @@ impl Ghosts {
             self.terms
                 .note(entry.position, before, slot, &entry.payload)
                 .map_err(|misfit| (entry.position, misfit))?;
+            self.configurations.note(entry.position, &entry.payload);
             ghost.log.push(slot);
             ghost.pending_slots.push_back(slot);
             before = slot;
@@ -298,9 +316,11 @@ impl Ghosts {
         ghost.hard_durable = restored.hard_state;
         ghost.base = restored.base;
         ghost.view = None;
+        ghost.ruled = self.configurations.in_force(&ghost.log).0;
         ghost.applied = restored.applied;
         ghost.state = restored.applied;
         ghost.installing = None;
+        ghost.surrendered = None;
         ghost.pending.clear();
         ghost.pending_slots.clear();
     }

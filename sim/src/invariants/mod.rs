@@ -18,6 +18,7 @@
 //! | `quorum_commit` | RI9: what is committed is durable on a majority | Raft §5.3 |
 //! | `own_term_commit` | RI10: leaders count entries of their own term | Raft §5.4.2, figure 8 |
 //! | `verified_commit` | RI11: followers commit what matches the leader | Raft §5.3, figure 2 |
+//! | `membership` | RI12: members change one step at a time, and only members decide | Raft §6 |
 //! | `reads` | RI13: an answer about the present is not older than the question | thesis §6.4 |
 //! | `snapshots` | RI14: logs begin anew behind a durable state, which never goes back | Raft §7 |
 //! | `order` | applied ≤ commit ≤ last; only what is durable is applied | Raft figure 2 |
@@ -28,23 +29,24 @@
 //! | `state_hash` | MI6: same entries, same state | Raft §2 |
 //!
 //! The other files hold what the laws share: `ghosts` (the memory), `shadow` (a log in it),
-//! `terms` (every entry ever made), `committed` (the committed log), `states` (what each applied
-//! index led to) and `verdict`.
+//! `terms` (every entry ever made), `committed` (the committed log), `configurations` (who is a
+//! member, by which log), `states` (what each applied index led to) and `verdict`.
 //!
 //! # What is left out
 //!
 //! - *Liveness* and the growth of terms: the world itself judges them, for it knows what is healed.
-//! - *Membership* (RI12): it does not change yet. Every node votes.
 //! - What a state machine *answers*: the judges of client histories.
 
 mod acknowledgement;
 mod committed;
 mod compaction;
+mod configurations;
 mod election_safety;
 mod ghosts;
 mod leader_append_only;
 mod leader_completeness;
 mod log_matching;
+mod membership;
 mod monotony;
 mod order;
 mod own_term_commit;
@@ -63,8 +65,10 @@ mod verdict;
 mod verified_commit;
 mod vote_durability;
 
-use protocol::raft::{Body, Message, Restored, Role, Write, WriteId};
-use protocol::{Term, Time};
+use std::collections::BTreeSet;
+
+use protocol::raft::{Body, Membership, Message, Restored, Role, Write, WriteId};
+use protocol::{NodeId, Term, Time};
 
 pub use committed::{CommittedEntry, Unreadable};
 pub use ghosts::{Ghost, Ghosts, LOSSES};
@@ -72,6 +76,7 @@ pub use shadow::{Shadow, Slot};
 
 use self::acknowledgement::Acknowledgement;
 use self::election_safety::ElectionSafety;
+use self::membership::Changes;
 use self::own_term_commit::OwnTermCommit;
 use self::reads::Reads;
 use self::states::States;
@@ -91,14 +96,16 @@ macro_rules! laws {
 laws! {
     election_safety leader_append_only log_matching leader_completeness state_machine_safety
     vote_durability monotony acknowledgement quorum_commit own_term_commit
-    verified_commit reads snapshots order recovery trim revisions compaction state_hash
+    verified_commit membership reads snapshots order recovery trim revisions compaction state_hash
 }
 
 /// What the laws need to know of the world.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The nodes, all of which vote.
+    /// All nodes.
     pub nodes: usize,
+    /// Of those the first so many are the cluster, and vote, until members change.
+    pub voters: usize,
     /// The most leases that one tick revokes (`store::Limits::expiries_per_tick`).
     pub expiries_per_tick: usize,
     /// Logs are kept until every member has them.
@@ -110,7 +117,7 @@ impl Config {
     #[must_use]
     pub fn new(nodes: usize) -> Self {
         let expiries_per_tick = store::Limits::default().expiries_per_tick;
-        Self { nodes, expiries_per_tick, keeps_log: true }
+        Self { nodes, voters: nodes, expiries_per_tick, keeps_log: true }
     }
 }
 
@@ -125,6 +132,7 @@ pub struct Invariants {
     acknowledgement: Acknowledgement,
     own_term_commit: OwnTermCommit,
     verified_commit: VerifiedCommit,
+    changes: Changes,
     reads: Reads,
 }
 
@@ -134,7 +142,7 @@ impl Invariants {
     pub fn new(config: &Config) -> Self {
         let nodes = config.nodes;
         Self {
-            ghosts: Ghosts::new(nodes, config.expiries_per_tick as u64),
+            ghosts: Ghosts::new(nodes, config.voters, config.expiries_per_tick as u64),
             keeps_log: config.keeps_log,
             states: States::default(),
             election_safety: ElectionSafety::new(nodes),
@@ -142,6 +150,7 @@ impl Invariants {
             acknowledgement: Acknowledgement::new(nodes),
             own_term_commit: OwnTermCommit::new(nodes),
             verified_commit: VerifiedCommit::new(nodes),
+            changes: Changes::default(),
             reads: Reads::new(nodes),
         }
     }
@@ -167,6 +176,18 @@ impl Invariants {
         &self.ghosts.committed.entries
     }
 
+    /// The members as far as anybody knows them to be committed.
+    #[must_use]
+    pub fn committed_members(&self) -> &Membership {
+        self.ghosts.members()
+    }
+
+    /// Whoever is or was a member, or is to be one by somebody's log.
+    #[must_use]
+    pub fn ever_members(&self) -> BTreeSet<NodeId> {
+        self.ghosts.configurations.everybody()
+    }
+
     /// The committed log as the judges of client histories want it.
     ///
     /// # Errors
@@ -188,6 +209,10 @@ impl Invariants {
                 let Self { ghosts, vote_durability, .. } = self;
                 ghosts.confirm(at, id);
                 vote_durability.durable(at, ghosts.nodes[at].hard_durable)
+            }
+            Seen::Surrendered { at, last, .. } => {
+                self.ghosts.nodes[at].surrendered = Some(last.index);
+                Ok(())
             }
             Seen::Sent { from, to, message, .. } => self.sent(from, to, message),
             Seen::Turn { at, view } => self.turn(now, at, view),
@@ -217,10 +242,14 @@ impl Invariants {
                 Ok(())
             }
             Seen::Asked { at, id, request } => {
+                self.changes.asked(&self.ghosts, id, request);
                 self.reads.asked(&self.ghosts, at, id, request);
                 Ok(())
             }
-            Seen::Replied { at, id, reply } => self.reads.replied(at, id, reply),
+            Seen::Replied { at, id, reply } => {
+                self.changes.replied(at, id, reply);
+                self.reads.replied(at, id, reply)
+            }
             Seen::Crashed { at } | Seen::Halted { at, .. } => {
                 self.reads.gone(at);
                 Ok(())
@@ -246,7 +275,8 @@ impl Invariants {
         leader_append_only::handed(&self.ghosts, at, write)?;
         self.acknowledgement.handed(&self.ghosts, at, write)?;
         state_machine_safety::handed(&self.ghosts, at, write)?;
-        log_matching::handed(&mut self.ghosts, at, id, write)
+        log_matching::handed(&mut self.ghosts, at, id, write)?;
+        membership::handed(&self.ghosts, at, write)
     }
 
     fn sent(&mut self, from: Place, to: Place, message: &Message) -> Verdict {
@@ -258,10 +288,13 @@ impl Invariants {
             Body::AppendAccepted { matched } => {
                 self.acknowledgement.accepted(&self.ghosts, from, term, matched)
             }
-            Body::Vote { .. } => self.voted(from, term, from),
+            Body::Vote { .. } => {
+                membership::campaigns(&self.ghosts, from)?;
+                self.voted(from, term, from)
+            }
+            Body::PreVote { .. } => membership::campaigns(&self.ghosts, from),
             Body::VoteReply { granted: true } => self.voted(from, term, to),
             Body::VoteReply { granted: false }
-            | Body::PreVote { .. }
             | Body::PreVoteReply { .. }
             | Body::AppendRejected(_)
             | Body::HeartbeatReply { .. }
@@ -271,7 +304,8 @@ impl Invariants {
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
             | Body::Snapshot { .. }
-            | Body::SnapshotReply { .. } => Ok(()),
+            | Body::SnapshotReply { .. }
+            | Body::Mend(_) => Ok(()),
         }
     }
 
@@ -283,6 +317,7 @@ impl Invariants {
 
     fn turn(&mut self, now: Time, at: Place, view: &View) -> Verdict {
         self.reads.turn(at, view)?;
+        self.changes.turn(&self.ghosts, at, view)?;
         let ghosts = &mut self.ghosts;
         self.verified_commit.turn(ghosts, at, view)?;
         if ghosts.nodes[at].view.as_ref() == Some(view) {
@@ -295,10 +330,14 @@ impl Invariants {
         if view.role == Role::Leader && !ghosts.nodes[at].leads(view.term) {
             self.election_safety.claim(ghosts, at, view.term)?;
             leader_completeness::elected(ghosts, at, view.term)?;
+            membership::elected(ghosts, &self.vote_durability, at, view.term)?;
+        }
+        if view.role == Role::Leader {
+            membership::leads(ghosts, at, view)?;
         }
         if view.commit > ghosts.committed.last() {
             ghosts.commit(now, at, view.commit, view.term);
-            quorum_commit::committed(ghosts, view.commit)?;
+            quorum_commit::committed(ghosts, at, view)?;
             leader_completeness::committed(ghosts, view.commit, view.term)?;
         }
         state_machine_safety::turn(ghosts, at, view)?;
@@ -307,7 +346,9 @@ impl Invariants {
         compaction::turn(ghosts, at, view, known)?;
         state_hash::turn(at, view, known)?;
         self.states.note(view);
+        let ruled = ghosts.configurations.in_force(&ghosts.nodes[at].log).0;
         let ghost = &mut ghosts.nodes[at];
+        ghost.ruled = ruled;
         ghost.applied = view.applied.index;
         ghost.view = Some(*view);
         Ok(())

@@ -115,6 +115,12 @@ fn claims_the_present(request: &Request) -> bool {
         | Request::Leases
         | Request::Alarms
         | Request::Barrier => true,
-        Request::HashKv { .. } | Request::Status | Request::MoveLeader(_) => false,
+        // What is repeated is answered as it was the first time.
+        Request::Once { .. }
+        | Request::HashKv { .. }
+        | Request::Status
+        | Request::Settle
+        | Request::MoveLeader(_) => false,
+        Request::MemberChange(_) => true,
     }
 }

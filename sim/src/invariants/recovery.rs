@@ -40,13 +40,16 @@ pub(super) fn started(
     Ok(())
 }
 
-/// A node's disks were refused: that takes a fault which changed or took what was durable. A disk
-/// that fails for a while does not.
+/// A node's disks were refused: that takes faults which may have taken even term and vote. What
+/// else was damaged comes from the other nodes, and a disk that fails for a while is tried again.
 pub(super) fn refused(ghosts: &Ghosts, at: Place, why: &str) -> Verdict {
-    if ghosts.nodes[at].faulty {
+    let ghost = &ghosts.nodes[at];
+    // Term and vote have two copies: one harm leaves one of them.
+    if ghost.damaged {
         return Ok(());
     }
-    broken(LAW, format!("node {at} has a sound disk and was refused: {why}"))
+    let what = if ghost.faulty { "what others have" } else { "a sound disk" };
+    broken(LAW, format!("node {at} lacks {what} and was refused: {why}"))
 }
 
 /// `confirmed` is the log that must come back.
@@ -86,9 +89,12 @@ fn entries(
 /// or about a write under way that was to replace them. Of such a write the truncation may survive
 /// without its entries; the node gave up what it cut, and nobody was promised it.
 fn may_lack(ghost: &Ghost, doubt: Option<Index>, first: Index) -> bool {
-    doubt.is_some_and(|doubt| {
-        doubt >= ghost.durable.last_index() || (doubt >= first && ghost.is_replacing(first))
-    })
+    // Or a leader's log ends before them: they were never committed.
+    let surrendered = |led: Index| led < first || doubt >= Some(led);
+    ghost.surrendered.is_some_and(surrendered)
+        || doubt.is_some_and(|doubt| {
+            doubt >= ghost.durable.last_index() || (doubt >= first && ghost.is_replacing(first))
+        })
 }
 
 fn hard_state(ghost: &Ghost, at: Place, restored: &Restored, last: Position) -> Verdict {
@@ -111,7 +117,8 @@ fn hard_state(ghost: &Ghost, at: Place, restored: &Restored, last: Position) -> 
     }
     let most = ghost.pending_hard_states().map(|it| it.commit).fold(durable.commit, Index::max);
     // A log that is made to begin after the state knows that state to be committed.
-    let begun = ghost.may_begin_after(restored.base, restored.applied);
+    let begun =
+        ghost.may_begin_after(restored.base, restored.applied) || ghost.surrendered.is_some();
     let most = if begun { most.max(restored.base.index) } else { most };
     // It lags by design (`raft::HardState::commit`), and it never runs ahead.
     if found.commit > most {

@@ -10,7 +10,8 @@ use crate::seen::{Place, View};
 pub(super) const LAW: &str = "trimming";
 
 /// What is given up is durable here, in the log and in the state; and, in a world that `keeps` its
-/// logs, durable on every member, except on those that lost it in a declared fault.
+/// logs, durable on everyone who has been a member since before it and still is, except on those
+/// that lost it in a declared fault. Who joined later may have to be sent the state.
 pub(super) fn trimmed(ghosts: &Ghosts, at: Place, base: Position, keeps: bool) -> Verdict {
     let ghost = &ghosts.nodes[at];
     let Position { index, .. } = base;
@@ -24,8 +25,11 @@ pub(super) fn trimmed(ghosts: &Ghosts, at: Place, base: Position, keeps: bool) -
         let state = ghost.state;
         return broken(LAW, format!("node {at} trims to {base}, its state on disk is of {state}"));
     }
-    for (place, other) in ghosts.nodes.iter().enumerate().filter(|_| keeps) {
-        if !other.durable.holds(index, slot.chain) && other.lost < index {
+    // A log that begins here already gives up nothing.
+    let gives_up = keeps && index > ghost.base.index;
+    for (place, other) in ghosts.nodes.iter().enumerate().filter(|_| gives_up) {
+        let held = other.durable.holds(index, slot.chain) || other.lost >= index;
+        if !held && ghosts.configurations.has_stayed(place, &ghost.log, index) {
             let last = other.durable.last();
             let what = format!("node {at} trims to {base}; node {place} holds a log to {last}");
             return broken(LAW, what);

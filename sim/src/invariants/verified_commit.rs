@@ -84,7 +84,8 @@ impl VerifiedCommit {
             | Body::ReadIndexReply { .. }
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
-            | Body::SnapshotReply { .. } => {}
+            | Body::SnapshotReply { .. }
+            | Body::Mend(_) => {}
         }
     }
 

@@ -44,6 +44,12 @@ impl VoteDurability {
         Ok(())
     }
 
+    /// Whether a node's vote in a term is known, and whose it is.
+    pub(super) fn has_voted(&self, at: Place, term: Term, to: NodeId) -> bool {
+        let votes = &self.votes[at];
+        votes.binary_search_by_key(&term, |vote| vote.0).is_ok_and(|place| votes[place].1 == to)
+    }
+
     /// The vote of a hard state that is durable.
     pub(super) fn durable(&mut self, at: Place, hard_state: HardState) -> Verdict {
         match hard_state.vote {

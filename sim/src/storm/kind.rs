@@ -99,6 +99,15 @@ kinds! {
     SlowSync "D14" "slow-sync": "a node's syncs are slow for a while.",
     Transfer "O" "transfer": "an operator moves leadership.",
     DismissDoubt "O" "dismiss-doubt": "an operator declares nothing in doubt acknowledged.",
+    AddVoter "O2" "add-voter": "an operator adds a voter, whose machine may never start.",
+    AddLearner "O2" "add-learner": "an operator adds a learner.",
+    Promote "O3" "promote": "an operator lets a learner vote.",
+    Demote "O3" "demote": "an operator makes a voter a learner.",
+    Remove "O1" "remove": "an operator removes a member, sometimes one that is none.",
+    RemoveLeader "O1" "remove-leader": "an operator removes the leader.",
+    Replace "O3" "replace": "an operator puts a new machine in the place of a member.",
+    Readdress "O3" "readdress": "an operator changes where a member is reached.",
+    TwoOperators "O3" "two-operators": "two operators change members at once, at two nodes.",
 }
 
 impl Kind {
@@ -106,6 +115,23 @@ impl Kind {
     #[must_use]
     pub const fn damages(self) -> bool {
         matches!(self, Self::LogRot | Self::HeadRot | Self::StateRot | Self::Astray)
+    }
+
+    /// Whether an operator wishes for other members.
+    #[must_use]
+    pub const fn changes_members(self) -> bool {
+        matches!(
+            self,
+            Self::AddVoter
+                | Self::AddLearner
+                | Self::Promote
+                | Self::Demote
+                | Self::Remove
+                | Self::RemoveLeader
+                | Self::Replace
+                | Self::Readdress
+                | Self::TwoOperators
+        )
     }
 
     /// Its number in [`Kind::ALL`].

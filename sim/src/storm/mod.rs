@@ -11,12 +11,15 @@
 //!
 //! Some faults take from a node what it had made durable. A world names beforehand the nodes that
 //! they may strike, always a minority: of everything that was acknowledged an intact copy is left
-//! on a majority, so that what *must* be recovered is known. Whatever else strikes is of the kind
-//! that a node must survive by itself, or end from and start again.
+//! on a majority, so that what *must* be recovered is known. Where members change, operators keep
+//! one more of those that are whole than may be damaged, whatever else they do: so it is a minority
+//! of every configuration. Whatever else strikes is of the kind that a node must survive by itself,
+//! or end from and start again.
 
 mod cuts;
 mod holds;
 mod kind;
+mod members;
 mod strike;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,6 +104,9 @@ pub(crate) struct Storm {
     strikes: u32,
     /// Nodes whose disks may be damaged.
     damaged: BTreeSet<Place>,
+    /// Nodes that no operator takes the vote from: one more than may be damaged, so that those are
+    /// a minority of every configuration.
+    anchors: BTreeSet<Place>,
     /// What strikes hold now.
     holds: Holds,
     /// When nodes that ended are started again: a generator each, lest one node's end moves
@@ -113,12 +119,14 @@ pub(crate) struct Storm {
 }
 
 impl Storm {
-    pub(crate) fn new(plan: Plan, nodes: usize, mut rng: Rng) -> Self {
+    /// Over a cluster that begins with so many nodes, and so many machines that may join it.
+    pub(crate) fn new(plan: Plan, nodes: usize, joiners: usize, mut rng: Rng) -> Self {
         let most = plan.damaged.min(nodes.saturating_sub(1) / 2);
         let mut places: Vec<Place> = (0..nodes).collect();
         rng.shuffle(&mut places);
-        places.truncate(most);
-        let supervisors = (0..nodes).map(|_| Rng::new(rng.next())).collect();
+        let mut whole = places.split_off(most);
+        whole.truncate(if most > 0 { most + 1 } else { 0 });
+        let supervisors = (0..nodes + joiners).map(|_| Rng::new(rng.next())).collect();
         Self {
             over: plan.kinds.is_empty(),
             plan,
@@ -126,6 +134,7 @@ impl Storm {
             rng,
             strikes: 0,
             damaged: places.into_iter().collect(),
+            anchors: whole.into_iter().collect(),
             holds: Holds::default(),
             supervisors,
             fragile: BTreeMap::new(),
@@ -223,7 +232,7 @@ mod tests {
     /// What shrinking rests on.
     #[test]
     fn what_one_strike_draws_moves_nothing_of_another() {
-        let storm = || Storm::new(Plan::calm(), 3, Rng::new(7));
+        let storm = || Storm::new(Plan::calm(), 3, 0, Rng::new(7));
         let (mut quiet, mut busy) = (storm(), storm());
         let mut told = BTreeSet::new();
         for draws in 0..20_u32 {

@@ -6,7 +6,7 @@ use node::{Input, Request};
 use storage::disk::{Moment, OperationFault, SECTOR};
 
 use super::holds::{Grip, Hold};
-use super::{Kind, Step, cuts};
+use super::{Kind, Step, cuts, members};
 use crate::draw::Draw;
 use crate::fault::{DiskFault, Fault};
 use crate::seen::{Place, Seen, id};
@@ -146,10 +146,19 @@ fn hit(world: &mut World, grip: Grip, kind: Kind) -> Option<Option<Place>> {
         | Kind::Astray => disk(world, grip, kind),
         Kind::Transfer => transfer(world),
         Kind::DismissDoubt => dismiss(world),
+        Kind::AddVoter
+        | Kind::AddLearner
+        | Kind::Promote
+        | Kind::Demote
+        | Kind::Remove
+        | Kind::RemoveLeader
+        | Kind::Replace
+        | Kind::Readdress
+        | Kind::TwoOperators => members::change(world, kind),
     }
 }
 
-fn any_up(world: &mut World) -> Option<Place> {
+pub(super) fn any_up(world: &mut World) -> Option<Place> {
     let up = world.up();
     (!up.is_empty()).then(|| world.storm.rng.one_of(&up))
 }
@@ -465,11 +474,9 @@ fn transfer(world: &mut World) -> Option<Option<Place>> {
 /// An operator ends a node in doubt whose disk was not damaged, and starts it with its doubt
 /// dismissed: nothing that such a node lost had been acknowledged.
 fn dismiss(world: &mut World) -> Option<Option<Place>> {
-    let doubtful = |at: &Place| {
-        let doubt = world.node(*at).is_some_and(|node| node.raft().status().doubt.is_some());
-        doubt && !world.storm.is_damaged(*at)
-    };
-    let at = world.up().into_iter().find(doubtful)?;
+    let up = |at: &Place| !matches!(world.machines[*at].status, Status::Paused(_));
+    let doubtful = |at: &Place| world.is_in_doubt(*at) && !world.storm.is_damaged(*at);
+    let at = (0..world.nodes()).filter(up).find(doubtful)?;
     world.crash(at);
     world.schedule(Duration::from_millis(100), Step::StartDismissing(at));
     Some(Some(at))

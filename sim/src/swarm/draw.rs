@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use protocol::Rng;
 use protocol::raft::ReadMode;
-use store::Limits;
 use store::watch::WatchLimits;
+use store::{Limits, SessionLimits};
 
 use super::{Consensus, Disks, Options, Stores};
 use crate::crowd;
@@ -19,6 +19,8 @@ const fn ms(milliseconds: u64) -> Duration {
 
 /// Of a hundred worlds that may be long, so many are.
 const LONG: u64 = 20;
+/// In so many worlds of a hundred members come and go.
+const CHANGING: u64 = 33;
 
 impl Options {
     /// The world of a seed.
@@ -32,6 +34,7 @@ impl Options {
         let storm = plan(&mut rng, &consensus, nodes);
         let mut options = Self {
             nodes,
+            joiners: 0,
             weather: weather(&mut rng, &consensus),
             stores: stores(&mut rng, &consensus, &disks),
             disks,
@@ -47,7 +50,23 @@ impl Options {
         // Last, so that what is drawn before stays what it was.
         options.stores.log_keep_bytes = rng.one_of(&[0, 2_000, 20_000, u64::MAX]);
         options.stores.snapshot_piece_bytes = rng.one_of(&[200, 2_000, 64_000]);
+        options.crowd.repeats = crowd::Repeats::draw(&mut rng);
+        options.stores.limits.sessions = sessions(&mut rng);
+        options.stores.compare_interval = rng.one_of(&[None, Some(ms(300)), Some(ms(1_000))]);
+        options.disks.reserved = rng.one_of(&[0, 2, 2]) * options.disks.segment_bytes;
+        if rng.percent(CHANGING) {
+            options.let_members_change(&mut rng);
+        }
         options
+    }
+
+    /// Lets operators change the members, in a few worlds all the time.
+    fn let_members_change(&mut self, rng: &mut Rng) {
+        self.joiners = rng.one_of(&[1, 2, 3, 4, 4, 5]);
+        let changes = || Kind::ALL.iter().copied().filter(|kind| kind.changes_members());
+        for _ in 0..rng.one_of(&[1, 1, 1, 2, 6]) {
+            self.storm.kinds.extend(changes());
+        }
     }
 
     /// Whether its nodes are few enough and slow enough for a world of many minutes.
@@ -76,7 +95,7 @@ impl Options {
         let storm = Plan {
             length: Duration::from_secs(90),
             pause: ms(500)..=ms(10_000),
-            kinds: Kind::ALL.to_vec(),
+            kinds: usual().collect(),
             damaged: 1,
             supervisor: Some(ms(100)..=ms(3_000)),
             lasting: ms(500)..=ms(8_000),
@@ -148,6 +167,7 @@ fn disks(rng: &mut Rng, consensus: &Consensus) -> Disks {
         page_bytes: 1024,
         batch_bytes: rng.one_of(&[512, 4_096, 16_384]),
         spares: rng.place(3),
+        reserved: 0,
     }
 }
 
@@ -167,6 +187,7 @@ fn stores(rng: &mut Rng, consensus: &Consensus, disks: &Disks) -> Stores {
         },
         request_timeout: Duration::from_secs(5) + *consensus.election.end(),
         tick: ms(rng.one_of(&[100, 500, 500, 1_000])),
+        compare_interval: None,
         flush_bytes: rng.one_of(&[300, 2_000, 16_000]),
         flush_interval: ms(rng.one_of(&[50, 300, 1_000, 5_000])),
         max_pending: rng.one_of(&[4, 100, 20_000]),
@@ -175,9 +196,28 @@ fn stores(rng: &mut Rng, consensus: &Consensus, disks: &Disks) -> Stores {
     }
 }
 
+/// Room for fewer clients and answers than there are, in some worlds. What is kept is kept for
+/// longer than anybody repeats a write.
+fn sessions(rng: &mut Rng) -> SessionLimits {
+    let keep_ms = rng.one_of(&[60_000, 60_000, 300_000]);
+    SessionLimits {
+        clients: rng.one_of(&[2, 4, 10_000, 10_000]),
+        window: rng.one_of(&[1, 3, 128, 128]),
+        client_bytes: rng.one_of(&[40, 2_000, 2 << 20, 2 << 20]),
+        total_bytes: rng.one_of(&[100, 10_000, 64 << 20, 64 << 20]),
+        keep_ms,
+        keep_min_ms: 60_000,
+    }
+}
+
+/// What may strike any world: the members stay who they are.
+fn usual() -> impl Iterator<Item = Kind> {
+    Kind::ALL.iter().copied().filter(|kind| !kind.changes_members())
+}
+
 fn plan(rng: &mut Rng, consensus: &Consensus, nodes: usize) -> Plan {
     let lease = matches!(consensus.reads, ReadMode::Lease { .. });
-    let mut kinds: Vec<Kind> = Kind::ALL.iter().copied().filter(|_| !rng.percent(30)).collect();
+    let mut kinds: Vec<Kind> = usual().filter(|_| !rng.percent(30)).collect();
     // A clock that leaps breaks the one assumption of lease reads.
     kinds.retain(|kind| !(lease && *kind == Kind::Leap));
     // A node alone has no network.

@@ -61,6 +61,8 @@ pub struct Disks {
     pub batch_bytes: usize,
     /// Trimmed segments that are kept.
     pub spares: usize,
+    /// Bytes that must stay free; 0: nothing is kept in reserve.
+    pub reserved: u64,
 }
 
 /// The store's and the node's.
@@ -74,6 +76,8 @@ pub struct Stores {
     pub request_timeout: Duration,
     /// The period of the leases' clock.
     pub tick: Duration,
+    /// How often the members compare their states; `None`: never.
+    pub compare_interval: Option<Duration>,
     /// Applied changes are flushed when they take this much memory…
     pub flush_bytes: usize,
     /// …or are this old.
@@ -90,8 +94,10 @@ pub struct Stores {
 /// Everything that makes a world, beside its seed.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many nodes, all of them voters.
+    /// How many nodes the cluster begins with, all of them voters.
     pub nodes: usize,
+    /// Machines beside them that know nobody, and run once an operator has them join.
+    pub joiners: usize,
     /// The consensus core's settings.
     pub consensus: Consensus,
     /// The disks'.
@@ -111,12 +117,25 @@ pub struct Options {
 }
 
 impl Options {
+    /// All machines: those that the cluster begins with, and those that may join.
+    #[must_use]
+    pub const fn machines(&self) -> usize {
+        self.nodes + self.joiners
+    }
+
+    /// Whether operators change the members.
+    #[must_use]
+    pub fn changes_members(&self) -> bool {
+        self.storm.kinds.iter().any(|kind| kind.changes_members())
+    }
+
     /// A world without clients and faults of its own: a stage for scripts. Production's timing and
     /// settings, on disks and links that are always equally fast.
     #[must_use]
     pub fn stage(nodes: usize) -> Self {
         Self {
             nodes,
+            joiners: 0,
             consensus: Consensus {
                 election: Duration::from_millis(1000)..=Duration::from_millis(2000),
                 heartbeat: Duration::from_millis(100),
@@ -135,12 +154,14 @@ impl Options {
                 page_bytes: 1024,
                 batch_bytes: 16 << 10,
                 spares: 1,
+                reserved: 128 << 10,
             },
             stores: Stores {
                 limits: Limits::default(),
                 watch: WatchLimits::default(),
                 request_timeout: Duration::from_secs(7),
                 tick: Duration::from_millis(500),
+                compare_interval: None,
                 flush_bytes: 16 << 10,
                 flush_interval: Duration::from_secs(1),
                 max_pending: 20_000,

@@ -8,7 +8,7 @@
 use std::hash::{Hash, Hasher};
 
 use node::{Body as ReplyBody, Reply, Request};
-use protocol::raft::{Body, Entry, Message, Payload, Role, Write};
+use protocol::raft::{Body, Entry, Mend, Message, Payload, Role, Write};
 use protocol::{Index, Position, Time};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -79,6 +79,10 @@ impl Mix {
                 self.head(10, at, 0, 0);
                 self.position(base);
             }
+            Seen::Surrendered { at, leader, last } => {
+                self.head(22, at, leader, 0);
+                self.position(last);
+            }
             Seen::Sent { from, to, number, message, fate } => {
                 self.head(11, from, to, 0);
                 self.word(number);
@@ -94,9 +98,7 @@ impl Mix {
             Seen::Asked { at, id, request } => {
                 self.head(14, at, 0, request_kind(request));
                 self.word(id.0);
-                if let Request::Write(command) = request {
-                    command.hash(self);
-                }
+                self.request(request);
             }
             Seen::Replied { at, id, reply } => self.reply(at, id.0, reply),
             Seen::Watched { at, stream, response } => {
@@ -116,6 +118,19 @@ impl Mix {
                 self.head(20, at, 0, 0);
                 self.position(last);
             }
+        }
+    }
+
+    fn request(&mut self, request: &Request) {
+        let plain = match request {
+            Request::Once { stamp, request } => {
+                stamp.hash(self);
+                &**request
+            }
+            other => other,
+        };
+        if let Request::Write(command) = plain {
+            command.hash(self);
         }
     }
 
@@ -239,6 +254,16 @@ impl Mix {
                 self.tagged(16, *last);
                 self.word(next.unwrap_or(u64::MAX));
             }
+            Body::Mend(Mend::Ask { life, wanted }) => {
+                self.pair(17, *life);
+                wanted.iter().for_each(|position| self.position(*position));
+            }
+            Body::Mend(Mend::Reply { life, entries, absent, leads }) => {
+                self.pair(18, *life);
+                self.entries(entries);
+                absent.iter().for_each(|position| self.position(*position));
+                self.position(leads.unwrap_or(Position::ORIGIN));
+            }
         }
     }
 
@@ -275,6 +300,9 @@ const fn request_kind(request: &Request) -> u64 {
         Request::Status => 11,
         Request::Barrier => 12,
         Request::MoveLeader(_) => 13,
+        Request::Once { .. } => 14,
+        Request::Settle => 15,
+        Request::MemberChange(_) => 16,
     }
 }
 

@@ -184,7 +184,8 @@ impl NodeRecord {
             | Body::TransferLeadership { .. }
             | Body::TimeoutNow
             | Body::Snapshot { .. }
-            | Body::SnapshotReply { .. } => false,
+            | Body::SnapshotReply { .. }
+            | Body::Mend(_) => false,
         }
     }
 
@@ -252,6 +253,11 @@ impl Record {
                 self.quiet(now, what, format!("{} trims its log through {base}", name(at)));
             }
             Seen::Flushed { .. } => {}
+            Seen::Surrendered { at, leader, last } => {
+                let (who, leader) = (name(at), name(leader));
+                let text = format!("{who} gives up what {leader}, which leads to {last}, has not");
+                self.loud(now, What::Note, text);
+            }
             Seen::Installing { at, last } => {
                 let what = What::Installing { at, last: last.into() };
                 self.loud(now, what, format!("{} has the state at {last} whole", name(at)));

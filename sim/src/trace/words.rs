@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use node::codec::Envelope;
 use node::{Body as ReplyBody, Reply, Request};
 use protocol::NodeId;
-use protocol::raft::{Body, Entry, Message, Payload};
+use protocol::raft::{Body, Entry, Mend, Message, Payload};
 use store::watch::WatchResponse;
 use store::{Command, KeyRange, Operation, Outcome, Row, View};
 
@@ -58,6 +58,14 @@ pub(super) fn command(command: &Command) -> String {
         Command::Tick { elapsed_ms } => format!("tick {elapsed_ms} ms"),
         Command::Alarm { .. } => "alarm".to_owned(),
         Command::Publish(member) => format!("publish {}", who(member.id)),
+        Command::StateHash { member, .. } => format!("{} tells its state", who(*member)),
+        Command::Once { stamp, command: inner } => {
+            format!("{} (write {})", self::command(inner), stamp.sequence())
+        }
+        Command::SpaceReport { member, short: true } => format!("{} is short", who(*member)),
+        Command::SpaceReport { member, short: false } => format!("{} has space", who(*member)),
+        Command::Member(change) => format!("wish {change:?}"),
+        Command::Settle { ticket, refusal } => format!("refuse wish {ticket}: {refusal:?}"),
     }
 }
 
@@ -106,8 +114,13 @@ pub(super) fn request(request: &Request) -> String {
         Request::Members { .. } => "members".to_owned(),
         Request::Alarms => "alarms".to_owned(),
         Request::Status => "status".to_owned(),
+        Request::Settle => "settle".to_owned(),
         Request::Barrier => "barrier".to_owned(),
         Request::MoveLeader(to) => format!("move leadership to {}", who(*to)),
+        Request::Once { stamp, request: inner } => {
+            format!("{} (write {})", self::request(inner), stamp.sequence())
+        }
+        Request::MemberChange(change) => format!("wish {change:?}"),
     }
 }
 
@@ -138,6 +151,7 @@ fn outcome_words(outcome: &Outcome, revision: i64) -> String {
         | Outcome::LeaseGrant { .. }
         | Outcome::LeaseRenew(_)
         | Outcome::Alarm(_)
+        | Outcome::Queued(_)
         | Outcome::Done => format!("done, revision {revision}"),
     }
 }
@@ -176,7 +190,7 @@ pub(super) fn kind(message: &Message) -> Kind {
         Body::Propose { .. } => Kind::Propose,
         Body::ReadIndex { .. } | Body::ReadIndexReply { .. } => Kind::Read,
         Body::TransferLeadership { .. } | Body::TimeoutNow => Kind::Transfer,
-        Body::Snapshot { .. } | Body::SnapshotReply { .. } => Kind::Snapshot,
+        Body::Snapshot { .. } | Body::SnapshotReply { .. } | Body::Mend(_) => Kind::Snapshot,
     }
 }
 
@@ -202,7 +216,8 @@ pub(super) fn message(message: &Message) -> String {
         | Body::TransferLeadership { .. }
         | Body::TimeoutNow
         | Body::Snapshot { .. }
-        | Body::SnapshotReply { .. } => message.to_string(),
+        | Body::SnapshotReply { .. }
+        | Body::Mend(_) => message.to_string(),
     }
 }
 
@@ -262,6 +277,14 @@ pub(super) fn label(message: &Message) -> String {
         Body::TimeoutNow => "campaign now".to_owned(),
         Body::Snapshot { last, .. } => format!("snapshot {last}"),
         Body::SnapshotReply { .. } => "snapshot received".to_owned(),
+        Body::Mend(Mend::Ask { wanted, .. }) => match wanted.first() {
+            Some(first) => format!("lost: {first} …{}", wanted.len()),
+            None => "who leads?".to_owned(),
+        },
+        Body::Mend(Mend::Reply { entries, leads, .. }) => {
+            let leads = if leads.is_some() { ", leads" } else { "" };
+            format!("{} of them{leads}", entries.len())
+        }
     }
 }
 

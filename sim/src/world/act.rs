@@ -4,7 +4,7 @@ use node::{Input, Reply, RequestId};
 use store::BackendRead;
 use store::watch::{StreamId, WatchResponse};
 
-use super::{Status, World};
+use super::World;
 use crate::crowd::Act;
 use crate::seen::{Place, Seen};
 
@@ -29,7 +29,7 @@ impl World {
     fn carry(&mut self, act: Act) -> Place {
         let (at, input) = match act {
             Act::Request { at, id, request } => {
-                if matches!(self.machines[at].status, Status::Down) {
+                if !self.machines[at].is_alive() {
                     self.crowd.unreachable(self.now, id);
                     return at;
                 }
@@ -37,7 +37,7 @@ impl World {
                 (at, Input::Request { id, request })
             }
             Act::OpenWatch { at, stream } => {
-                if matches!(self.machines[at].status, Status::Down) {
+                if !self.machines[at].is_alive() {
                     self.crowd.overrun(self.now, stream);
                     return at;
                 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use storage::Identity;
+use storage::disk::{FaultPlan, FaultyDisk};
 use storage::state::{FaultyFiles, OpenError, StateOptions};
 use store::MemoryBackend;
 
@@ -29,6 +30,16 @@ pub(crate) enum Medium {
 }
 
 impl Medium {
+    /// What is there is damaged: it is put aside, where nobody reads it.
+    pub(crate) fn set_aside(&self, seed: u64) {
+        match self {
+            Self::Memory(memory) => *memory.write() = MemoryBackend::default(),
+            Self::Disk(files) => {
+                *files.disk() = FaultyDisk::new(FaultPlan { seed, ..FaultPlan::default() });
+            }
+        }
+    }
+
     /// Opens what is there.
     pub(crate) fn open(&self, identity: Identity) -> Result<State, OpenError> {
         match self {

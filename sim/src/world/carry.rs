@@ -4,22 +4,29 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use node::codec::{FRAME_HEADER, FrameHeader, decode_message, encode_message, frame, unframe};
-use node::{Input, Output};
+use node::{Input, Output, gather};
 use protocol::raft::{Body, Message, WriteId};
-use protocol::{Index, NodeId};
+use protocol::{Index, NodeId, Position};
+use storage::log::LogError;
 
 use super::machine::{Chore, Done, Durable, READER, WRITER};
 use super::{Event, Status, World, eyes};
 use crate::draw::Draw;
 use crate::marks::Mark;
 use crate::seen::{Fate, Place, Seen, id, place};
+use crate::trace::name;
 
 /// The pause of the state's thread between two steps of giving space back.
 const BREATH: Duration = Duration::from_millis(10);
+/// The pause before a log that found no room tries again.
+const ROOM_PAUSE: Duration = Duration::from_secs(1);
 
 impl World {
     /// Carries out everything that a node wants now, and looks at it.
     pub(crate) fn drain(&mut self, at: Place) {
+        if self.machines[at].is_mending() {
+            return self.drain_patient(at);
+        }
         while let Some(running) = self.machines[at].running() {
             let Some(output) = running.node.poll_output() else { break };
             self.carry_out(at, output);
@@ -30,6 +37,16 @@ impl World {
         let machine = &mut self.machines[at];
         let Status::Up(running) = &mut machine.status else { return };
         running.timer = running.node.poll_timeout().map(|local| machine.clock.when(local));
+        let (compared, condemned) = running.node.compared();
+        if compared > 0 {
+            self.eyes.marks.hit(Mark::StatesCompared);
+        }
+        if condemned {
+            self.eyes.violate(self.now, "MI6 equality", || {
+                format!("{} was found by the others to have another state", crate::trace::name(at))
+            });
+        }
+        let Status::Up(running) = &mut self.machines[at].status else { return };
         let mut view = eyes::view(&running.node);
         let applied = view.applied.index;
         if applied > running.digested && eyes::digest_due(applied.0) {
@@ -56,6 +73,7 @@ impl World {
                 self.queue.push(self.now + after, event);
                 self.eyes.marks.hit(Mark::FetchedFromLog);
             }
+            Output::Look { peer, life, wanted } => self.look(at, peer, life, wanted),
             Output::Trim(through) => self.trim(at, through),
             Output::Reply { id, reply } => {
                 self.eyes.see(self.now, &Seen::Replied { at, id, reply: &reply });
@@ -91,11 +109,9 @@ impl World {
                 self.eyes.see(self.now, &Seen::Installing { at, last: applied });
                 self.chore(at, Chore::Install { meta, applied });
             }
+            Output::Economise(short) => self.economise(at, short),
             Output::SnapshotRefused { from, why } => {
-                self.note(&format!(
-                    "{} refuses the state of {from}: {why}",
-                    crate::trace::name(at)
-                ));
+                self.note(&format!("{} refuses the state of {from}: {why}", name(at)));
             }
             Output::Watch { stream, response } => {
                 let seen = Seen::Watched { at, stream: stream.0, response: &response };
@@ -103,13 +119,17 @@ impl World {
                 self.watched(at, stream, response);
             }
             Output::WatchOverrun(stream) => self.crowd.overrun(self.now, stream),
+            Output::Membership { at: since, membership } => {
+                self.members_changed(at, since, membership)
+            }
             Output::Event(event) => self.eyes.marks.event(&event),
             Output::Halt(error) => self.halt(at, &format!("the state failed: {error}")),
+            Output::Removed => self.removed(at),
             Output::Stopped => self.stopped(at),
         }
     }
 
-    fn send(&mut self, at: Place, to: NodeId, mut message: Message) {
+    pub(super) fn send(&mut self, at: Place, to: NodeId, mut message: Message) {
         let Some(to) = place(to).filter(|to| *to < self.machines.len()) else { return };
         let (fate, mut flipped) = self.network.send(self.now, at, to, &message);
         let number = self.network.sent;
@@ -217,6 +237,12 @@ impl World {
         let Some(id) = running.syncing.take() else { return };
         match running.log.sync() {
             Ok(()) => self.persisted(at, id),
+            // It is queued still: tried again until there is room.
+            Err(LogError::NoSpare { .. }) => {
+                running.syncing = Some(id);
+                self.eyes.marks.hit(Mark::LogWithoutRoom);
+                self.queue.push(self.now + ROOM_PAUSE, Event::Synced { at, life, number });
+            }
             Err(error) => self.halt(at, &format!("the log failed: {error}")),
         }
     }
@@ -241,6 +267,13 @@ impl World {
         let entries = running.log.read(from, max_bytes).ok();
         self.feed(at, Input::Fetched { peer, from, entries });
         self.drain(at);
+    }
+
+    /// Looks through the log for a node that mends its own.
+    fn look(&mut self, at: Place, peer: NodeId, life: u64, wanted: Vec<Position>) {
+        let Some(running) = self.machines[at].running() else { return };
+        let (entries, absent) = gather(wanted, |position| running.log.find(position));
+        self.feed(at, Input::Found { peer, life, entries, absent });
     }
 
     fn trim(&mut self, at: Place, through: Index) {
@@ -293,7 +326,7 @@ impl World {
             Status::Paused(_) => {
                 return self.queue.push(self.now + BREATH, Event::Chore { at, life, thread });
             }
-            Status::Down => return,
+            Status::Down | Status::Mending(_) => return,
         };
         running.threads[thread].busy = false;
         let Done { input, durable } = match running.threads[thread].chores.pop_front() {
@@ -315,6 +348,7 @@ impl World {
         }
         match input {
             Some(input) => {
+                self.look_at_disk(at);
                 self.feed(at, input);
                 self.drain(at);
             }
@@ -338,7 +372,7 @@ impl World {
         }
     }
 
-    fn stopped(&mut self, at: Place) {
+    pub(super) fn stopped(&mut self, at: Place) {
         self.last_look(at);
         self.eyes.marks.hit(Mark::StoppedInOrder);
         let machine = &mut self.machines[at];

@@ -30,12 +30,14 @@ pub(crate) struct Eyes {
 impl Eyes {
     pub(crate) fn new(options: &Options) -> Self {
         let config = Config {
-            nodes: options.nodes,
+            nodes: options.machines(),
+            voters: options.nodes,
             expiries_per_tick: options.stores.limits.expiries_per_tick,
-            keeps_log: options.stores.log_keep_bytes == u64::MAX,
+            // A node that is short of space keeps it for nobody.
+            keeps_log: options.stores.log_keep_bytes == u64::MAX && options.disks.reserved == 0,
         };
         Self {
-            trace: Trace::new(options.nodes, options.record),
+            trace: Trace::new(options.machines(), options.record),
             invariants: Invariants::new(&config),
             marks: Marks::default(),
             leader_changes: Vec::new(),
@@ -90,7 +92,7 @@ pub(crate) const fn digest_due(applied: u64) -> bool {
     applied.is_multiple_of(DIGEST_EVERY)
 }
 
-/// One number for the whole state: history, alarms and leases.
+/// One number for the whole state: history, alarms, leases and members.
 pub(crate) fn digest(node: &Node) -> Option<u64> {
     let store = node.store();
     let mut cursor = store.begin_hash(0).ok()?;
@@ -106,5 +108,12 @@ pub(crate) fn digest(node: &Node) -> Option<u64> {
     for (member, alarm) in store.alarms() {
         digest = digest.rotate_left(5) ^ member.0 ^ alarm as u64;
     }
+    if let Some(membership) = store.membership() {
+        digest = digest.rotate_left(5) ^ xxhash_rust::xxh3::xxh3_64(&membership.encode());
+    }
+    for member in store.members() {
+        digest = digest.rotate_left(5) ^ member.id.0 ^ member.name.len() as u64;
+    }
+    digest = digest.rotate_left(5) ^ store.wish().map_or(0, |wish| wish.ticket);
     Some(digest)
 }

@@ -36,6 +36,7 @@ impl World {
         if let Medium::Disk(files) = &machine.state {
             files.disk().set_capacity(state);
         }
+        self.measure_soon(at);
     }
 
     /// The bytes on a node's disks: of its log, and of its state where that is on a disk.
@@ -66,7 +67,9 @@ impl World {
             let mut disk = files.disk();
             let names = disk.list().ok()?;
             let file = names.get(pick(names.len() as u64))?;
-            return disk.flip(&file.name, pick(file.bytes), mask).then_some(());
+            let contents = disk.contents(&file.name)?;
+            let written = contents.iter().rposition(|byte| *byte != 0)? as u64 + 1;
+            return disk.flip(&file.name, pick(written), mask).then_some(());
         }
         let mut disk = machine.log.get();
         let names = disk.list().ok()?;

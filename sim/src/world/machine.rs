@@ -4,22 +4,24 @@
 //! is under way, the next sync takes them all; one thread writes the state, another one reads it,
 //! each its jobs one after the other. How long each takes is the world's affair.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use node::{Config, Input, Node, ViewHead, ViewId};
-use protocol::raft::{Restored, Write, WriteId};
-use protocol::{ClusterId, Index, Position, Rng, Time};
+use protocol::raft::{Membership, Restored, Write, WriteId};
+use protocol::{ClusterId, Index, NodeId, Position, Rng, Term, Time};
 use storage::Identity;
 use storage::disk::{FaultPlan, FaultyDisk};
-use storage::log::{Damage, Log, LogError, LogOptions};
+use storage::log::{Covered, Damage, Log, LogError, LogOptions, Opening};
 use storage::state::FaultyFiles;
 use store::{Backend, BackendError, BackendRead, Flush, Record, Revision, Store};
 
 use super::backend::{Medium, ROOM, State, View};
 use super::clock::Clock;
 use super::disk::SharedDisk;
+use super::mending::Patient;
+use super::script::How;
 use crate::seen::{Place, id};
 
 const CLUSTER: ClusterId = ClusterId(0xC1);
@@ -34,6 +36,8 @@ pub(crate) enum Status {
     Up(Box<Running>),
     /// It runs no further, and does not know it.
     Paused(Box<Running>),
+    /// Its process runs, and gets from others what its log lacks, before its node does.
+    Mending(Box<Patient>),
 }
 
 /// One machine.
@@ -45,10 +49,16 @@ pub(crate) struct Machine {
     pub(crate) status: Status,
     /// How often it has started.
     pub(crate) life: u64,
+    /// Whom its operator names as the first members.
+    founders: BTreeSet<NodeId>,
     /// Its disk holds what must not be served: it cannot start any more.
     pub(crate) lost: bool,
+    /// Its node was removed from the cluster, and has ended for good.
+    pub(crate) retired: bool,
     /// Part of a state has been staged and is not installed.
     pub(crate) staged: bool,
+    /// What is free on its disks is being measured.
+    pub(crate) measured: bool,
 }
 
 /// A job of the state's thread.
@@ -142,6 +152,8 @@ pub(crate) struct Running {
     /// What came in while it was paused.
     pub(crate) inbox: VecDeque<Input>,
     pub(crate) restless: bool,
+    /// The configuration in force, and the index of its entry.
+    pub(crate) in_force: (Index, Membership),
     /// The last index at which a digest of the state was taken.
     pub(crate) digested: Index,
     /// The true time of its next timer.
@@ -211,11 +223,13 @@ pub(crate) struct Found {
     pub(crate) dismissed: bool,
     /// The state was installed and the log did not know.
     pub(crate) adopted: bool,
+    /// The state was damaged: it is begun anew, from the log.
+    pub(crate) set_aside: bool,
 }
 
 impl Machine {
     /// A machine with empty disks.
-    pub(crate) fn new(at: Place, on_disk: bool, rng: &mut Rng) -> Self {
+    pub(crate) fn new(at: Place, founders: usize, on_disk: bool, rng: &mut Rng) -> Self {
         let state = if on_disk {
             let disk = FaultyDisk::new(FaultPlan { seed: rng.next(), ..FaultPlan::default() });
             Medium::Disk(FaultyFiles::new(disk, ROOM))
@@ -229,28 +243,70 @@ impl Machine {
             clock: Clock::new(Time(0), Time(0), super::clock::TRUE_RATE),
             status: Status::Down,
             life: 0,
+            founders: (0..founders).map(id).collect(),
             lost: false,
+            retired: false,
             staged: false,
+            measured: false,
         }
+    }
+
+    /// The other members, as the state has them; without one, as its operator does.
+    fn others(&self, store: Option<&Store>) -> BTreeSet<NodeId> {
+        let known = store.and_then(Store::membership).map(Membership::members);
+        let mut others = known.unwrap_or_else(|| self.founders.clone());
+        others.remove(&id(self.at));
+        others
     }
 
     pub(crate) fn identity(&self) -> Identity {
         Identity { cluster: CLUSTER, node: id(self.at) }
     }
 
-    /// Opens the disks and puts a node together, as a server does.
+    /// Opens the disks and puts a node together, as a server does; `None` when the log lacks what
+    /// only others have.
     pub(crate) fn start(
         &mut self,
         now: Time,
         config: Config,
         options: LogOptions,
-        dismiss: bool,
+        how: How,
         rng: &mut Rng,
-    ) -> Result<Found, Refusal> {
-        let mut backend = self.state.open(self.identity())?;
-        let store = restore(&config, &mut backend)?;
-        let (mut log, mut recovered) = Log::open(self.log.clone(), options)?;
-        let dismissed = dismiss && recovered.doubt.take().is_some();
+    ) -> Result<Option<Found>, Refusal> {
+        let opened = self.open_state(&config);
+        let damaged = matches!(&opened, Err(refusal) if !refusal.passing);
+        let covered = match &opened {
+            Ok((_, store)) => Covered { applied: store.applied(), installed: store.installed() },
+            Err(refusal) if refusal.passing => return Err(refusal.clone()),
+            Err(_) => Covered::default(),
+        };
+        // A monotonic clock begins anew with every boot.
+        self.clock = Clock::new(now, Time(1 + rng.below(1 << 40)), self.clock.rate());
+        let others = self.others(opened.as_ref().ok().map(|(_, store)| store));
+        let alone = others.is_empty();
+        let (mut log, mut recovered) =
+            match Log::open_or_salvage(self.log.clone(), options, covered)? {
+                Opening::Whole(log, recovered) => (*log, recovered),
+                Opening::Wounded(salvage)
+                    if alone || (how != How::Usual && salvage.is_undecided()) =>
+                {
+                    let led = if let How::Led(last) = how { Some(last) } else { None };
+                    salvage.open_in_doubt(led)?
+                }
+                Opening::Wounded(salvage) => {
+                    self.admit(&config, others, *salvage, rng);
+                    return Ok(None);
+                }
+            };
+        let (backend, store) = match opened {
+            Ok(opened) => opened,
+            Err(refusal) if recovered.hard_state.term == Term(0) => return Err(refusal),
+            Err(_) => {
+                self.state.set_aside(rng.next());
+                self.open_state(&config)?
+            }
+        };
+        let dismissed = how == How::Dismissing && recovered.doubt.take().is_some();
         if dismissed {
             log.dismiss_doubt().map_err(|error| Refusal::passing(&error))?;
         }
@@ -259,8 +315,6 @@ impl Machine {
         let adopted = adopted.map_err(|error| Refusal::passing(&error))?;
         let restored = log.restored(applied)?;
         self.life += 1;
-        // A monotonic clock begins anew with every boot.
-        self.clock = Clock::new(now, Time(1 + rng.below(1 << 40)), self.clock.rate());
         let node = Node::new(config, restored.clone(), store, rng.next());
         self.status = Status::Up(Box::new(Running {
             node,
@@ -273,10 +327,18 @@ impl Machine {
             views: BTreeMap::new(),
             inbox: VecDeque::new(),
             restless: true,
+            in_force: (Index(0), Membership::default()),
             digested: Index(0),
             timer: None,
         }));
-        Ok(Found { restored, damage: recovered.damage, dismissed, adopted })
+        let (damage, set_aside) = (recovered.damage, damaged);
+        Ok(Some(Found { restored, damage, dismissed, adopted, set_aside }))
+    }
+
+    fn open_state(&self, config: &Config) -> Result<(State, Store), Refusal> {
+        let mut backend = self.state.open(self.identity())?;
+        let store = restore(config, &mut backend)?;
+        Ok((backend, store))
     }
 
     /// From now on its disks do what they should.
@@ -291,7 +353,7 @@ impl Machine {
     pub(crate) fn running(&mut self) -> Option<&mut Running> {
         match &mut self.status {
             Status::Up(running) => Some(running),
-            Status::Down | Status::Paused(_) => None,
+            Status::Down | Status::Paused(_) | Status::Mending(_) => None,
         }
     }
 
@@ -299,8 +361,13 @@ impl Machine {
     pub(crate) fn alive(&self) -> Option<&Running> {
         match &self.status {
             Status::Up(running) | Status::Paused(running) => Some(running),
-            Status::Down => None,
+            Status::Down | Status::Mending(_) => None,
         }
+    }
+
+    /// Whether there is a node, paused or not.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.alive().is_some()
     }
 }
 

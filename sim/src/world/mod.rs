@@ -29,9 +29,12 @@ mod disk;
 mod eyes;
 mod harm;
 mod machine;
+mod members;
+mod mending;
 mod network;
 mod queue;
 mod script;
+mod space;
 
 use std::time::Duration;
 
@@ -89,6 +92,10 @@ enum Event {
         from: Index,
         max_bytes: usize,
     },
+    /// It is time to look at what is free on a node's disks.
+    Measure {
+        at: Place,
+    },
     Storm(storm::Step),
 }
 
@@ -114,7 +121,7 @@ pub struct World {
 }
 
 impl World {
-    /// A world at its beginning: every node has started on empty disks.
+    /// A world at its beginning: every node of the cluster has started on empty disks.
     #[must_use]
     pub fn new(options: Options, seed: u64) -> Self {
         let mut world = Self::dark(options, seed);
@@ -128,16 +135,17 @@ impl World {
     fn dark(options: Options, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let mut child = || Rng::new(rng.next());
-        let nodes = options.nodes;
+        let (nodes, machines) = (options.nodes, options.machines());
         let mut births = child();
-        let machines =
-            (0..nodes).map(|at| Machine::new(at, options.disks.tables, &mut births)).collect();
+        let places = (0..machines)
+            .map(|at| Machine::new(at, nodes, options.disks.tables, &mut births))
+            .collect();
         Self {
             now: Time(0),
-            machines,
-            network: Network::new(nodes, options.weather, child()),
+            machines: places,
+            network: Network::new(machines, options.weather, child()),
             crowd: Crowd::new(options.crowd.clone(), nodes, child()),
-            storm: Storm::new(options.storm.clone(), nodes, child()),
+            storm: Storm::new(options.storm.clone(), nodes, options.joiners, child()),
             eyes: Eyes::new(&options),
             disks: child(),
             births,
@@ -185,8 +193,12 @@ impl World {
     fn next_timer(&self) -> (Time, Place) {
         let mut first = (Time(u64::MAX), 0);
         for machine in &self.machines {
-            if let Status::Up(running) = &machine.status
-                && let Some(timer) = running.timer
+            let timer = match &machine.status {
+                Status::Up(running) => running.timer,
+                Status::Mending(patient) => patient.timer,
+                Status::Down | Status::Paused(_) => None,
+            };
+            if let Some(timer) = timer
                 && timer < first.0
             {
                 first = (timer, machine.at);
@@ -222,6 +234,7 @@ impl World {
             Event::Fetched { at, life, peer, from, max_bytes } => {
                 self.fetched(at, life, peer, from, max_bytes);
             }
+            Event::Measure { at } => self.measure(at),
             Event::Storm(step) => storm::strike(self, step),
         }
     }
@@ -243,6 +256,7 @@ impl World {
                 running.node.handle(local, input);
             }
             Status::Paused(running) => running.inbox.push_back(input),
+            Status::Mending(_) => self.feed_patient(at, input),
             Status::Down => {}
         }
     }
@@ -292,7 +306,7 @@ impl World {
         self.now
     }
 
-    /// How many nodes there are.
+    /// How many machines there are, whether their nodes run or not.
     #[must_use]
     pub fn nodes(&self) -> usize {
         self.machines.len()

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use protocol::raft::{Body, Message};
+use protocol::raft::{Body, Mend, Message};
 use protocol::{Rng, Time};
 
 use crate::seen::{Fate, Place};
@@ -193,7 +193,11 @@ fn bytes(message: &Message) -> usize {
     match &message.body {
         Body::Append { entries, .. } => entries.iter().map(|entry| payload(&entry.payload)).sum(),
         Body::Propose { commands, .. } => commands.iter().map(bytes::Bytes::len).sum(),
-        Body::PreVote { .. }
+        Body::Mend(Mend::Reply { entries, .. }) => {
+            entries.iter().map(|entry| payload(&entry.payload)).sum()
+        }
+        Body::Mend(Mend::Ask { .. })
+        | Body::PreVote { .. }
         | Body::PreVoteReply { .. }
         | Body::Vote { .. }
         | Body::VoteReply { .. }

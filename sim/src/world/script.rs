@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use node::codec::Envelope;
 use node::{Config, Input, Request, RequestId};
 use protocol::raft::{self, Entry, HardState, Payload, Role, Write, WriteId};
 use protocol::{Index, NodeId, Position, Term, Time};
 use storage::disk::Moment;
 use storage::log::{Log, LogOptions};
-use store::Member;
+use store::{Command, Member, Put};
 
 use super::machine::Refusal;
 use super::{Machine, Status, World};
@@ -16,7 +18,18 @@ use crate::history::Ending;
 use crate::marks::Mark;
 use crate::seen::{Place, Seen, Violation, id, place};
 use crate::swarm::Options;
-use crate::trace::Trace;
+use crate::trace::{Trace, name};
+
+/// What an operator has said to a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// Nothing.
+    Usual,
+    /// Nothing; a leader is there for what is in doubt, and its log ends here.
+    Led(Index),
+    /// Nothing that is in doubt was acknowledged.
+    Dismissing,
+}
 
 /// A log that a node begins with, for the figures of the papers.
 #[derive(Clone, Debug, Default)]
@@ -29,23 +42,32 @@ pub struct PresetLog {
     pub vote: Option<NodeId>,
     /// How far it knows its entries to be committed.
     pub commit: u64,
+    /// Its entries are puts, each in a write of its own: of the value `v7` under `k7` at index 7.
+    pub puts: bool,
 }
 
 impl World {
     /// A world whose nodes begin with these logs. Equal terms at one index mean equal entries.
     #[must_use]
     pub fn with_logs(options: Options, seed: u64, logs: &[PresetLog]) -> Self {
+        let mut world = Self::at_rest(options, seed, logs);
+        for at in 0..world.machines.len() {
+            world.start(at);
+        }
+        world
+    }
+
+    /// The same, before any node has started.
+    #[must_use]
+    pub fn at_rest(options: Options, seed: u64, logs: &[PresetLog]) -> Self {
         let mut world = Self::dark(options, seed);
         for (at, preset) in logs.iter().enumerate().take(world.machines.len()) {
             let (options, write, id) = (world.log_options(at), preset.write(), WriteId(0));
             // Whoever watches is told, as of any write.
             world.eyes.see(world.now, &Seen::Handed { at, id, write: &write });
-            let written = write_log(&world.machines[at], options, &write);
+            let written = write_log(&world.machines[at], options, &write, preset.puts);
             written.expect("invariant: a preset log fits onto an empty disk");
             world.eyes.see(world.now, &Seen::Durable { at, id });
-        }
-        for at in 0..world.machines.len() {
-            world.start(at);
         }
         world
     }
@@ -91,23 +113,33 @@ impl World {
 
     /// Starts a node from what its disks hold.
     pub fn start(&mut self, at: Place) {
-        self.start_as(at, false);
+        self.start_as(at, How::Usual);
     }
 
     /// Starts a node whose operator knows that nothing its log is in doubt about was acknowledged.
     pub(crate) fn start_dismissing(&mut self, at: Place) {
-        self.start_as(at, true);
+        self.start_as(at, How::Dismissing);
     }
 
-    fn start_as(&mut self, at: Place, dismiss: bool) {
-        if !matches!(self.machines[at].status, Status::Down) || self.machines[at].lost {
+    pub(super) fn start_as(&mut self, at: Place, how: How) {
+        let machine = &self.machines[at];
+        if !matches!(machine.status, Status::Down) || machine.lost || machine.retired {
             return;
         }
         let (config, options) = (self.config(at), self.log_options(at));
         let machine = &mut self.machines[at];
-        match machine.start(self.now, config, options, dismiss, &mut self.births) {
-            Ok(found) => {
+        match machine.start(self.now, config, options, how, &mut self.births) {
+            Ok(None) => {
+                self.eyes.marks.hit(Mark::LogWounded);
+                self.note(&format!("{} lacks entries, and asks for them", name(at)));
+                self.feed(at, Input::Timeout);
+                self.drain(at);
+            }
+            Ok(Some(found)) => {
                 let life = self.machines[at].life;
+                if at >= self.options.nodes && life == 1 {
+                    self.crowd.allow(at);
+                }
                 found.damage.iter().for_each(|damage| self.eyes.marks.damage(damage));
                 if found.restored.doubt.is_some() {
                     self.eyes.marks.hit(Mark::InDoubt);
@@ -118,10 +150,15 @@ impl World {
                 if found.adopted {
                     self.eyes.marks.hit(Mark::LogAdopted);
                 }
+                if found.set_aside {
+                    self.settle_room(at);
+                    self.eyes.marks.hit(Mark::StateSetAside);
+                }
                 let seen = Seen::Started { at, life, restored: &found.restored };
                 self.eyes.see(self.now, &seen);
                 self.feed(at, Input::Timeout);
                 self.drain(at);
+                self.measure_soon(at);
             }
             Err(refusal) => self.refused(at, &refusal),
         }
@@ -149,9 +186,16 @@ impl World {
     pub(crate) fn crash_with(&mut self, at: Place, moment: Moment, choice: u64) {
         let machine = &mut self.machines[at];
         let status = std::mem::replace(&mut machine.status, Status::Down);
-        let (Status::Up(mut running) | Status::Paused(mut running)) = status else { return };
         let log = machine.log.clone();
-        if running.syncing.is_some() && choice > 0 {
+        let running = match status {
+            Status::Up(running) | Status::Paused(running) => Some(running),
+            Status::Mending(_) => None,
+            Status::Down => return,
+        };
+        if let Some(mut running) = running
+            && running.syncing.is_some()
+            && choice > 0
+        {
             self.eyes.marks.hit(Mark::CrashedWithinSync);
             log.crash_within(choice - 1, moment, || {
                 let _ = running.log.sync();
@@ -163,7 +207,6 @@ impl World {
             files.disk().crash(moment);
         }
         self.settle_room(at);
-        drop(running);
         self.eyes.see(self.now, &Seen::Crashed { at });
         self.gone(at);
     }
@@ -238,7 +281,7 @@ impl World {
     /// A client asks a node; the answer comes with [`World::reply`].
     pub fn ask(&mut self, at: Place, request: Request) -> RequestId {
         let id = self.crowd.ask(self.now, at, request.clone());
-        if matches!(self.machines[at].status, Status::Down) {
+        if !self.machines[at].is_alive() {
             self.crowd.unreachable(self.now, id);
             return id;
         }
@@ -301,7 +344,8 @@ impl World {
             peer_urls: vec![format!("http://n{}:2380", at + 1)],
             client_urls: Vec::new(),
         };
-        let all = 0..self.options.nodes;
+        // Who joins knows nobody.
+        let all = 0..if at < self.options.nodes { self.options.nodes } else { 0 };
         Config {
             raft: raft::Config {
                 id: id(at),
@@ -326,6 +370,7 @@ impl World {
             incarnation: self.machines[at].life + 1,
             request_timeout: stores.request_timeout,
             tick: stores.tick,
+            compare_interval: stores.compare_interval,
             flush_bytes: stores.flush_bytes,
             flush_interval: stores.flush_interval,
             max_unflushed_bytes: 1 << 20,
@@ -363,7 +408,7 @@ impl PresetLog {
     fn write(&self) -> Write {
         let entry = |(term, index): (&u64, u64)| Entry {
             position: Position { term: Term(*term), index: Index(index) },
-            payload: Payload::Empty,
+            payload: if self.puts { put(index) } else { Payload::Empty },
         };
         let last = self.terms.last().copied().unwrap_or(0);
         let hard_state = HardState {
@@ -376,13 +421,29 @@ impl PresetLog {
     }
 }
 
+/// A put as some node would have proposed it.
+fn put(index: u64) -> Payload {
+    let text = |letter: char| Bytes::from(format!("{letter}{index}"));
+    let put = Put { key: text('k'), value: Some(text('v')), lease: Some(None), prev_kv: false };
+    Payload::Command(Envelope::seal(NodeId(99), 1, index, &Command::Put(put)))
+}
+
 /// Writes a log onto an empty disk, as a node would have.
 fn write_log(
     machine: &Machine,
     options: LogOptions,
     write: &Write,
+    singly: bool,
 ) -> Result<(), storage::log::LogError> {
     let Ok((mut log, _)) = Log::open(machine.log.clone(), options) else { return Ok(()) };
-    log.append(write)?;
+    if singly {
+        log.append(&Write { hard_state: write.hard_state, ..Write::default() })?;
+        for entry in &write.entries {
+            log.append(&Write { entries: vec![entry.clone()], ..Write::default() })?;
+            log.sync()?;
+        }
+    } else {
+        log.append(write)?;
+    }
     log.close().map(drop)
 }

@@ -213,6 +213,7 @@ fn histories(
             called: shape[number].0,
             returned: Some(shape[number].1),
             request: Arc::new(kinds[number].request(number)),
+            stamp: None,
             ending: Ending::Unknown,
         })
         .collect();

@@ -175,6 +175,7 @@ impl World {
                     called: self.now,
                     returned: None,
                     request,
+                    stamp: None,
                     ending: Ending::Unknown,
                 });
                 self.clients[client] = Client::Called(number);

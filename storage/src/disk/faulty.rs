@@ -179,6 +179,12 @@ impl FaultyDisk {
         self.plan.capacity = capacity;
     }
 
+    /// Bytes that files may still take; `None`: without bound.
+    #[must_use]
+    pub fn free(&self) -> Option<u64> {
+        self.plan.capacity.map(|capacity| capacity.saturating_sub(self.held()))
+    }
+
     /// Takes back everything that was planned.
     pub fn clear_plan(&mut self) {
         let seed = self.rng.next();

@@ -1,5 +1,6 @@
 //! Group commit: what is appended waits in memory until one batch and one sync take it all.
 
+use std::io;
 use std::sync::Arc;
 
 use protocol::mutant::{Mutant, planted};
@@ -13,6 +14,21 @@ use super::head::{Header, Slot};
 use super::record::{self, record_bytes};
 use super::{Active, Failure, Log, LogError, during, name};
 use crate::disk::{Disk, SECTOR};
+
+/// Why a flush stopped.
+enum Stop {
+    /// What the disk holds is unknown.
+    Failed(Failure),
+    /// A segment was to begin and there is no room for its file. Nothing of it was begun, and what
+    /// was not written waits.
+    NoRoom(Arc<io::Error>),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
 
 /// What a new segment is to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +65,17 @@ impl<D: Disk> Log<D> {
     }
 
     /// Makes everything that was queued durable: one batch of entries and one sync, as long as it
-    /// fits into the segment and into one batch. `Ok` acknowledges; any error ends this log.
+    /// fits into the segment and into one batch. `Ok` acknowledges.
+    ///
+    /// # Errors
+    /// [`LogError::NoSpare`]: the next segment has no room. What was queued and is not written yet
+    /// is queued still: a later call goes on with it. Any other error ends this log.
     pub fn sync(&mut self) -> Result<(), LogError> {
         self.check()?;
-        self.flush().map_err(|failure| self.poison(failure))
+        self.flush().map_err(|stop| match stop {
+            Stop::Failed(failure) => self.poison(failure),
+            Stop::NoRoom(cause) => LogError::NoSpare { cause },
+        })
     }
 
     /// Makes sure that the next segment's file exists, so that no sync has to wait for it. To be
@@ -66,9 +89,16 @@ impl<D: Disk> Log<D> {
     }
 
     /// Ends the log in order: what is queued is synced, and the hard state then proves that the
-    /// last batch was whole, so that later damage to it is known for corruption.
+    /// last batch was whole, so that later damage to it is known for corruption. What there is no
+    /// room for was never acknowledged, and is let go.
     pub fn close(mut self) -> Result<D, LogError> {
-        self.sync()?;
+        match self.sync() {
+            Err(LogError::NoSpare { .. }) => {
+                self.pending.clear();
+                self.resetting = None;
+            }
+            synced => synced?,
+        }
         self.slot_stale = true;
         self.sync()?;
         Ok(self.disk)
@@ -119,8 +149,9 @@ impl<D: Disk> Log<D> {
         room - identifiers_bytes(1) - record_bytes(0)
     }
 
-    fn flush(&mut self) -> Result<(), Failure> {
+    fn flush(&mut self) -> Result<(), Stop> {
         if let Some(last) = self.resetting {
+            self.find_room()?;
             self.renew(last)?;
             self.resetting = None;
         }
@@ -129,6 +160,10 @@ impl<D: Disk> Log<D> {
         loop {
             let count = self.fitting(rest);
             if count == 0 && !rest.is_empty() {
+                if let Err(stop) = self.find_room() {
+                    self.pending = rest.to_vec();
+                    return Err(stop);
+                }
                 self.rotate()?;
                 continue;
             }
@@ -309,6 +344,19 @@ impl<D: Disk> Log<D> {
     pub(super) fn free_spare_name(&self, from: u64) -> String {
         let mut names = (from..).map(name::spare);
         names.find(|name| !self.spares.contains(name)).expect("there are fewer spares than numbers")
+    }
+
+    /// Makes sure that a segment can begin, before anything of it does.
+    fn find_room(&mut self) -> Result<(), Stop> {
+        if !self.spares.is_empty() {
+            return Ok(());
+        }
+        self.create_spare().map_err(|failure| match failure.cause.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Stop::NoRoom(Arc::new(failure.cause))
+            }
+            _ => Stop::Failed(failure),
+        })
     }
 
     fn create_spare(&mut self) -> Result<(), Failure> {

@@ -264,7 +264,8 @@ pub enum LogError {
         /// The longest payload that fits.
         most: usize,
     },
-    /// No spare segment could be made. State unchanged; the caller may try again.
+    /// There is no room for the next segment. State unchanged, and what was queued and is not
+    /// written yet is queued still; the caller may try again.
     #[error("no room for a segment: {cause}")]
     NoSpare {
         /// What the disk said.

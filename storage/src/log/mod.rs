@@ -38,7 +38,8 @@
 //!
 //! # What is left out
 //!
-//! - A corrupt entry is not repaired here. Its file is left as it is, for the members that have it.
+//! - A corrupt entry is not repaired here. Other members have it: `salvage.rs` says what is to be
+//!   had from them, and puts it back.
 //! - The loss of the last segment's *whole file* together with the mark in the one before it, or of
 //!   several copies of the same thing at once, may look like a log that never had them.
 //! - Checksums find accidents, not forgery: whoever can write the files can make them verify.
@@ -54,6 +55,7 @@ mod confirm;
 mod error;
 pub mod fuzz;
 mod head;
+mod hole;
 mod inspect;
 mod name;
 mod open;
@@ -62,6 +64,7 @@ mod read;
 mod record;
 mod replay;
 mod reset;
+mod salvage;
 mod survey;
 mod trim;
 
@@ -76,6 +79,7 @@ pub use error::{Damage, LogError, OpenError, ReadError};
 pub use head::LOG_FORMAT_VERSION;
 pub use inspect::{EntryReport, Inspection, SegmentReport, WriteReport, inspect};
 pub use options::LogOptions;
+pub use salvage::{Covered, Opening, Salvage};
 
 use crate::disk::Disk;
 use bytes::Checksum;
@@ -95,7 +99,7 @@ pub struct Recovered {
     pub terms: Vec<(Index, Term)>,
     /// Entries up to this index may have been acknowledged and are not there.
     pub doubt: Option<Index>,
-    /// What was cut or is damaged without harm. Never corruption: that is an [`OpenError`].
+    /// What was cut or is damaged without harm; of corruption only what the state covers.
     pub damage: Vec<Damage>,
 }
 

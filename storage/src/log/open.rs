@@ -17,10 +17,19 @@ impl<D: Disk> Log<D> {
     pub fn open(disk: D, options: LogOptions) -> Result<(Self, Recovered), OpenError> {
         options.check()?;
         let page_bytes = usize::try_from(options.page_bytes).unwrap_or(usize::MAX);
-        let mut survey = survey(&disk, options.identity, page_bytes)?;
+        let survey = survey(&disk, options.identity, page_bytes)?;
         if survey.is_corrupt() {
             return Err(OpenError::Corrupt(survey.damage));
         }
+        Self::open_surveyed(disk, options, survey)
+    }
+
+    /// Opens a log in which nothing is missing that it needs.
+    pub(super) fn open_surveyed(
+        disk: D,
+        options: LogOptions,
+        mut survey: Survey,
+    ) -> Result<(Self, Recovered), OpenError> {
         let recovered = Recovered {
             hard_state: survey.hard_state,
             base: survey.chart.base(),
@@ -47,7 +56,7 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    fn from_survey(disk: D, options: LogOptions, survey: &Survey) -> Self {
+    pub(super) fn from_survey(disk: D, options: LogOptions, survey: &Survey) -> Self {
         let older = survey.segments.iter().map(|segment| (segment.header.segment, segment.bytes));
         let older = older.take(survey.segments.len().saturating_sub(1)).collect();
         let active = match survey.segments.last() {
@@ -96,7 +105,7 @@ impl<D: Disk> Log<D> {
     /// spare whose new name was lost while its new head was not. Such a head has the very number
     /// that is given next; were the file used for that and the beginning torn once more, it would
     /// be believed, and what was written since would be cut.
-    fn tidy(&mut self, survey: &Survey) -> Result<(), Failure> {
+    pub(super) fn tidy(&mut self, survey: &Survey) -> Result<(), Failure> {
         let begun = survey.segments.last().map_or(0, |segment| segment.header.segment);
         for (file, bytes) in &survey.spares {
             let useful = name::spare_number(file).is_some()

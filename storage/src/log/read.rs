@@ -9,7 +9,8 @@ use protocol::raft::{Entry, Restored};
 use protocol::{Index, Position};
 
 use super::batch::{self, Identifiers};
-use super::chart::Extent;
+use super::bytes::Checksum;
+use super::chart::{Chart, Extent};
 use super::record::{RECORD_HEADER_BYTES, Record};
 use super::{Log, Poison, ReadError, name};
 use crate::disk::Disk;
@@ -70,7 +71,7 @@ impl<D: Disk> Log<D> {
         let batch = Bytes::from(batch);
         let wanted = from..=extent.last;
         let mut entries = Vec::new();
-        for (position, at, record) in self.records(extent, &batch) {
+        for (position, at, record) in records(self.checksum, extent, &batch) {
             if !wanted.contains(&position.index) {
                 continue;
             }
@@ -92,13 +93,41 @@ impl<D: Disk> Log<D> {
         Err(ReadError::Corrupt { segment, position: Position::new(term, index) })
     }
 
-    /// The records of a batch, by its identifiers or, where those are damaged, without them.
-    fn records(&self, extent: &Extent, batch: &[u8]) -> Vec<(Position, usize, Option<Record>)> {
-        if let Some(found) = Identifiers::of(extent, batch, self.checksum) {
-            return found.records(batch, self.checksum).collect();
-        }
-        let walked = batch::walk_extent(extent, batch, self.checksum);
-        let records = walked.map_or_else(Vec::new, |walked| walked.records);
-        records.into_iter().map(|(at, record)| (record.position, at, Some(record))).collect()
+    /// One durable entry, for a member that lacks it; `None` when the log does not hold it, or
+    /// cannot read it.
+    #[must_use]
+    pub fn find(&self, position: Position) -> Option<Entry> {
+        find_in(&self.disk, self.checksum, &self.chart, position)
     }
+}
+
+/// One entry of a log, if it is there and intact, whatever became of its neighbours.
+pub(super) fn find_in<D: Disk>(
+    disk: &D,
+    checksum: Checksum,
+    chart: &Chart,
+    position: Position,
+) -> Option<Entry> {
+    let extent = chart.find(position.index).filter(|_| chart.holds(position))?;
+    let mut batch = vec![0; extent.bytes];
+    disk.read(&name::segment(extent.segment), extent.offset, &mut batch).ok()?;
+    let mut records = records(checksum, extent, &batch).into_iter();
+    let (_, at, record) = records.find(|(found, ..)| *found == position)?;
+    let record = record.filter(|record| record.position == position)?;
+    let start = at + RECORD_HEADER_BYTES;
+    Some(record.entry(Bytes::copy_from_slice(batch.get(start..start + record.payload_bytes)?)))
+}
+
+/// The records of a batch, by its identifiers or, where those are damaged, without them.
+fn records(
+    checksum: Checksum,
+    extent: &Extent,
+    batch: &[u8],
+) -> Vec<(Position, usize, Option<Record>)> {
+    if let Some(found) = Identifiers::of(extent, batch, checksum) {
+        return found.records(batch, checksum).collect();
+    }
+    let walked = batch::walk_extent(extent, batch, checksum);
+    let records = walked.map_or_else(Vec::new, |walked| walked.records);
+    records.into_iter().map(|(at, record)| (record.position, at, Some(record))).collect()
 }

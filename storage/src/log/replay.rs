@@ -18,6 +18,7 @@ use super::bytes::Checksum;
 use super::chart::{Chart, Extent};
 use super::error::Damage;
 use super::head::{Header, Slot};
+use super::hole::{Hole, Tail};
 use super::record::{self, Membership};
 use crate::disk::SECTOR;
 
@@ -101,6 +102,9 @@ pub(crate) struct Replay {
     pub(crate) hard_state: HardState,
     pub(crate) doubt: Option<Index>,
     pub(crate) damage: Vec<Damage>,
+    /// Damaged records whose identifiers are intact, whether or not the log still needs them.
+    pub(crate) holes: Vec<Hole>,
+    pub(crate) tail: Option<Tail>,
 }
 
 impl Replay {
@@ -116,6 +120,8 @@ impl Replay {
             hard_state: slot.hard_state,
             doubt: None,
             damage: Vec::new(),
+            holes: Vec::new(),
+            tail: None,
         }
     }
 
@@ -181,14 +187,23 @@ impl Replay {
     fn identified(&mut self, view: &View<'_>, at: usize, found: &Identifiers) -> Option<usize> {
         let bytes = found.batch_bytes()?;
         let rest = &view.bytes[at..];
-        let bad: Vec<Position> = found
-            .records(rest, view.checksum)
-            .filter(|(_, _, record)| record.is_none())
-            .map(|(position, ..)| position)
-            .collect();
         let offset = at as u64;
+        let extent = Extent {
+            first: found.first(),
+            last: found.last(),
+            segment: view.number,
+            offset,
+            bytes,
+            sequence: found.header.sequence,
+            epoch: found.header.epoch,
+        };
+        let mut holes = Hole::all(found, view.number, at, rest, view.checksum);
+        let bad: Vec<Position> = holes.iter().map(|hole| hole.position).collect();
+        self.holes.append(&mut holes);
         if !bad.is_empty() {
             if !self.is_proven(view, at, found.header.sequence) {
+                let tail = Tail { extent, found: found.clone() };
+                self.tail = Some(tail).filter(|_| !planted(Mutant::W2));
                 return self.undecided(view.number, at, found);
             }
             self.damage.push(Damage::Entries { segment: view.number, offset, entries: bad });
@@ -199,15 +214,6 @@ impl Replay {
             self.hard_state = HardState { commit, ..found.header.hard_state };
         }
         self.hard_state.commit = self.hard_state.commit.max(found.header.hard_state.commit);
-        let extent = Extent {
-            first: found.first(),
-            last: found.last(),
-            segment: view.number,
-            offset,
-            bytes,
-            sequence: found.header.sequence,
-            epoch: found.header.epoch,
-        };
         let terms = found.list.iter().map(|identifier| identifier.term);
         self.keep(extent, found.header.previous, terms);
         Some(at + bytes)

@@ -9,6 +9,7 @@ use super::bytes::Checksum;
 use super::chart::{Chart, Extent};
 use super::error::{Damage, OpenError};
 use super::head::{Head, Header, LOG_FORMAT_VERSION, Seen, Slot};
+use super::hole::{Hole, Tail};
 use super::name;
 use super::replay::{Replay, View};
 use crate::Identity;
@@ -47,6 +48,10 @@ pub(crate) struct Survey {
     pub(crate) end: u64,
     pub(crate) doubt: Option<Index>,
     pub(crate) damage: Vec<Damage>,
+    /// Damaged records whose identifiers are intact, whether or not the log still needs them.
+    pub(crate) holes: Vec<Hole>,
+    /// The last write, when it is undecided.
+    pub(crate) tail: Option<Tail>,
 }
 
 /// A segment's file before it is known whether it has begun.
@@ -94,6 +99,8 @@ pub(crate) fn survey<D: Disk>(
         end: 0,
         doubt: None,
         damage: Vec::new(),
+        holes: Vec::new(),
+        tail: None,
     };
     let live = survey.set_void_apart(candidates);
     survey.sort(disk, live, page_bytes)?;
@@ -240,6 +247,8 @@ impl Survey {
         self.newest = replay.newest;
         self.doubt = replay.doubt;
         self.damage.append(&mut replay.damage);
+        self.holes = replay.holes;
+        self.tail = replay.tail;
         self.chart = replay.chart;
         self.end = end as u64;
         // The commit index travels with other writes and may be ahead of what survived of them.

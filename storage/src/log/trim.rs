@@ -26,6 +26,37 @@ impl<D: Disk> Log<D> {
         Ok(self.base())
     }
 
+    /// Keeps at most so many trimmed segments to be used again from now on; gives the others back
+    /// to the file system, but for the next segment's.
+    ///
+    /// # Errors
+    /// As [`Log::sync`].
+    pub fn keep_spares(&mut self, most: usize) -> Result<(), LogError> {
+        self.check()?;
+        self.options.spares = most;
+        let kept = most.max(1);
+        if self.spares.len() <= kept {
+            return Ok(());
+        }
+        let surplus = self.spares.split_off(kept);
+        let mut files = surplus.iter();
+        let removed = files.try_for_each(|file| self.disk.remove(file));
+        let gone = removed.map_err(during("removing a spare")).and_then(|()| self.settle_names());
+        gone.map_err(|failure| self.poison(failure))
+    }
+
+    /// How many trimmed segments are kept to be used again.
+    #[must_use]
+    pub fn spares(&self) -> usize {
+        self.options.spares
+    }
+
+    /// Bytes of spares beyond the next segment: they can be given back at once.
+    #[must_use]
+    pub fn surplus_bytes(&self) -> u64 {
+        self.spares.len().saturating_sub(1) as u64 * self.options.segment_bytes
+    }
+
     /// Keeps the file of a segment as a spare, or removes it. Durable with the next sync.
     pub(super) fn give_up(&mut self, number: u64, bytes: u64) -> Result<(), Failure> {
         let file = name::segment(number);

@@ -40,6 +40,8 @@ pub struct DiskBackend<F> {
     pub(super) barred: BTreeSet<u64>,
     /// The last attempt to rewrite found the disk full.
     pub(super) cramped: bool,
+    /// Space is short: what is dead is given back sooner.
+    pub(super) thrifty: bool,
     /// The tables whose copies found no space since then, so that each has its turn.
     pub(super) starved: BTreeSet<u64>,
     /// Another state, that may take this one's place.
@@ -78,6 +80,7 @@ impl<F: Files> DiskBackend<F> {
             obsolete: Vec::new(),
             barred: BTreeSet::new(),
             cramped: false,
+            thrifty: false,
             starved: BTreeSet::new(),
             staging: None,
             next_table,

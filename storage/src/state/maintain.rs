@@ -10,7 +10,7 @@ use super::files::Files;
 use super::garbage::Buried;
 use super::job::{Failure, Input, Job};
 use super::manifest::Edit;
-use super::plan::{Candidate, Tombstones, held_up, plan, plan_cramped};
+use super::plan::{Candidate, HALF, SHORT, Tombstones, held_up, plan, plan_cramped};
 use super::table::{Table, file_name};
 use super::version::Version;
 
@@ -86,7 +86,18 @@ impl<F: Files> DiskBackend<F> {
     }
 
     fn next_range(&self, candidates: &[Candidate]) -> Option<Range<usize>> {
-        if self.cramped { plan_cramped(candidates) } else { plan(candidates, self.options) }
+        match (self.thrifty, self.cramped) {
+            (true, _) => plan_cramped(candidates, SHORT),
+            (false, true) => plan_cramped(candidates, HALF),
+            (false, false) => plan(candidates, self.options),
+        }
+    }
+
+    /// While space is short, what is dead is given back sooner, at the price of more copying; the
+    /// tables are not merged meanwhile.
+    pub fn economise(&mut self, short: bool) {
+        self.thrifty = short;
+        self.starved.clear();
     }
 
     /// The disk was not full just now.

@@ -73,4 +73,4 @@ pub use options::StateOptions;
 pub use owner::{Reader, State};
 pub use reader::DiskReader;
 pub use verify::Verified;
-pub use view::{DiskView, View};
+pub use view::{DiskView, View, Weight};

@@ -72,6 +72,14 @@ impl<F: Files> State<F> {
         Ok(Self::Disk(Box::new(DiskBackend::open(files, identity, options)?)))
     }
 
+    /// Whether space is short, so that what is dead is to be given back sooner.
+    pub fn economise(&mut self, short: bool) {
+        match self {
+            Self::Memory(_) => {}
+            Self::Disk(disk) => disk.economise(short),
+        }
+    }
+
     /// A reader for any thread.
     #[must_use]
     pub fn reader(&self) -> Reader<F> {

@@ -45,6 +45,12 @@ const FAN: usize = 8;
 /// So many tables beyond what full ones would need are left alone.
 const SPARE: u64 = 48;
 
+/// One part in two: a record is copied at most once for each that died beside it.
+pub(super) const HALF: u64 = 2;
+
+/// One part in eight: what is worth a copy while space is short.
+pub(super) const SHORT: u64 = 8;
+
 /// This share of what lives may be tombstones that are held up.
 const HELD_SHARE: u64 = 4;
 
@@ -109,12 +115,13 @@ pub(super) fn plan(tables: &[Candidate], options: StateOptions) -> Option<Range<
         .or_else(|| squeeze(&weighed, options.table_bytes))
 }
 
-/// As [`plan`] when the disk is full: of the tables that are half dead the one whose copy is
-/// smallest for certain, and no merging. A dead table behind nothing that is marked has no copy.
-pub(super) fn plan_cramped(tables: &[Candidate]) -> Option<Range<usize>> {
+/// As [`plan`] when space is short: of the tables whose dead are at least one part in `share` the
+/// one whose copy is smallest for certain, and no merging. A dead table behind nothing that is
+/// marked has no copy.
+pub(super) fn plan_cramped(tables: &[Candidate], share: u64) -> Option<Range<usize>> {
     let weighed = weigh(tables);
     let most = |table: &Weighed| if table.follows { table.rest + table.dead } else { table.rest };
-    let fit = half_dead(&weighed).filter(|(_, table)| !table.starved);
+    let fit = dead_by(&weighed, share).filter(|(_, table)| !table.starved);
     let (place, _) = fit.min_by_key(|(place, table)| (most(table), *place))?;
     Some(place..place + 1)
 }
@@ -152,8 +159,16 @@ fn garbage(tables: &[Weighed]) -> Option<Range<usize>> {
 }
 
 fn half_dead(tables: &[Weighed]) -> impl Iterator<Item = (usize, &Weighed)> {
+    dead_by(tables, HALF)
+}
+
+/// The tables of which at least one part in `share` is dead, and anything at all.
+fn dead_by(tables: &[Weighed], share: u64) -> impl Iterator<Item = (usize, &Weighed)> {
     let places = tables.iter().enumerate();
-    places.filter(|(_, table)| !table.barred && table.dead >= table.rest)
+    places.filter(move |(_, table)| {
+        let some = table.dead > 0 || share == HALF;
+        !table.barred && some && table.dead.saturating_mul(share - 1) >= table.rest
+    })
 }
 
 /// The table with the oldest mark of those that hold up tombstones, when these are too many.

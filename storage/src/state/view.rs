@@ -18,6 +18,7 @@ use super::backend::DiskBackend;
 use super::files::{Files, RealFiles};
 use super::manifest::Contents;
 use super::owner::State;
+use super::table::RECORD_HEADER;
 use super::version::Version;
 
 /// One flush of a state, for any thread. Clones are cheap.
@@ -60,6 +61,48 @@ impl<F: Files> State<F> {
             Self::Disk(disk) => View::Disk(Arc::new(disk.view())),
         }
     }
+}
+
+/// How much a view holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// Records, dead ones included.
+    pub records: u64,
+    /// Their bytes: of each its revision (12), its length (4) and itself.
+    pub bytes: u64,
+}
+
+impl<F> DiskView<F> {
+    /// How much it holds, as the indexes of its tables say: nothing is read.
+    fn weight(&self) -> Weight {
+        let blocks = self.version.tables.iter().flat_map(|table| &table.blocks);
+        blocks.fold(Weight::default(), |sum, block| Weight {
+            records: sum.records + u64::from(block.records),
+            bytes: sum.bytes + u64::from(block.bytes),
+        })
+    }
+}
+
+impl<F: Files> View<F> {
+    /// How much it holds, at most.
+    #[must_use]
+    pub fn weight(&self) -> Weight {
+        match self {
+            Self::Memory(memory) => weigh(memory),
+            Self::Disk(disk) => disk.weight(),
+        }
+    }
+}
+
+fn weigh(memory: &MemoryBackend) -> Weight {
+    let (mut weight, mut bytes) = (Weight::default(), Vec::new());
+    memory.for_each(|record| {
+        bytes.clear();
+        record.encode(&mut bytes);
+        weight.records += 1;
+        weight.bytes += RECORD_HEADER as u64 + bytes.len() as u64;
+    });
+    weight
 }
 
 impl<F: Files> BackendRead for DiskView<F> {

@@ -210,3 +210,45 @@ pub fn script(seed: u64, length: usize) -> Vec<Step> {
     }
     steps
 }
+
+/// A log of several segments after the first script that makes one, with everything durable:
+/// trimmed at first.
+pub fn scripted() -> (FaultyDisk, Twin) {
+    (5..100).find_map(|seed| after_script(seed, 200)).unwrap()
+}
+
+fn after_script(seed: u64, steps: usize) -> Option<(FaultyDisk, Twin)> {
+    let mut disk = FaultyDisk::default();
+    let (mut log, _) = Log::open(&mut disk, small()).unwrap();
+    let (mut twin, mut durable) = (Twin::default(), Twin::default());
+    for (number, step) in script(seed, steps).into_iter().chain([Step::Sync]).enumerate() {
+        match step {
+            Step::Append(write) => {
+                twin.append(&write);
+                log.append(&write).unwrap();
+            }
+            Step::Sync => {
+                log.sync().unwrap();
+                durable.clone_from(&twin);
+            }
+            Step::Trim(_) if number > steps * 4 / 5 => {}
+            Step::Trim(through) => {
+                log.trim(through.min(durable.hard_state.commit)).unwrap();
+            }
+            Step::Reopen => {
+                drop(log);
+                log = Log::open(&mut disk, small()).unwrap().0;
+                twin.clone_from(&durable);
+            }
+        }
+    }
+    let long = log.base().index > Index(0) && log.disk_bytes() >= 3 * small().segment_bytes;
+    drop(log);
+    long.then_some((disk, durable))
+}
+
+/// The files of a disk, with their lengths.
+pub fn files(disk: &FaultyDisk) -> Vec<(String, usize)> {
+    let files = disk.list().unwrap();
+    files.into_iter().map(|f| (f.name, usize::try_from(f.bytes).unwrap())).collect()
+}

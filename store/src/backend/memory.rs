@@ -39,6 +39,11 @@ impl MemoryBackend {
         Self { records, meta, applied: self.applied, bytes: self.bytes, staged: None }
     }
 
+    /// Shows every record, in the order of revisions.
+    pub fn for_each(&self, look: impl FnMut(&Record)) {
+        self.records.values().for_each(look);
+    }
+
     /// Begins to stage another state. What was staged before is given up.
     pub fn stage_begin(&mut self) {
         self.staged = Some(BTreeMap::new());

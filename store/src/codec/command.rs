@@ -3,16 +3,20 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use protocol::NodeId;
+use protocol::{Index, NodeId};
 
 use super::{DecodeError, Reader, put_bytes, put_i64, put_len, put_u64};
+use crate::member::{read_change, read_refusal, write_change, write_refusal};
 use crate::{
-    Alarm, AlarmAction, Command, Compare, Comparison, Condition, DeleteRange, Filter, KeyRange,
-    LeaseId, MAX_TXN_DEPTH, Member, Operation, Put, Range, SortOrder, SortTarget, Txn,
+    Alarm, AlarmAction, ClientId, Command, Compare, Comparison, Condition, DeleteRange, Filter,
+    KeyRange, LeaseId, MAX_TXN_DEPTH, Member, Operation, Put, Range, SortOrder, SortTarget, Stamp,
+    Txn,
 };
 
 /// The format version.
 const VERSION: u8 = 1;
+/// The tag of a stamped command; stamp, tag and body of the command itself follow.
+const ONCE: u8 = 13;
 
 impl Command {
     /// Appends the command's bytes.
@@ -22,6 +26,11 @@ impl Command {
     /// [`MAX_TXN_DEPTH`]: [`crate::Store::validate`] refuses such commands.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(VERSION);
+        self.encode_body(out);
+    }
+
+    /// The tag and what follows it.
+    fn encode_body(&self, out: &mut Vec<u8>) {
         match self {
             Self::Put(put) => tagged(out, 1, |out| write_put(out, put)),
             Self::DeleteRange(delete) => tagged(out, 2, |out| write_delete(out, delete)),
@@ -51,6 +60,27 @@ impl Command {
                 out.push(alarm.map_or(0, alarm_tag));
             }),
             Self::Publish(member) => tagged(out, 10, |out| write_member(out, member)),
+            Self::StateHash { member, told } => tagged(out, 15, |out| {
+                put_u64(out, member.0);
+                out.push(u8::from(told.is_some()));
+                if let Some((at, hash)) = told {
+                    put_u64(out, at.0);
+                    put_u64(out, *hash);
+                }
+            }),
+            Self::Once { stamp, command } => tagged(out, ONCE, |out| {
+                write_stamp(out, stamp);
+                command.encode_body(out);
+            }),
+            Self::SpaceReport { member, short } => tagged(out, 14, |out| {
+                put_u64(out, member.0);
+                out.push(u8::from(*short));
+            }),
+            Self::Member(change) => tagged(out, 11, |out| write_change(out, change)),
+            Self::Settle { ticket, refusal } => tagged(out, 12, |out| {
+                put_u64(out, *ticket);
+                write_refusal(out, *refusal);
+            }),
         }
     }
 
@@ -66,20 +96,52 @@ impl Command {
         }
         let r = &mut reader;
         let command = match r.u8()? {
-            1 => Self::Put(read_put(r)?),
-            2 => Self::DeleteRange(read_delete(r)?),
-            3 => Self::Txn(read_txn(r, MAX_TXN_DEPTH)?),
-            4 => Self::Compact { revision: r.i64()? },
-            5 => Self::LeaseGrant { id: LeaseId(r.i64()?), ttl: r.i64()? },
-            6 => Self::LeaseRevoke { id: LeaseId(r.i64()?) },
+            tag @ 1..=6 => read_stampable(r, tag)?,
             7 => Self::LeaseRenew { ids: r.list(|r| r.i64().map(LeaseId))? },
             8 => Self::Tick { elapsed_ms: r.u32()? },
             9 => read_alarm(r)?,
             10 => Self::Publish(read_member(r)?),
+            15 => {
+                let (member, told) = (NodeId(r.u64()?), r.flag()?);
+                let told = if told { Some((Index(r.u64()?), r.u64()?)) } else { None };
+                Self::StateHash { member, told }
+            }
+            ONCE => {
+                let stamp = read_stamp(r)?;
+                let tag = r.u8()?;
+                Self::Once { stamp, command: read_stampable(r, tag)?.into() }
+            }
+            14 => Self::SpaceReport { member: NodeId(r.u64()?), short: r.flag()? },
+            11 => Self::Member(read_change(r)?),
+            12 => Self::Settle { ticket: r.u64()?, refusal: read_refusal(r)? },
             _ => return Err(DecodeError::Tag("command")),
         };
         reader.end(command)
     }
+}
+
+fn write_stamp(out: &mut Vec<u8>, stamp: &Stamp) {
+    out.extend_from_slice(&stamp.client.0);
+    put_u64(out, stamp.sequence);
+    put_u64(out, stamp.oldest);
+}
+
+fn read_stamp(r: &mut Reader) -> Result<Stamp, DecodeError> {
+    let stamp = Stamp::new(ClientId(r.array()?), r.u64()?, r.u64()?);
+    stamp.ok_or(DecodeError::Number("sequence of a stamp"))
+}
+
+/// A command that a client may stamp.
+fn read_stampable(r: &mut Reader, tag: u8) -> Result<Command, DecodeError> {
+    Ok(match tag {
+        1 => Command::Put(read_put(r)?),
+        2 => Command::DeleteRange(read_delete(r)?),
+        3 => Command::Txn(read_txn(r, MAX_TXN_DEPTH)?),
+        4 => Command::Compact { revision: r.i64()? },
+        5 => Command::LeaseGrant { id: LeaseId(r.i64()?), ttl: r.i64()? },
+        6 => Command::LeaseRevoke { id: LeaseId(r.i64()?) },
+        _ => return Err(DecodeError::Tag("stamped command")),
+    })
 }
 
 fn tagged(out: &mut Vec<u8>, tag: u8, body: impl FnOnce(&mut Vec<u8>)) {

@@ -38,6 +38,12 @@ impl Reader {
         self.rest.try_get_i64_le().map_err(|_| DecodeError::Short)
     }
 
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let mut array = [0; N];
+        self.rest.try_copy_to_slice(&mut array).map_err(|_| DecodeError::Short)?;
+        Ok(array)
+    }
+
     /// A flag: 0 or 1.
     pub(crate) fn flag(&mut self) -> Result<bool, DecodeError> {
         match self.u8()? {

@@ -20,12 +20,7 @@ impl Record {
             Self::Put(kv) => {
                 out.reserve(42 + kv.key.len() + kv.value.len());
                 out.push(PUT);
-                put_i64(out, kv.create_revision);
-                put_i64(out, kv.mod_revision);
-                put_i64(out, kv.version);
-                put_i64(out, kv.lease.map_or(0, |lease| lease.0));
-                put_bytes(out, &kv.key);
-                put_bytes(out, &kv.value);
+                write_key_value(out, kv);
             }
             Self::Tombstone { key } => {
                 out.push(TOMBSTONE);
@@ -45,7 +40,7 @@ impl Record {
             other => return Err(DecodeError::Version(other)),
         }
         let record = match reader.u8()? {
-            PUT => Self::Put(key_value(&mut reader)?),
+            PUT => Self::Put(read_key_value(&mut reader)?),
             TOMBSTONE => Self::Tombstone { key: key(&mut reader)? },
             _ => return Err(DecodeError::Tag("record")),
         };
@@ -68,7 +63,17 @@ impl Record {
     }
 }
 
-fn key_value(reader: &mut Reader) -> Result<KeyValue, DecodeError> {
+/// A key with all that belongs to it.
+pub(super) fn write_key_value(out: &mut Vec<u8>, kv: &KeyValue) {
+    put_i64(out, kv.create_revision);
+    put_i64(out, kv.mod_revision);
+    put_i64(out, kv.version);
+    put_i64(out, kv.lease.map_or(0, |lease| lease.0));
+    put_bytes(out, &kv.key);
+    put_bytes(out, &kv.value);
+}
+
+pub(super) fn read_key_value(reader: &mut Reader) -> Result<KeyValue, DecodeError> {
     let mut positive = |what| match reader.i64()? {
         number if number > 0 => Ok(number),
         _ => Err(DecodeError::Number(what)),

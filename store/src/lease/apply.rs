@@ -54,6 +54,7 @@ impl Store {
             let due: Vec<LeaseId> = self.leases.due().take(self.limits.expiries_per_tick).collect();
             due.into_iter().for_each(|id| self.revoke(id));
         }
+        self.end_sessions();
         Outcome::Done
     }
 

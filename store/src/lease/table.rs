@@ -150,6 +150,11 @@ impl Leases {
         self.leases.get(&id).map(|lease| (lease.ttl, lease.deadline))
     }
 
+    /// All leases with what must be kept of each, ascending.
+    pub(crate) fn all_terms(&self) -> impl Iterator<Item = (LeaseId, i64, Option<u64>)> {
+        self.leases.iter().map(|(id, lease)| (*id, lease.ttl, lease.deadline))
+    }
+
     /// A lease as it was kept.
     pub(crate) fn restore(&mut self, id: LeaseId, ttl: i64, deadline: Option<u64>) {
         self.leases.insert(id, Lease { ttl, deadline, keys: BTreeSet::new() });

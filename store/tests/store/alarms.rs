@@ -86,3 +86,29 @@ fn raising_answers_again_and_clearing_answers_with_what_was_raised() {
     assert_eq!(rig.store.alarms().collect::<Vec<_>>(), [(NodeId(1), Alarm::Corrupt)]);
     assert_eq!(rig.store.revision(), 1, "alarms take no revision");
 }
+
+fn report(member: u64, short: bool) -> Command {
+    Command::SpaceReport { member: NodeId(member), short }
+}
+
+#[test]
+fn a_report_of_no_space_goes_as_it_came_and_leaves_what_operators_raised() {
+    let mut rig = Rig::cold();
+    rig.ok(&report(1, true));
+    rig.ok(&report(2, true));
+    rig.ok(&raise(2, Alarm::NoSpace));
+    let both = [(NodeId(1), Alarm::NoSpace), (NodeId(2), Alarm::NoSpace)];
+    assert_eq!(rig.store.alarms().collect::<Vec<_>>(), both, "an alarm a member, however raised");
+    assert_eq!(rig.refused(&put("a", "1")), Error::NoSpace);
+    rig.ok(&report(1, false));
+    rig.ok(&report(2, false));
+    assert_eq!(rig.store.alarms().collect::<Vec<_>>(), both[1..], "an operator has raised it");
+    assert_eq!(rig.refused(&put("a", "1")), Error::NoSpace);
+    assert!(!rig.store.is_short(NodeId(2)));
+    rig.ok(&report(2, true));
+    // By hand both go at once, and are told as one.
+    let cleared = rig.ok(&alarm(AlarmAction::Deactivate, Some(2), Some(Alarm::NoSpace)));
+    assert_eq!(cleared, Outcome::Alarm(vec![both[1]]));
+    assert!(!rig.store.has_alarm(Alarm::NoSpace) && !rig.store.is_short(NodeId(2)));
+    rig.ok(&put("a", "1"));
+}

@@ -1,7 +1,8 @@
 //! Commands and records as bytes: the golden ones, and there and back.
 
 use bytes::Bytes;
-use store::{Command, DecodeError, KeyValue, LeaseId, Record};
+use protocol::NodeId;
+use store::{Command, DecodeError, KeyValue, LeaseId, MemberChange, MemberRefusal, Record};
 
 use crate::random::Draw;
 use crate::rig::{delete, grant, put};
@@ -23,6 +24,15 @@ fn the_layouts_are_those_of_version_1() {
     assert_eq!(
         encoded(&grant(0x0102, 60)),
         [1, 5, 2, 1, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 0, 0, 0, 0]
+    );
+    let change = MemberChange::Add { id: NodeId(7), peer_urls: vec!["u".into()], voter: true };
+    let id = [7, 0, 0, 0, 0, 0, 0, 0];
+    let urls = [1, 0, 0, 0, 1, 0, 0, 0, b'u'];
+    assert_eq!(encoded(&Command::Member(change)), [&[1, 11, 1][..], &id, &[1], &urls].concat());
+    let refusal = MemberRefusal::Unhealthy;
+    assert_eq!(
+        encoded(&Command::Settle { ticket: 7, refusal }),
+        [&[1, 12][..], &id, &[2]].concat()
     );
     assert_eq!(encoded(&Command::Tick { elapsed_ms: 500 }), [1, 8, 0xf4, 1, 0, 0]);
     let mut out = Vec::new();
@@ -47,7 +57,7 @@ fn the_layouts_are_those_of_version_1() {
 fn every_command_comes_back_and_no_part_of_its_bytes_does() {
     let mut draw = Draw::new(7);
     for _ in 0..500 {
-        let command = draw.command(50);
+        let command = if draw.one_in(4) { draw.wish() } else { draw.command(50) };
         let bytes = Bytes::from(encoded(&command));
         assert_eq!(Command::decode(bytes.clone()).as_ref(), Ok(&command));
         for len in 0..bytes.len() {
@@ -73,6 +83,7 @@ fn a_later_version_and_unknown_tags_are_refused_by_name() {
     assert_eq!(decode(&[]), Err(DecodeError::Short));
     assert_eq!(decode(&[2, 1]), Err(DecodeError::Version(2)));
     assert_eq!(decode(&[1, 99]), Err(DecodeError::Tag("command")));
+    assert_eq!(decode(&[1, 11, 7]), Err(DecodeError::Tag("change of the members")));
     assert_eq!(decode(&[1, 1, 8]), Err(DecodeError::Tag("flags of a put")));
     let record = |bytes: &[u8]| Record::decode(Bytes::copy_from_slice(bytes));
     assert_eq!(record(&[1, 3]), Err(DecodeError::Tag("record")));

@@ -146,7 +146,7 @@ impl Pair {
         assert_eq!(store.revision(), self.twin.revision, "seed {seed}");
         assert_eq!(store.compact_revision(), self.twin.compact, "seed {seed}");
         assert_eq!(store.keys(), u64::try_from(self.twin.state().len()).expect("few"));
-        assert!(store.alarms().eq(self.twin.alarms.iter().copied()), "seed {seed}");
+        assert!(store.alarms().eq(self.twin.all_alarms()), "seed {seed}");
         assert!(store.members().eq(self.plain.store.members()), "seed {seed}");
         assert!(store.leases().eq(self.twin.leases.keys().copied()), "seed {seed}");
         for (id, (ttl, deadline)) in &self.twin.leases {
@@ -157,6 +157,8 @@ impl Pair {
             let keys = self.twin.state().values().filter(|kv| kv.lease == Some(*id));
             assert!(view.keys().eq(keys.map(|kv| &kv.key[..])), "seed {seed}: {id}");
         }
+        store.assert_sum();
+        assert_eq!(store.state_hash(), self.plain.store.state_hash(), "seed {seed}");
         let first = self.twin.compact.max(1);
         for at in first..=self.twin.revision {
             assert_eq!(self.rig.hash_at(at), self.plain.hash_at(at), "seed {seed}: hash at {at}");

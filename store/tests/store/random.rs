@@ -4,7 +4,8 @@ use bytes::Bytes;
 use protocol::{NodeId, Rng};
 use store::{
     Alarm, AlarmAction, Command, Compare, Comparison, Condition, DeleteRange, Filter, KeyRange,
-    LeaseId, Member, Operation, Put, Range, SortOrder, SortTarget, Txn,
+    LeaseId, Member, MemberChange, MemberRefusal, Operation, Put, Range, SortOrder, SortTarget,
+    Txn,
 };
 
 pub(crate) struct Draw {
@@ -161,10 +162,34 @@ impl Draw {
         }
     }
 
+    /// A wish for other members, of few ids and addresses, or a leader's refusal of one.
+    pub(crate) fn wish(&mut self) -> Command {
+        if self.one_in(8) {
+            let ticket = self.rng.below(40);
+            let refusal = self.pick(&[MemberRefusal::LearnerNotReady, MemberRefusal::Unhealthy]);
+            return Command::Settle { ticket, refusal };
+        }
+        let id = NodeId(1 + self.rng.below(7));
+        let old = NodeId(1 + self.rng.below(7));
+        let url = |draw: &mut Self| format!("http://h:{}", draw.below(9));
+        let peer_urls = (0..self.below(3)).map(|_| url(self)).collect();
+        Command::Member(match self.below(8) {
+            0..=2 => MemberChange::Add { id, peer_urls, voter: !self.one_in(3) },
+            3 => MemberChange::Remove { id },
+            4 => MemberChange::Update { id, peer_urls },
+            5 => MemberChange::Promote { id },
+            6 => MemberChange::Demote { id },
+            _ => MemberChange::Replace { old, id, peer_urls },
+        })
+    }
+
     /// More often cleared than raised, so that most commands are let through.
     fn alarm(&mut self) -> Command {
         let member = NodeId(self.rng.below(3));
         let alarm = self.pick(&[Alarm::NoSpace, Alarm::Corrupt]);
+        if self.one_in(4) {
+            return Command::SpaceReport { member, short: self.one_in(3) };
+        }
         if self.one_in(3) {
             let (member, alarm) = (Some(member), Some(alarm));
             return Command::Alarm { action: AlarmAction::Activate, member, alarm };

@@ -27,6 +27,7 @@ pub(crate) struct Twin {
     pub(crate) leases: BTreeMap<LeaseId, Terms>,
     pub(crate) clock: u64,
     pub(crate) alarms: BTreeSet<(NodeId, Alarm)>,
+    pub(crate) short: BTreeSet<NodeId>,
 }
 
 /// A write on its way: the state as changed so far.
@@ -69,6 +70,7 @@ impl Twin {
             leases: BTreeMap::new(),
             clock: 0,
             alarms: BTreeSet::new(),
+            short: BTreeSet::new(),
         }
     }
 
@@ -132,7 +134,15 @@ impl Twin {
                 return Ok(Outcome::Done);
             }
             Command::Alarm { action, member, alarm } => self.alarm(*action, *member, *alarm),
-            Command::Publish(_) => Outcome::Done,
+            Command::Publish(_) | Command::StateHash { .. } => Outcome::Done,
+            Command::Once { .. } => unreachable!("numbers have a model of their own"),
+            Command::SpaceReport { member, short } => {
+                self.short.retain(|other| other != member);
+                self.short.extend(Some(*member).filter(|_| *short));
+                Outcome::Done
+            }
+            // `members.rs` has a twin of its own for these.
+            Command::Member(_) | Command::Settle { .. } => panic!("no wishes here"),
         };
         self.keep(draft);
         Ok(outcome)
@@ -146,13 +156,15 @@ impl Twin {
                 Operation::Range(_) | Operation::DeleteRange(_) => false,
             })
         }
-        let raised = |alarm| self.alarms.iter().any(|(_, other)| *other == alarm);
+        let raised = |alarm| self.all_alarms().iter().any(|(_, other)| *other == alarm);
         let free = matches!(
             command,
             Command::LeaseRenew { .. }
                 | Command::Tick { .. }
                 | Command::Alarm { .. }
                 | Command::Publish(_)
+                | Command::StateHash { .. }
+                | Command::SpaceReport { .. }
         );
         let grows = matches!(command, Command::Put(_) | Command::LeaseGrant { .. })
             || matches!(command, Command::Txn(txn) if puts(txn));
@@ -173,12 +185,18 @@ impl Twin {
             self.alarms.insert(named);
             return Outcome::Alarm(vec![named]);
         }
-        let all = self.alarms.iter().copied();
-        let (gone, kept): (Vec<_>, Vec<_>) = all.partition(|(by, what)| {
-            member.is_none_or(|it| it == *by) && alarm.is_none_or(|it| it == *what)
-        });
-        self.alarms = kept.into_iter().collect();
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            self.all_alarms().into_iter().partition(|(by, what)| {
+                member.is_none_or(|it| it == *by) && alarm.is_none_or(|it| it == *what)
+            });
+        self.alarms.retain(|one| kept.contains(one));
+        self.short.retain(|by| kept.contains(&(*by, Alarm::NoSpace)));
         Outcome::Alarm(gone)
+    }
+
+    pub(crate) fn all_alarms(&self) -> BTreeSet<(NodeId, Alarm)> {
+        let short = self.short.iter().map(|by| (*by, Alarm::NoSpace));
+        self.alarms.iter().copied().chain(short).collect()
     }
 
     fn renew(&mut self, ids: &[LeaseId]) -> Outcome {

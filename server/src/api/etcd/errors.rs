@@ -4,7 +4,8 @@
 //! Kubernetes derives identities from it; so they are etcd's to the letter. Two codes differ from
 //! what etcd sends: `too many requests` and `re-configuration failed …` leave etcd as `Unknown`
 //! although they are declared `ResourceExhausted` and `FailedPrecondition`; here they are sent as
-//! declared.
+//! declared. Four errors, about request ids, are not etcd's at all: only a client that sends such
+//! ids can get them.
 
 use node::Failure;
 use tonic::{Code, Status};
@@ -61,6 +62,14 @@ errors! {
     PermissionDenied => PermissionDenied, "permission denied";
     NoSpace => ResourceExhausted, "mvcc: database space exceeded";
     TooManyRequests => ResourceExhausted, "too many requests";
+    TooManySessions => ResourceExhausted,
+        "too many clients use request ids, the request was not done";
+    StampForgotten => FailedPrecondition,
+        "request id is too old, it is not done again, and whether it was done is not known";
+    SessionUnknown => FailedPrecondition,
+        "client of the request id is not known any more, the request was not done now";
+    AnswerForgotten => FailedPrecondition,
+        "request was done before, and its answer was too large to be kept";
     LeaseExists => FailedPrecondition, "lease already exists";
     MemberExists => FailedPrecondition, "member ID already exist";
     PeerUrlExists => FailedPrecondition, "Peer URLs already exists";
@@ -133,6 +142,20 @@ impl From<store::Error> for EtcdError {
             Error::FutureRevision => Self::FutureRevision,
             Error::NoSpace => Self::NoSpace,
             Error::Corrupt => Self::Corrupt,
+            Error::StampForgotten => Self::StampForgotten,
+            Error::SessionUnknown => Self::SessionUnknown,
+            Error::TooManySessions => Self::TooManySessions,
+            Error::AnswerForgotten => Self::AnswerForgotten,
+            Error::MemberIdExists => Self::MemberExists,
+            Error::PeerUrlExists => Self::PeerUrlExists,
+            Error::MemberNotFound => Self::MemberNotFound,
+            Error::BadPeerUrls => Self::MemberBadUrls,
+            Error::NotEnoughStarted => Self::MemberNotEnoughStarted,
+            Error::MemberNotLearner => Self::MemberNotLearner,
+            Error::LearnerNotReady => Self::LearnerNotReady,
+            Error::TooManyLearners => Self::TooManyLearners,
+            Error::Unhealthy => Self::Unhealthy,
+            Error::TooManyWishes => Self::TooManyRequests,
         }
     }
 }
@@ -144,12 +167,15 @@ impl From<Failure> for EtcdError {
             Failure::NoLeader => Self::NoLeader,
             Failure::LeaderChanged => Self::LeaderChanged,
             Failure::TooManyRequests => Self::TooManyRequests,
+            Failure::NoSpace => Self::NoSpace,
             Failure::Timeout => Self::Timeout,
             Failure::TimeoutLeaderLost => Self::TimeoutLeaderLost,
             Failure::Stopped => Self::Stopped,
             Failure::NotLeader => Self::NotLeader,
             Failure::BadTransferee => Self::BadLeaderTransferee,
+            Failure::NotServing => Self::NotSupportedForLearner,
             Failure::Unreadable => Self::Corrupt,
+            Failure::DiskFull => Self::NoSpace,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use node::NodeStatus;
-use protocol::raft::{HardState, Role, Status};
+use protocol::raft::{HardState, Membership, Role, Status};
 use protocol::{Index, NodeId, Position, Term};
 
 /// A leader of a cluster of one.
@@ -22,12 +22,14 @@ pub(crate) fn status_of_one() -> NodeStatus {
             peers: BTreeMap::new(),
             dropped: 0,
             doubt: None,
-            membership: None,
+            membership: Membership::of([NodeId(1)]),
         },
         applied: last,
         revision: 5,
         compact_revision: -1,
         keys: 3,
+        sessions: 0,
+        session_bytes: 0,
         unflushed_bytes: 100,
         pending: 0,
         watch_streams: 1,
@@ -39,5 +41,10 @@ pub(crate) fn status_of_one() -> NodeStatus {
         proposals_failed: 0,
         snapshots_sent: 0,
         snapshots_installed: 0,
+        space: None,
+        short: false,
+        states_compared: 0,
+        disputed: None,
+        condemned: None,
     }
 }

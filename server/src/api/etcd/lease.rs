@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use etcdpb::etcdserverpb as pb;
 use node::{Body, Failure, Request};
-use store::{Command, Error, LeaseId, Outcome};
+use store::{Command, Error, LeaseId, Outcome, Stamp};
 use tonic::Status;
 
 use super::Api;
 use super::errors::{EtcdError, status, unexpected};
+use super::route::stamped;
 
 /// The longest time to live, in seconds (etcd's bound).
 const MAX_TTL: i64 = 9_000_000_000;
@@ -35,19 +36,24 @@ impl LeaseIds {
     }
 }
 
-/// `LeaseGrant`: id 0 asks for one of our choosing.
+/// `LeaseGrant`: id 0 asks for one of our choosing. When it is repeated under its request id,
+/// another one is chosen, and the answer names the first.
 pub(super) async fn grant(
     api: &Api,
     request: pb::LeaseGrantRequest,
+    stamp: Option<Stamp>,
 ) -> Result<pb::LeaseGrantResponse, Status> {
     if request.ttl > MAX_TTL {
         return Err(EtcdError::LeaseTtlTooLarge.into());
     }
     let ttl = request.ttl.max(api.options.min_lease_ttl);
     let chosen = request.id != 0;
-    for _ in 0..DRAWS {
+    // Under a request id every further grant would be answered as the first one was.
+    let draws = if stamp.is_some() { 1 } else { DRAWS };
+    for _ in 0..draws {
         let id = if chosen { LeaseId(request.id) } else { api.lease_ids.draw() };
-        let reply = api.call(Request::Write(Command::LeaseGrant { id, ttl })).await;
+        let grant = Request::Write(Command::LeaseGrant { id, ttl });
+        let reply = api.call(stamped(grant, stamp)).await;
         match reply.body {
             Ok(Body::Outcome(Outcome::LeaseGrant { id, ttl })) => {
                 let header = api.headers.of(reply.header);
@@ -65,8 +71,9 @@ pub(super) async fn grant(
 pub(super) async fn revoke(
     api: &Api,
     request: pb::LeaseRevokeRequest,
+    stamp: Option<Stamp>,
 ) -> Result<pb::LeaseRevokeResponse, Status> {
-    match api.write(Command::LeaseRevoke { id: LeaseId(request.id) }).await? {
+    match api.write(Command::LeaseRevoke { id: LeaseId(request.id) }, stamp).await? {
         (header, Outcome::Done) => Ok(pb::LeaseRevokeResponse { header: api.headers.of(header) }),
         _ => Err(unexpected("LeaseRevoke")),
     }

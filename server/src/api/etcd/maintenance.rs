@@ -42,7 +42,7 @@ pub(super) async fn alarm(
             return Err(Status::invalid_argument(text));
         }
     };
-    match api.write(Command::Alarm { action, member, alarm }).await? {
+    match api.write(Command::Alarm { action, member, alarm }, None).await? {
         (header, Outcome::Alarm(alarms)) => {
             let alarms = alarms.into_iter().map(member_alarm_to_pb).collect();
             Ok(pb::AlarmResponse { header: api.headers.of(header), alarms })
@@ -78,7 +78,7 @@ pub(super) async fn status(
         raft_applied_index: status.applied.index.0,
         errors: errors(&status),
         db_size_in_use: signed(size.in_use.saturating_add(status.unflushed_bytes)),
-        is_learner: false,
+        is_learner: api.node.is_learner(),
         storage_version: CLUSTER_VERSION.into(),
         db_size_quota: 0,
         downgrade_info: Some(pb::DowngradeInfo::default()),

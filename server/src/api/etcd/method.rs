@@ -73,6 +73,10 @@ methods! {
     }
     "etcdserverpb.Cluster" {
         MemberList = "MemberList" Unary,
+        MemberAdd = "MemberAdd" Unary,
+        MemberRemove = "MemberRemove" Unary,
+        MemberUpdate = "MemberUpdate" Unary,
+        MemberPromote = "MemberPromote" Unary,
     }
     "etcdserverpb.Maintenance" {
         Alarm = "Alarm" Unary,
@@ -81,9 +85,22 @@ methods! {
         Hash = "Hash" Unary,
         HashKv = "HashKV" Unary,
         MoveLeader = "MoveLeader" Unary,
+        Snapshot = "Snapshot" ServerStream,
     }
     "etcdserverpb.Auth" {
         AuthStatus = "AuthStatus" Unary,
+    }
+    "conclavepb.Members" {
+        MemberDemote = "Demote" Unary,
+        MemberReplace = "Replace" Unary,
+    }
+}
+
+impl Method {
+    /// Whether a member without a vote answers it, as in etcd: a `Range` only when it is
+    /// serializable.
+    pub(super) const fn suits_learners(self) -> bool {
+        matches!(self, Self::Range | Self::Status | Self::Snapshot)
     }
 }
 
@@ -91,13 +108,6 @@ methods! {
 pub(super) fn missing(path: &str) -> Option<&'static str> {
     let (service, method) = path.strip_prefix('/')?.split_once('/')?;
     match (service, method) {
-        (
-            "etcdserverpb.Cluster",
-            "MemberAdd" | "MemberRemove" | "MemberUpdate" | "MemberPromote",
-        ) => Some("etcdserver: the members of this cluster are fixed by its configuration"),
-        ("etcdserverpb.Maintenance", "Snapshot") => {
-            Some("etcdserver: snapshots are not supported by this version")
-        }
         ("etcdserverpb.Maintenance", "Downgrade") => {
             Some("etcdserver: downgrades are not supported by this version")
         }
@@ -131,7 +141,6 @@ mod tests {
     #[test]
     fn what_is_missing_says_so_and_what_is_unknown_does_not() {
         assert!(missing("/etcdserverpb.Auth/UserAdd").is_some());
-        assert!(missing("/etcdserverpb.Cluster/MemberAdd").is_some());
         assert!(missing("/etcdserverpb.KV/Nothing").is_none());
         assert!(missing("/").is_none());
     }

@@ -6,6 +6,7 @@
 //!  drain       windows, timeouts   ├─ watch              │   read (values from the backend)
 //!                                  ├─ cluster            │
 //!                                  ├─ maintenance ───────┘
+//!                                  ├─ snapshot (a pinned view of the state)
 //!                                  ├─ aside: gRPC health, reflection
 //!                                  └─ pages: /health /livez /readyz /version /metrics
 //! ```
@@ -22,8 +23,10 @@
 //!   the hub's credit, renewals and large reads by their number.
 //! - No call waits for another one's disk read.
 //!
+//! Beyond etcd's API, a write may carry a request id, and may then be repeated (`stamp`).
+//!
 //! Left out, and answered with `UNIMPLEMENTED`: changes of the membership, authentication,
-//! snapshots, downgrades, locks and elections; the JSON gateway is not there at all.
+//! downgrades, locks and elections; the JSON gateway is not there at all.
 
 mod aside;
 mod body;
@@ -48,6 +51,8 @@ mod preface;
 mod range_stream;
 mod read;
 mod route;
+mod snapshot;
+mod stamp;
 mod watch;
 
 pub use errors::EtcdError;

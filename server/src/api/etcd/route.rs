@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use etcdpb::etcdserverpb::SnapshotRequest;
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response, header};
 use hyper::body::Incoming;
 use node::{Body, Failure, Header, Reply};
 use prost::Message;
-use store::{Command, Outcome};
+use store::{Command, Outcome, Stamp};
 use tokio::sync::{Semaphore, watch};
 use tonic::server::Grpc;
 use tonic::{Code, Status, Streaming};
@@ -29,9 +30,11 @@ use super::leader::{Leaderless, Monitor, has_leader};
 use super::lease::LeaseIds;
 use super::method::{Method, missing};
 use super::options::ApiOptions;
+use super::stamp::{UNDERSTOOD, stamp};
 use super::watch::WatchCodec;
 use super::{
-    cluster, keep_alive, kv, leader, lease, maintenance, pages, range_stream, watch as watches,
+    cluster, keep_alive, kv, leader, lease, maintenance, pages, range_stream, snapshot,
+    watch as watches,
 };
 use crate::api::metrics::{Metrics, Timer};
 use crate::runtime::NodeHandle;
@@ -91,8 +94,12 @@ impl Api {
     }
 
     /// Changes the state.
-    pub(super) async fn write(&self, command: Command) -> Result<(Header, Outcome), Status> {
-        match self.ask(node::Request::Write(command)).await? {
+    pub(super) async fn write(
+        &self,
+        command: Command,
+        stamp: Option<Stamp>,
+    ) -> Result<(Header, Outcome), Status> {
+        match self.ask(stamped(node::Request::Write(command), stamp)).await? {
             (header, Body::Outcome(outcome)) => Ok((header, outcome)),
             _ => Err(unexpected("a write")),
         }
@@ -105,6 +112,14 @@ impl Api {
             // A sender that is gone means the same.
             let _ended = stopping.wait_for(|stopping| *stopping).await;
         })
+    }
+}
+
+/// A write under its request id, if it has one.
+pub(super) fn stamped(request: node::Request, stamp: Option<Stamp>) -> node::Request {
+    match stamp {
+        Some(stamp) => node::Request::Once { stamp, request: Box::new(request) },
+        None => request,
     }
 }
 
@@ -128,11 +143,14 @@ pub(super) async fn route(api: Arc<Api>, request: Request<Incoming>) -> Response
         return Box::pin(elsewhere(api, request)).await;
     };
     let timer = api.metrics().started(method);
+    if api.node.is_learner() && !method.suits_learners() {
+        return refused(timer, EtcdError::NotSupportedForLearner.into());
+    }
     if insists(request.headers()) && !Box::pin(has_leader(&api)).await {
         return refused(timer, EtcdError::NoLeader.into());
     }
     match method {
-        Method::Put => unary(&api, timer, request, kv::put).await,
+        Method::Put => unary_write(&api, timer, request, kv::put).await,
         Method::Range => unary_bytes(&api, timer, request, kv::range).await,
         _ => rarer(api, timer, method, request).await,
     }
@@ -150,28 +168,44 @@ fn rarer(
             Box::pin(async move { unary(&api, timer, request, $handler).await })
         };
     }
+    macro_rules! write {
+        ($handler:path) => {
+            Box::pin(async move { unary_write(&api, timer, request, $handler).await })
+        };
+    }
     match method {
         Method::Range => {
             Box::pin(async move { unary_bytes(&api, timer, request, kv::range).await })
         }
         Method::RangeStream => Box::pin(range_streamed(api, timer, request)),
-        Method::Put => answer!(kv::put),
-        Method::DeleteRange => answer!(kv::delete_range),
-        Method::Txn => answer!(kv::txn),
-        Method::Compact => answer!(kv::compact),
+        Method::Put => write!(kv::put),
+        Method::DeleteRange => write!(kv::delete_range),
+        Method::Txn => write!(kv::txn),
+        Method::Compact => write!(kv::compact),
         Method::Watch => Box::pin(watched(api, timer, request)),
-        Method::LeaseGrant => answer!(lease::grant),
-        Method::LeaseRevoke => answer!(lease::revoke),
+        Method::LeaseGrant => write!(lease::grant),
+        Method::LeaseRevoke => write!(lease::revoke),
         Method::LeaseKeepAlive => Box::pin(kept_alive(api, timer, request)),
         Method::LeaseTimeToLive => answer!(lease::time_to_live),
         Method::LeaseLeases => answer!(lease::leases),
         Method::MemberList => answer!(cluster::member_list),
+        Method::MemberAdd => answer!(cluster::member_add),
+        Method::MemberRemove => answer!(cluster::member_remove),
+        Method::MemberUpdate => answer!(cluster::member_update),
+        Method::MemberPromote => answer!(cluster::member_promote),
+        Method::MemberDemote => answer!(cluster::member_demote),
+        Method::MemberReplace => answer!(cluster::member_replace),
         Method::Alarm => answer!(maintenance::alarm),
-        Method::Status => answer!(maintenance::status),
+        Method::Status => Box::pin(async move {
+            let mut response = unary(&api, timer, request, maintenance::status).await;
+            response.headers_mut().insert(UNDERSTOOD, http::HeaderValue::from_static("1"));
+            response
+        }),
         Method::Defragment => answer!(maintenance::defragment),
         Method::Hash => answer!(maintenance::hash),
         Method::HashKv => answer!(maintenance::hash_kv),
         Method::MoveLeader => answer!(maintenance::move_leader),
+        Method::Snapshot => Box::pin(snapshotted(api, timer, request)),
         Method::AuthStatus => answer!(maintenance::auth_status),
     }
 }
@@ -223,6 +257,25 @@ where
         async move { framed(&answer.await?) }
     };
     unary_bytes(api, timer, request, framing).await
+}
+
+/// Answers a write, which may have a request id.
+async fn unary_write<'a, Q, R, H, F>(
+    api: &'a Api,
+    timer: Timer,
+    request: Request<Incoming>,
+    handler: H,
+) -> Response<ApiBody>
+where
+    Q: Message + Default,
+    R: Message,
+    H: FnOnce(&'a Api, Q, Option<Stamp>) -> F,
+    F: Future<Output = Result<R, Status>> + Send,
+{
+    match stamp(request.headers()) {
+        Ok(stamp) => unary(api, timer, request, |api, message| handler(api, message, stamp)).await,
+        Err(status) => refused(timer, status),
+    }
 }
 
 fn grpc(body: ApiBody) -> Response<ApiBody> {
@@ -278,6 +331,28 @@ async fn range_streamed(
         })
     });
     grpc.server_streaming(service, request).await.map(ApiBody::Stream)
+}
+
+async fn snapshotted(api: Arc<Api>, timer: Timer, request: Request<Incoming>) -> Response<ApiBody> {
+    let limit = api.options.max_message_bytes();
+    let stopping = api.stopping();
+    let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(limit);
+    let mut timer = Some(timer);
+    let service = service_fn(move |_request: tonic::Request<SnapshotRequest>| {
+        let timer = timer.take().expect("a service of one call");
+        let api = Arc::clone(&api);
+        async move {
+            match snapshot::open(&api).await {
+                Ok(stream) => Ok(tonic::Response::new(observed(stream, timer))),
+                Err(status) => {
+                    timer.finished(status.code());
+                    Err(status)
+                }
+            }
+        }
+    });
+    let answer = grpc.server_streaming(service, request).await;
+    answer.map(|body| ApiBody::Endless(body, stopping))
 }
 
 async fn watched(api: Arc<Api>, timer: Timer, request: Request<Incoming>) -> Response<ApiBody> {

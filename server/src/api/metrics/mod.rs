@@ -4,10 +4,12 @@
 //! not counted here at all; it is copied from a status when somebody asks for the page. The format
 //! is OpenMetrics. Some of etcd's names end in `_total` and are gauges there, and so they are here.
 
+mod backups;
 mod disk;
 mod grpc;
 mod node;
 mod peers;
+mod space;
 
 use std::sync::Arc;
 
@@ -17,11 +19,13 @@ use prometheus_client::registry::Registry;
 use store::Size;
 use tonic::Code;
 
+pub use backups::BackupMetrics;
 pub use disk::DiskMetrics;
 pub use peers::{PeerCounters, PeerMetrics};
 
 use self::grpc::GrpcMetrics;
 use self::node::NodeMetrics;
+use self::space::{EqualityMetrics, SpaceMetrics};
 use crate::api::etcd::method::Method;
 
 pub(crate) use grpc::Timer;
@@ -39,6 +43,9 @@ struct Shared {
     node: NodeMetrics,
     disk: DiskMetrics,
     peers: PeerMetrics,
+    space: SpaceMetrics,
+    equality: EqualityMetrics,
+    backups: BackupMetrics,
 }
 
 impl Default for Metrics {
@@ -56,13 +63,23 @@ impl Metrics {
         let node = NodeMetrics::register(&mut registry);
         let disk = DiskMetrics::register(&mut registry);
         let peers = PeerMetrics::register(&mut registry);
-        Self { shared: Arc::new(Shared { registry, grpc, node, disk, peers }) }
+        let backups = BackupMetrics::register(&mut registry);
+        let space = SpaceMetrics::register(&mut registry);
+        let equality = EqualityMetrics::register(&mut registry);
+        let shared = Shared { registry, grpc, node, disk, peers, backups, space, equality };
+        Self { shared: Arc::new(shared) }
     }
 
     /// For those who write to disk.
     #[must_use]
     pub fn disk(&self) -> &DiskMetrics {
         &self.shared.disk
+    }
+
+    /// For backups by the clock.
+    #[must_use]
+    pub fn backups(&self) -> &BackupMetrics {
+        &self.shared.backups
     }
 
     /// For the links to peers.
@@ -84,6 +101,8 @@ impl Metrics {
     /// Takes over what the node and the backend know.
     pub(crate) fn observe(&self, status: &NodeStatus, size: Size) {
         self.shared.node.observe(status, size);
+        self.shared.space.observe(status);
+        self.shared.equality.observe(status);
     }
 
     /// The page.

@@ -14,6 +14,7 @@ use store::Size;
 pub(super) struct NodeMetrics {
     has_leader: Gauge,
     is_leader: Gauge,
+    is_learner: Gauge,
     leader_changes: Counter,
     committed: Gauge,
     applied: Gauge,
@@ -29,6 +30,8 @@ pub(super) struct NodeMetrics {
     watch_streams: Gauge,
     watchers: Gauge,
     leases: Gauge,
+    sessions: Gauge,
+    session_bytes: Gauge,
     unflushed: Gauge,
     snapshots_sent: Counter,
     snapshots_installed: Counter,
@@ -53,6 +56,7 @@ impl NodeMetrics {
         };
         let has_leader = gauge("etcd_server_has_leader", "Whether a leader is known");
         let is_leader = gauge("etcd_server_is_leader", "Whether this member leads");
+        let is_learner = gauge("etcd_server_is_learner", "Whether this member has no vote");
         let committed = gauge("etcd_server_proposals_committed_total", "The last index committed");
         let applied = gauge("etcd_server_proposals_applied_total", "The last index applied");
         let pending = gauge("etcd_server_proposals_pending", "Requests under way");
@@ -66,6 +70,8 @@ impl NodeMetrics {
         let watch_streams = gauge("etcd_debugging_mvcc_watch_stream_total", "Watch streams");
         let watchers = gauge("etcd_debugging_mvcc_watcher_total", "Watchers");
         let leases = gauge("conclave_leases", "Leases alive");
+        let sessions = gauge("conclave_sessions", "Clients whose last answers are remembered");
+        let session_bytes = gauge("conclave_session_bytes", "Bytes of these answers");
         let unflushed = gauge(
             "conclave_unflushed_bytes",
             "Bytes applied that only the log and memory hold yet",
@@ -78,6 +84,7 @@ impl NodeMetrics {
         Self {
             has_leader,
             is_leader,
+            is_learner,
             leader_changes: counter("etcd_server_leader_changes_seen", "Changes of the leader"),
             committed,
             applied,
@@ -93,6 +100,8 @@ impl NodeMetrics {
             watch_streams,
             watchers,
             leases,
+            sessions,
+            session_bytes,
             unflushed,
             snapshots_sent: counter(
                 "conclave_snapshots_sent",
@@ -112,6 +121,8 @@ impl NodeMetrics {
     pub(super) fn observe(&self, status: &NodeStatus, size: Size) {
         self.has_leader.set(i64::from(status.raft.leader.is_some()));
         self.is_leader.set(i64::from(status.raft.role == Role::Leader));
+        let votes = status.raft.membership.votes(status.raft.id);
+        self.is_learner.set(i64::from(!votes));
         raise(&self.leader_changes, status.leader_changes);
         set(&self.committed, status.raft.hard_state.commit.0);
         set(&self.applied, status.applied.index.0);
@@ -125,6 +136,8 @@ impl NodeMetrics {
         set(&self.watch_streams, status.watch_streams);
         set(&self.watchers, status.watchers);
         set(&self.leases, status.leases);
+        set(&self.sessions, status.sessions);
+        set(&self.session_bytes, status.session_bytes);
         set(&self.unflushed, status.unflushed_bytes);
         raise(&self.snapshots_sent, status.snapshots_sent);
         raise(&self.snapshots_installed, status.snapshots_installed);

@@ -1,6 +1,6 @@
 //! The receiving side: whoever dials shows who it is, then its frames are read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,13 +9,15 @@ use bytes::{Buf, Bytes, BytesMut};
 use node::codec::{DecodeError, FRAME_HEADER, FrameHeader, decode_message, unframe};
 use protocol::NodeId;
 use protocol::raft::Message;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::FromPeers;
-use super::handshake::{Identity, Verdict, answer, hear, judge};
+use super::handshake::{self, Identity, Verdict, answer, hear_magic, no_peer};
+use super::join::{self, Admission, JoinRequest};
+use super::roster::Roster;
 use super::set_up;
 use crate::api::metrics::PeerMetrics;
 
@@ -23,12 +25,14 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Handshakes that may be under way at once; further connections are closed.
 const MAX_STRANGERS: usize = 64;
 const READ_CHUNK: usize = 64 << 10;
+/// Bytes that are read of a greeting in another version before the connection is closed.
+const FAREWELL: usize = 1 << 10;
 
 /// What the receiving side knows of the others.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     me: Identity,
-    members: BTreeSet<NodeId>,
+    roster: Roster,
     messages: mpsc::Sender<FromPeers>,
     /// A link is silent when nothing came for this long: its place may then be taken.
     silence: Duration,
@@ -47,12 +51,12 @@ struct Claim {
 impl Acceptor {
     pub(crate) fn new(
         me: Identity,
-        members: BTreeSet<NodeId>,
+        roster: Roster,
         messages: mpsc::Sender<FromPeers>,
         silence: Duration,
         metrics: PeerMetrics,
     ) -> Arc<Self> {
-        Arc::new(Self { me, members, messages, silence, metrics, claims: Mutex::default() })
+        Arc::new(Self { me, roster, messages, silence, metrics, claims: Mutex::default() })
     }
 
     fn claim(&self, who: Identity) -> bool {
@@ -121,15 +125,32 @@ async fn serve(
     permit: tokio::sync::OwnedSemaphorePermit,
 ) -> io::Result<()> {
     set_up(&stream)?;
-    let hello = timeout(HANDSHAKE_TIMEOUT, hear(&mut stream)).await??;
+    let greeting = timeout(HANDSHAKE_TIMEOUT, hear(&mut stream)).await??;
+    let hello = match greeting {
+        Greeting::Peer(hello) => hello,
+        Greeting::OtherVersion => {
+            answer(&mut stream, acceptor.me, Verdict::Version).await?;
+            return farewell(&mut stream).await;
+        }
+        Greeting::Newcomer(admission) => {
+            let admission = timeout(HANDSHAKE_TIMEOUT, admit(acceptor, admission)).await?;
+            join::answer(&mut stream, admission).await?;
+            return farewell(&mut stream).await;
+        }
+    };
     drop(permit);
-    let mut verdict = judge(&hello, acceptor.me, acceptor.members.contains(&hello.from.id));
+    let (mut verdict, unnamed) = acceptor.roster.judge(&hello, acceptor.me);
     if verdict == Verdict::Welcome && !acceptor.claim(hello.from) {
         verdict = Verdict::Duplicate;
     }
     if verdict != Verdict::Welcome {
         tracing::warn!(from = %hello.from.id, ?verdict, "a peer connection was refused");
         return answer(&mut stream, acceptor.me, verdict).await;
+    }
+    if unnamed && !hello.address.is_empty() {
+        let newcomer = FromPeers::Newcomer(hello.from.id, hello.address.clone());
+        // A node that has ended closes its links by itself.
+        let _ = acceptor.messages.send(newcomer).await;
     }
     let welcomed = async {
         answer(&mut stream, acceptor.me, verdict).await?;
@@ -138,6 +159,50 @@ async fn serve(
     let result = welcomed.await;
     acceptor.release(hello.from);
     result
+}
+
+/// What a connection is for.
+enum Greeting {
+    Peer(handshake::Hello),
+    OtherVersion,
+    /// Token and address; `None` in another version.
+    Newcomer(Option<(u64, String)>),
+}
+
+/// Ends a connection of which not all may have been read: closed at once, it could be reset before
+/// the answer has arrived.
+async fn farewell(stream: &mut TcpStream) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut rest = [0; FAREWELL];
+    let mut read = 0;
+    while read < FAREWELL {
+        match timeout(HANDSHAKE_TIMEOUT, stream.read(&mut rest[read..])).await?? {
+            0 => break,
+            more => read += more,
+        }
+    }
+    Ok(())
+}
+
+async fn hear(stream: &mut TcpStream) -> io::Result<Greeting> {
+    match hear_magic(stream).await? {
+        handshake::MAGIC => {
+            let hello = handshake::hear(stream).await?;
+            Ok(hello.map_or(Greeting::OtherVersion, Greeting::Peer))
+        }
+        join::MAGIC => Ok(Greeting::Newcomer(join::hear(stream).await?)),
+        _ => Err(no_peer()),
+    }
+}
+
+/// Asks the node about a newcomer.
+async fn admit(acceptor: &Acceptor, question: Option<(u64, String)>) -> Admission {
+    let Some((token, address)) = question else { return Admission::Version };
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let request = FromPeers::Join(JoinRequest { token, address, answer });
+    // Whoever is ending knows nobody.
+    let _ = acceptor.messages.send(request).await;
+    answered.await.unwrap_or(Admission::Unknown)
 }
 
 async fn receive(mut stream: TcpStream, acceptor: &Acceptor, from: Identity) -> io::Result<()> {
@@ -212,8 +277,8 @@ mod tests {
         let (messages, _queue) = mpsc::channel(1);
         let me = Identity { cluster: ClusterId(1), id: NodeId(1), incarnation: 0 };
         let metrics = crate::api::metrics::Metrics::new().peers().clone();
-        let members = BTreeSet::from([NodeId(2)]);
-        let acceptor = Acceptor::new(me, members, messages, Duration::ZERO, metrics);
+        let roster = Roster::new(me.id, String::new(), [NodeId(2)].into());
+        let acceptor = Acceptor::new(me, roster, messages, Duration::ZERO, metrics);
         assert!(acceptor.claim(identity(7)) && acceptor.heard(identity(7)));
         // It is silent for as long as this acceptor waits.
         assert!(acceptor.claim(identity(8)) && acceptor.heard(identity(8)));

@@ -1,9 +1,15 @@
 //! The sending side: a link to every other member, dialled again for as long as it takes.
+//!
+//! A member that is said to be reached elsewhere keeps its link for as long as it holds, and is
+//! looked for at both places afterwards: a wrong address cuts nobody off.
+//!
+//! A member that leaves the configuration may still have to be told so: its link is kept until
+//! nothing has been said on it for a while.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use node::codec::{encode_message, frame};
 use protocol::raft::Message;
@@ -15,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use super::FromPeers;
 use super::handshake::{Identity, Verdict, greet};
 use super::outbox::Outbox;
+use super::roster::Roster;
 use super::set_up;
 use crate::api::metrics::{PeerCounters, PeerMetrics};
 
@@ -22,8 +29,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
+/// A link to somebody who is no member is closed when it was not used for this long.
+const UNUSED: Duration = Duration::from_secs(30);
+
 /// Another member.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Peer {
     /// Its id.
     pub(crate) id: NodeId,
@@ -36,12 +46,20 @@ pub(crate) struct Peer {
 /// The links to all other members. Lives on the driver's runtime.
 #[derive(Debug)]
 pub(crate) struct Links {
+    me: Identity,
+    roster: Roster,
+    metrics: PeerMetrics,
     links: BTreeMap<NodeId, Link>,
+    /// Whether some of them lead to nobody who is a member.
+    strays: bool,
     events: mpsc::UnboundedSender<FromPeers>,
 }
 
 #[derive(Debug)]
 struct Link {
+    places: Places,
+    /// Set when the configuration no longer names the peer: when the link was last used.
+    stray: Option<Instant>,
     outbox: Outbox,
     /// Frames of this turn, sent by one write.
     turn: Vec<u8>,
@@ -50,26 +68,65 @@ struct Link {
 }
 
 impl Links {
-    /// Starts dialling.
-    pub(crate) fn start(
+    /// No links yet.
+    pub(crate) fn new(
         me: Identity,
-        peers: Vec<Peer>,
+        roster: Roster,
         events: mpsc::UnboundedSender<FromPeers>,
         metrics: &PeerMetrics,
     ) -> Self {
-        let links = peers.into_iter().map(|peer| {
-            let outbox = Outbox::default();
-            let id = peer.id;
-            let counters = metrics.of(id);
-            let task = tokio::spawn(keep_up(me, peer, outbox.clone(), events.clone()));
-            (id, Link { outbox, turn: Vec::new(), counters, task })
-        });
-        Self { links: links.collect(), events }
+        let (links, metrics) = (BTreeMap::new(), metrics.clone());
+        Self { me, roster, metrics, links, strays: false, events }
+    }
+
+    /// Dials all of these and, after a while, hangs up on everybody else.
+    pub(crate) fn keep_to(&mut self, peers: Vec<Peer>) {
+        let now = Instant::now();
+        for (id, link) in &mut self.links {
+            let named = peers.iter().any(|peer| peer.id == *id);
+            link.stray = if named { None } else { link.stray.or(Some(now)) };
+        }
+        peers.into_iter().for_each(|peer| self.dial(peer));
+        self.strays = self.links.values().any(|link| link.stray.is_some());
+    }
+
+    /// Dials somebody who is no member yet, as far as is known here.
+    pub(crate) fn dial_newcomer(&mut self, peer: Peer) {
+        let id = peer.id;
+        if self.links.get(&id).is_none_or(|link| link.stray.is_some()) {
+            self.dial(peer);
+            if let Some(link) = self.links.get_mut(&id) {
+                link.stray = Some(Instant::now());
+                self.strays = true;
+            }
+        }
+    }
+
+    /// Dials a peer, unless that is being done.
+    fn dial(&mut self, peer: Peer) {
+        let id = peer.id;
+        if id == self.me.id {
+            return;
+        }
+        if let Some(link) = self.links.get(&id) {
+            return link.places.moved(&peer.address);
+        }
+        let outbox = Outbox::default();
+        let places = Places::at(peer.address.clone());
+        let counters = self.metrics.of(id);
+        let (roster, events) = (self.roster.clone(), self.events.clone());
+        let whom = (peer, places.clone());
+        let task = tokio::spawn(keep_up((self.me, roster), whom, outbox.clone(), events));
+        let link = Link { places, stray: None, outbox, turn: Vec::new(), counters, task };
+        self.links.insert(id, link);
     }
 
     /// Queues a message for this turn.
     pub(crate) fn push(&mut self, to: NodeId, message: &Message) {
         let Some(link) = self.links.get_mut(&to) else { return };
+        if let Some(used) = &mut link.stray {
+            *used = Instant::now();
+        }
         if frame(&mut link.turn, |out| encode_message(message, out)).is_err() {
             tracing::error!(peer = %to, "a message is too large for a frame and was dropped");
         }
@@ -77,6 +134,13 @@ impl Links {
 
     /// Sends everything queued in this turn.
     pub(crate) fn flush(&mut self) {
+        if self.strays {
+            let unused = |link: &Link| link.stray.is_some_and(|used| used.elapsed() >= UNUSED);
+            for (_, link) in self.links.extract_if(.., |_, link| unused(link)) {
+                link.task.abort();
+            }
+            self.strays = self.links.values().any(|link| link.stray.is_some());
+        }
         for (id, link) in &mut self.links {
             if link.turn.is_empty() {
                 continue;
@@ -94,6 +158,32 @@ impl Links {
     }
 }
 
+/// Where a peer may be: where it is said to be, and where it was before.
+#[derive(Clone, Debug)]
+struct Places(Arc<Mutex<(String, Option<String>)>>);
+
+impl Places {
+    fn at(address: String) -> Self {
+        Self(Arc::new(Mutex::new((address, None))))
+    }
+
+    /// It is said to be elsewhere, from now on.
+    fn moved(&self, address: &str) {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.0 != address {
+            let before = std::mem::replace(&mut places.0, address.to_owned());
+            places.1 = Some(before);
+        }
+    }
+
+    /// Where to look for it at this attempt.
+    fn of(&self, attempt: u64) -> String {
+        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = places.1.as_ref().filter(|_| attempt % 2 == 1);
+        before.unwrap_or(&places.0).clone()
+    }
+}
+
 impl Drop for Links {
     fn drop(&mut self) {
         self.links.values().for_each(|link| link.task.abort());
@@ -101,16 +191,17 @@ impl Drop for Links {
 }
 
 async fn keep_up(
-    me: Identity,
-    peer: Peer,
+    (me, roster): (Identity, Roster),
+    (mut peer, places): (Peer, Places),
     outbox: Outbox,
     events: mpsc::UnboundedSender<FromPeers>,
 ) {
     let mut rng = Rng::new(me.incarnation ^ peer.id.0);
     let mut pause = FIRST_PAUSE;
     let mut complained = None;
-    loop {
-        match timeout(CONNECT_TIMEOUT, connect(me, &peer)).await {
+    for attempt in 0.. {
+        peer.address = places.of(attempt);
+        match timeout(CONNECT_TIMEOUT, connect(me, &roster, &peer)).await {
             Ok(Ok((stream, Verdict::Welcome))) => {
                 tracing::info!(peer = peer.name, address = peer.address, "link up");
                 (pause, complained) = (FIRST_PAUSE, None);
@@ -127,6 +218,10 @@ async fn keep_up(
                 }
             }
             Ok(Ok((_, verdict))) => {
+                if verdict == Verdict::Removed {
+                    // The driver outlives its links.
+                    let _ = events.send(FromPeers::Removed);
+                }
                 if complained.replace(verdict) != Some(verdict) {
                     let (name, address) = (&peer.name, &peer.address);
                     tracing::error!(
@@ -145,10 +240,10 @@ async fn keep_up(
     }
 }
 
-async fn connect(me: Identity, peer: &Peer) -> io::Result<(TcpStream, Verdict)> {
+async fn connect(me: Identity, roster: &Roster, peer: &Peer) -> io::Result<(TcpStream, Verdict)> {
     let mut stream = TcpStream::connect(&peer.address).await?;
     set_up(&stream)?;
-    let verdict = greet(&mut stream, me, peer.id).await?;
+    let verdict = greet(&mut stream, &roster.hello(me, peer.id)).await?;
     Ok((stream, verdict))
 }
 

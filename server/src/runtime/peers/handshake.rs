@@ -2,12 +2,14 @@
 
 use std::io;
 
-use protocol::{ClusterId, NodeId};
+use protocol::{ClusterId, Index, NodeId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const MAGIC: [u8; 8] = *b"CNCLPEER";
-const VERSION: u32 = 2;
+pub(super) const MAGIC: [u8; 8] = *b"CNCLPEER";
+const VERSION: u32 = 3;
+/// The longest address, in bytes: a host name has at most 253.
+pub(super) const MAX_ADDRESS: usize = 300;
 
 /// Who a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +23,14 @@ pub(crate) struct Identity {
 }
 
 /// What a dialler says first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hello {
-    pub(crate) version: u32,
     pub(crate) from: Identity,
     pub(crate) to: NodeId,
+    /// The index of the configuration that is in force there.
+    pub(crate) configuration: Index,
+    /// Where the dialler is reached itself: `host:port`.
+    pub(crate) address: String,
 }
 
 /// What the acceptor makes of it.
@@ -44,6 +49,8 @@ pub(crate) enum Verdict {
     Stranger = 4,
     /// Another process claims the same id.
     Duplicate = 5,
+    /// The dialler was removed from the cluster.
+    Removed = 6,
 }
 
 impl Verdict {
@@ -64,6 +71,7 @@ impl Verdict {
                 "another process already runs as this member; stop one of the two, or give it \
                  a name and an address of its own"
             }
+            Self::Removed => "this member was removed from the cluster",
         }
     }
 
@@ -75,26 +83,27 @@ impl Verdict {
             3 => Self::NotMe,
             4 => Self::Stranger,
             5 => Self::Duplicate,
+            6 => Self::Removed,
             _ => return None,
         })
     }
 }
 
 /// Shows this member to the one it dialled.
-pub(crate) async fn greet(
-    stream: &mut TcpStream,
-    from: Identity,
-    to: NodeId,
-) -> io::Result<Verdict> {
-    let mut hello = Vec::with_capacity(44);
-    hello.extend_from_slice(&MAGIC);
-    hello.extend_from_slice(&VERSION.to_le_bytes());
-    hello.extend_from_slice(&from.cluster.0.to_le_bytes());
-    hello.extend_from_slice(&from.id.0.to_le_bytes());
-    hello.extend_from_slice(&to.0.to_le_bytes());
-    hello.extend_from_slice(&from.incarnation.to_le_bytes());
-    stream.write_all(&hello).await?;
-    expect_magic(stream).await?;
+pub(super) async fn greet(stream: &mut TcpStream, hello: &Hello) -> io::Result<Verdict> {
+    let mut bytes = Vec::with_capacity(64);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&hello.from.cluster.0.to_le_bytes());
+    bytes.extend_from_slice(&hello.from.id.0.to_le_bytes());
+    bytes.extend_from_slice(&hello.to.0.to_le_bytes());
+    bytes.extend_from_slice(&hello.from.incarnation.to_le_bytes());
+    bytes.extend_from_slice(&hello.configuration.0.to_le_bytes());
+    write_address(&mut bytes, &hello.address);
+    stream.write_all(&bytes).await?;
+    if hear_magic(stream).await? != MAGIC {
+        return Err(no_peer());
+    }
     let _version = stream.read_u32_le().await?;
     let _cluster = stream.read_u64_le().await?;
     let _id = stream.read_u64_le().await?;
@@ -103,15 +112,40 @@ pub(crate) async fn greet(
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "unknown verdict"))
 }
 
-/// Reads who dialled.
-pub(crate) async fn hear(stream: &mut TcpStream) -> io::Result<Hello> {
-    expect_magic(stream).await?;
+/// Reads who dialled, after the magic; `None` when it speaks another version.
+pub(super) async fn hear(stream: &mut TcpStream) -> io::Result<Option<Hello>> {
     let version = stream.read_u32_le().await?;
+    if version != VERSION {
+        return Ok(None);
+    }
     let cluster = ClusterId(stream.read_u64_le().await?);
     let id = NodeId(stream.read_u64_le().await?);
     let to = NodeId(stream.read_u64_le().await?);
     let incarnation = stream.read_u64_le().await?;
-    Ok(Hello { version, from: Identity { cluster, id, incarnation }, to })
+    let configuration = Index(stream.read_u64_le().await?);
+    let address = hear_address(stream).await?;
+    let from = Identity { cluster, id, incarnation };
+    Ok(Some(Hello { from, to, configuration, address }))
+}
+
+/// Appends an address behind its length. One that is too long is left out: it leads nowhere.
+pub(super) fn write_address(out: &mut Vec<u8>, address: &str) {
+    let address = if address.len() <= MAX_ADDRESS { address } else { "" };
+    let length = u16::try_from(address.len()).unwrap_or(0);
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(address.as_bytes());
+}
+
+/// Reads an address.
+pub(super) async fn hear_address(stream: &mut TcpStream) -> io::Result<String> {
+    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    let length = usize::from(stream.read_u16_le().await?);
+    if length > MAX_ADDRESS {
+        return Err(wrong("an address that is too long"));
+    }
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).await?;
+    String::from_utf8(bytes).map_err(|_| wrong("an address that is no text"))
 }
 
 /// Answers a dialler.
@@ -129,28 +163,27 @@ pub(crate) async fn answer(
     stream.write_all(&bytes).await
 }
 
-/// Judges a hello; whether the id is taken is known only to the caller.
-pub(crate) fn judge(hello: &Hello, me: Identity, is_member: bool) -> Verdict {
-    if hello.version != VERSION {
-        Verdict::Version
-    } else if hello.from.cluster != me.cluster {
+/// Judges a hello by what it says; whether the dialler is a member is known only to the caller.
+pub(super) fn judge(hello: &Hello, me: Identity) -> Verdict {
+    if hello.from.cluster != me.cluster {
         Verdict::Cluster
     } else if hello.to != me.id {
         Verdict::NotMe
     } else if hello.from.id == me.id {
         Verdict::Duplicate
-    } else if !is_member {
-        Verdict::Stranger
     } else {
         Verdict::Welcome
     }
 }
 
-async fn expect_magic(stream: &mut TcpStream) -> io::Result<()> {
+/// Reads what a connection is for.
+pub(super) async fn hear_magic(stream: &mut TcpStream) -> io::Result<[u8; 8]> {
     let mut magic = [0; 8];
     stream.read_exact(&mut magic).await?;
-    if magic == MAGIC {
-        return Ok(());
-    }
-    Err(io::Error::new(io::ErrorKind::InvalidData, "the other side is no Conclave peer port"))
+    Ok(magic)
+}
+
+/// The other side is something else.
+pub(super) fn no_peer() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the other side is no Conclave peer port")
 }

@@ -5,8 +5,13 @@
 //!
 //! ```text
 //! dialler:  "CNCLPEER" | version u32 | cluster u64 | from u64 | to u64 | incarnation u64
+//!           | configuration u64 | address length u16 | address
 //! acceptor: "CNCLPEER" | version u32 | cluster u64 | id u64 | verdict u8
 //! ```
+//!
+//! The dialler tells its own address and the index of its configuration: whoever is dialled by a
+//! member that it does not know yet can so dial back, and judge whether it may. A connection that
+//! begins with "CNCLJOIN" is a newcomer's question (`join.rs`).
 //!
 //! Then frames follow in the dialler's direction alone. A link loses messages when it breaks or
 //! when the other side does not read: consensus is made for that, and is told by
@@ -15,16 +20,19 @@
 mod accept;
 mod dial;
 mod handshake;
+mod join;
 mod outbox;
+mod roster;
 
 pub(crate) use accept::{Acceptor, listen};
 pub(crate) use dial::{Links, Peer};
 pub(crate) use handshake::Identity;
+pub(crate) use join::{Admission, JoinRequest, Refused, join};
+pub(crate) use roster::Roster;
 
 use std::io;
 use std::time::Duration;
 
-use node::Input;
 use protocol::NodeId;
 use protocol::raft::Message;
 use socket2::{SockRef, TcpKeepalive};
@@ -52,16 +60,10 @@ pub(crate) enum FromPeers {
     Messages(NodeId, Vec<Message>),
     /// A link broke, or dropped something.
     Unreachable(NodeId),
-}
-
-impl FromPeers {
-    /// As inputs of the node.
-    pub(crate) fn for_each_input(self, mut feed: impl FnMut(Input)) {
-        match self {
-            Self::Messages(from, messages) => {
-                messages.into_iter().for_each(|message| feed(Input::Receive { from, message }));
-            }
-            Self::Unreachable(peer) => feed(Input::Unreachable(peer)),
-        }
-    }
+    /// A member that was not known here dialled, and is reached at this address.
+    Newcomer(NodeId, String),
+    /// Somebody wants to join.
+    Join(JoinRequest),
+    /// A member says that this one was removed.
+    Removed,
 }

@@ -5,14 +5,16 @@
 //! has a thread of its own, and syncs everything that queued up meanwhile at once.
 
 use std::io;
-use std::sync::mpsc as std_mpsc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self as std_mpsc, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use node::Input;
+use node::{Input, gather};
 use prometheus_client::metrics::histogram::Histogram;
 use protocol::raft::{Write, WriteId};
-use protocol::{Index, NodeId};
+use protocol::{Index, NodeId, Position};
 use storage::disk::{Disk, FaultyDisk, FileInfo, RealDisk};
 use storage::log::{Log, LogError};
 use tokio::sync::mpsc;
@@ -81,8 +83,19 @@ impl Disk for AnyDisk {
 #[derive(Debug)]
 pub(crate) enum Job {
     Persist(WriteId, Write),
-    Fetch { peer: NodeId, from: Index, max_bytes: usize },
+    Fetch {
+        peer: NodeId,
+        from: Index,
+        max_bytes: usize,
+    },
     Trim(Index),
+    Look {
+        peer: NodeId,
+        life: u64,
+        wanted: Vec<Position>,
+    },
+    /// Whether space is short.
+    Economise(bool),
 }
 
 /// The log, on this thread or on its own.
@@ -111,6 +124,12 @@ pub(crate) struct Inline {
     syncs: Histogram,
     /// After a failure to make the next segment's file, when to try again.
     no_spare_until: Option<Instant>,
+    /// What is unsynced waits for room.
+    stalled: bool,
+    /// How many trimmed segments are kept while space is not short.
+    spares: usize,
+    /// Bytes that can be given back at once, for whoever measures the disk.
+    surplus: Arc<AtomicU64>,
 }
 
 impl LogWorker {
@@ -119,8 +138,9 @@ impl LogWorker {
         log: Log<AnyDisk>,
         done: mpsc::UnboundedSender<Done>,
         syncs: Histogram,
+        surplus: Arc<AtomicU64>,
     ) -> Self {
-        Self::Inline(Box::new(Inline { log, unsynced: None, done, syncs, no_spare_until: None }))
+        Self::Inline(Box::new(Inline::new(log, done, syncs, surplus)))
     }
 
     /// Runs the log on a thread of its own.
@@ -128,10 +148,11 @@ impl LogWorker {
         log: Log<AnyDisk>,
         done: mpsc::UnboundedSender<Done>,
         syncs: Histogram,
+        surplus: Arc<AtomicU64>,
     ) -> io::Result<Self> {
         let (jobs, queue) = std_mpsc::channel();
         let sentinel = Sentinel { thread: "log", done: done.clone() };
-        let inline = Inline { log, unsynced: None, done, syncs, no_spare_until: None };
+        let inline = Inline::new(log, done, syncs, surplus);
         let builder = std::thread::Builder::new().name("log".into());
         let thread = builder.spawn(move || {
             let _sentinel = sentinel;
@@ -150,9 +171,19 @@ impl LogWorker {
         self.submit(Job::Fetch { peer, from, max_bytes });
     }
 
+    /// Looks for entries, for a member that mends its log.
+    pub(crate) fn look(&mut self, peer: NodeId, life: u64, wanted: Vec<Position>) {
+        self.submit(Job::Look { peer, life, wanted });
+    }
+
     /// Drops old entries.
     pub(crate) fn trim(&mut self, through: Index) {
         self.submit(Job::Trim(through));
+    }
+
+    /// Space is short from now on, or no longer is.
+    pub(crate) fn economise(&mut self, short: bool) {
+        self.submit(Job::Economise(short));
     }
 
     /// Syncs what was appended here; a thread does so by itself.
@@ -189,17 +220,37 @@ impl LogWorker {
 
 /// The thread's loop: everything that queued up is appended, then synced once.
 fn work(mut inline: Inline, queue: &std_mpsc::Receiver<Job>) -> Inline {
-    while let Ok(job) = queue.recv() {
-        inline.run(job);
+    loop {
+        // What found no room is tried again, whether or not more comes in.
+        let job = match inline.unsynced {
+            Some(_) => queue.recv_timeout(SPARE_PAUSE),
+            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match job {
+            Ok(job) => inline.run(job),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return inline,
+        }
         while let Ok(job) = queue.try_recv() {
             inline.run(job);
         }
         inline.sync();
     }
-    inline
 }
 
 impl Inline {
+    fn new(
+        log: Log<AnyDisk>,
+        done: mpsc::UnboundedSender<Done>,
+        syncs: Histogram,
+        surplus: Arc<AtomicU64>,
+    ) -> Self {
+        surplus.store(log.surplus_bytes(), Ordering::Relaxed);
+        let spares = log.spares();
+        let (unsynced, no_spare_until) = (None, None);
+        Self { log, unsynced, done, syncs, no_spare_until, stalled: false, spares, surplus }
+    }
+
     fn run(&mut self, job: Job) {
         match job {
             Job::Persist(id, write) => match self.log.append(&write) {
@@ -213,22 +264,56 @@ impl Inline {
                 }
                 self.tell(Done::Input(Input::Fetched { peer, from, entries: entries.ok() }));
             }
+            Job::Look { peer, life, wanted } => {
+                let (entries, absent) = gather(wanted, |position| self.log.find(position));
+                self.tell(Done::Input(Input::Found { peer, life, entries, absent }));
+            }
             Job::Trim(through) => match self.log.trim(through) {
-                Ok(base) => self.tell(Done::Input(Input::Trimmed(base))),
+                Ok(base) => {
+                    self.note_room();
+                    self.tell(Done::Input(Input::Trimmed(base)));
+                }
                 Err(error) => self.tell(Done::LogFailed(error)),
             },
+            Job::Economise(short) => {
+                let most = if short { 1 } else { self.spares };
+                match self.log.keep_spares(most) {
+                    Ok(()) => self.note_room(),
+                    Err(error) => self.tell(Done::LogFailed(error)),
+                }
+            }
         }
     }
 
+    /// Segments were trimmed or given back.
+    fn note_room(&mut self) {
+        self.no_spare_until = None;
+        self.surplus.store(self.log.surplus_bytes(), Ordering::Relaxed);
+    }
+
     fn sync(&mut self) {
+        if self.no_spare_until.is_some_and(|until| self.stalled && Instant::now() < until) {
+            return;
+        }
         let Some(id) = self.unsynced.take() else { return };
         let begun = Instant::now();
         let result = self.log.sync();
         self.syncs.observe(begun.elapsed().as_secs_f64());
         match result {
             Ok(()) => {
+                self.stalled = false;
                 self.tell(Done::Persisted(id));
                 self.prepare();
+            }
+            // Nothing of it was acknowledged, and it is queued still: this member lags until
+            // there is room, and the others go on without it.
+            Err(LogError::NoSpare { cause }) => {
+                if !std::mem::replace(&mut self.stalled, true) {
+                    tracing::error!(%cause, "the log is full: nothing is written until there is \
+                                             room; free some space on the disk");
+                }
+                self.unsynced = Some(id);
+                self.no_spare_until = Some(Instant::now() + SPARE_PAUSE);
             }
             Err(error) => self.tell(Done::LogFailed(error)),
         }
@@ -241,9 +326,10 @@ impl Inline {
             return;
         }
         self.no_spare_until = self.log.prepare().err().map(|error| {
-            tracing::warn!(%error, "the log has no room to grow: free some, or this member ends");
+            tracing::warn!(%error, "the log has no room for its next segment: free some space");
             Instant::now() + SPARE_PAUSE
         });
+        self.surplus.store(self.log.surplus_bytes(), Ordering::Relaxed);
     }
 
     fn tell(&self, done: Done) {

@@ -7,17 +7,20 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use node::{Input, ViewHead, ViewId};
+use node::{Input, Space, ViewHead, ViewId};
 use prometheus_client::metrics::histogram::Histogram;
 use protocol::Position;
 use storage::state::{Reader, State, View};
 use store::{Backend, BackendError, BackendRead, Flush, Record, Revision};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Done, Sentinel};
+use crate::reserve::Gauge;
 
 /// A pause between two steps of giving space back, so that they never take all of a disk.
 const BREATH: Duration = Duration::from_millis(2);
+/// The pause between two looks at what is free of the disk.
+const MEASURE_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 enum Write {
@@ -27,8 +30,10 @@ enum Write {
     Stage(Vec<(Revision, Record)>),
     StageAbort,
     Install { meta: Vec<(Bytes, Bytes)>, applied: Position },
+    Economise(bool),
     View(ViewId),
     ViewClose(ViewId),
+    Lend(oneshot::Sender<View>),
 }
 
 #[derive(Debug)]
@@ -55,6 +60,7 @@ impl StateWorkers {
         reader: Reader,
         done: mpsc::UnboundedSender<Done>,
         commits: Histogram,
+        gauge: Option<Gauge>,
     ) -> io::Result<Self> {
         let (writes, write_queue) = std_mpsc::channel();
         let (reads, read_queue) = std_mpsc::channel();
@@ -63,7 +69,8 @@ impl StateWorkers {
         let writer = std::thread::Builder::new().name("state".into());
         let writer = writer.spawn(move || {
             let _sentinel = Sentinel { thread: "state", done: writer_done.clone() };
-            Writer { state, done: writer_done, views, commits }.run(&write_queue);
+            let measuring = gauge.map(Measuring::new);
+            Writer { state, done: writer_done, views, commits, measuring }.run(&write_queue);
         })?;
         let loader = std::thread::Builder::new().name("state-read".into());
         let loader = loader.spawn(move || {
@@ -108,6 +115,11 @@ impl StateWorkers {
         send(self.writes.as_ref(), Write::Install { meta, applied });
     }
 
+    /// Space is short from now on, or no longer is.
+    pub(crate) fn economise(&self, short: bool) {
+        send(self.writes.as_ref(), Write::Economise(short));
+    }
+
     /// Pins the last flush.
     pub(crate) fn view_open(&self, view: ViewId) {
         send(self.writes.as_ref(), Write::View(view));
@@ -122,6 +134,11 @@ impl StateWorkers {
     pub(crate) fn view_close(&self, view: ViewId) {
         // Through the thread that pins, or the view could be closed before it is open.
         send(self.writes.as_ref(), Write::ViewClose(view));
+    }
+
+    /// Pins the last flush for somebody outside, who keeps it for as long as it is held.
+    pub(crate) fn lend(&self, borrower: oneshot::Sender<View>) {
+        send(self.writes.as_ref(), Write::Lend(borrower));
     }
 
     /// Scans records.
@@ -155,6 +172,38 @@ struct Writer {
     /// Where views are read.
     views: std_mpsc::Sender<Read>,
     commits: Histogram,
+    measuring: Option<Measuring>,
+}
+
+/// Looks at the disk now and then.
+struct Measuring {
+    gauge: Gauge,
+    next: Instant,
+    /// The last look failed, which has been told.
+    blind: bool,
+}
+
+impl Measuring {
+    fn new(gauge: Gauge) -> Self {
+        Self { gauge, next: Instant::now(), blind: false }
+    }
+
+    /// What is free, if it is time to look and the file system says it.
+    fn look(&mut self) -> Option<Space> {
+        let now = Instant::now();
+        if now < self.next {
+            return None;
+        }
+        self.next = now + MEASURE_PAUSE;
+        let seen = self.gauge.measure();
+        let blind = std::mem::replace(&mut self.blind, seen.is_err());
+        if let Err(error) = &seen
+            && !blind
+        {
+            tracing::error!(%error, "cannot tell how much of the disk is free");
+        }
+        seen.ok()
+    }
 }
 
 impl Writer {
@@ -162,17 +211,29 @@ impl Writer {
         // A backend that has just been opened may have been stopped in the middle of its chores.
         let mut chores = true;
         loop {
-            let job = if chores {
-                queue.recv_timeout(BREATH)
-            } else {
-                queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            let short = self.measure();
+            let job = match (chores, &self.measuring) {
+                (true, _) => queue.recv_timeout(BREATH),
+                (false, Some(look)) => {
+                    queue.recv_timeout(look.next.saturating_duration_since(Instant::now()))
+                }
+                (false, None) => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             chores = match job {
                 Ok(job) => self.carry_out(job),
-                Err(RecvTimeoutError::Timeout) => report(self.state.maintain()),
+                Err(RecvTimeoutError::Timeout) if chores => report(self.state.maintain()),
+                // What found no space a while ago may find some now.
+                Err(RecvTimeoutError::Timeout) => short,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
         }
+    }
+
+    /// Tells the node what is free, when it is time. True when that is less than the reserve.
+    fn measure(&mut self) -> bool {
+        let Some(space) = self.measuring.as_mut().and_then(Measuring::look) else { return false };
+        self.tell(Input::Space(space));
+        space.free < space.reserved
     }
 
     /// Does a job. True when there may be space to give back.
@@ -185,6 +246,10 @@ impl Writer {
                 self.commits.observe(begun.elapsed().as_secs_f64());
                 if let Err(error) = &result {
                     tracing::error!(%error, "cannot flush the state");
+                }
+                if let Some(measuring) = &mut self.measuring {
+                    // However fast flushes come, what they take is seen before the next.
+                    measuring.next = Instant::now();
                 }
                 let chores = result.is_ok();
                 self.tell(Input::Flushed(result));
@@ -202,6 +267,7 @@ impl Writer {
                 let result = self.state.install(&meta, applied);
                 self.tell(Input::Installed(result));
             }
+            Write::Economise(short) => self.state.economise(short),
             Write::View(view) => {
                 let pinned = self.state.view();
                 let opened = pinned.meta().map(|meta| ViewHead { applied: pinned.applied(), meta });
@@ -210,6 +276,8 @@ impl Writer {
                 self.tell(Input::ViewOpened { view, opened });
             }
             Write::ViewClose(view) => drop(self.views.send(Read::Unpin(view))),
+            // Whoever asked may have gone.
+            Write::Lend(borrower) => drop(borrower.send(self.state.view())),
         }
         true
     }

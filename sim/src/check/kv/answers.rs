@@ -91,14 +91,16 @@ fn local(request: &Request) -> bool {
             *serializable
         }
         Request::Members { linearizable } => !*linearizable,
-        Request::HashKv { .. } | Request::Status | Request::MoveLeader(_) => true,
+        Request::HashKv { .. } | Request::Status | Request::Settle | Request::MoveLeader(_) => true,
         Request::Write(_)
+        | Request::Once { .. }
         | Request::Compact { .. }
         | Request::LeaseRenew(_)
         | Request::LeaseTimeToLive { .. }
         | Request::Leases
         | Request::Alarms
-        | Request::Barrier => false,
+        | Request::Barrier
+        | Request::MemberChange(_) => false,
     }
 }
 
@@ -182,12 +184,15 @@ impl Case<'_> {
                 | Request::Members { .. }
                 | Request::Alarms
                 | Request::Status
+                | Request::Settle
                 | Request::Barrier
-                | Request::MoveLeader(_),
+                | Request::MoveLeader(_)
+                | Request::MemberChange(_),
                 Told::Done,
             ) => Ok(()),
             (
                 Request::Write(_)
+                | Request::Once { .. }
                 | Request::Compact { .. }
                 | Request::Range { .. }
                 | Request::ReadTxn { .. }
@@ -198,8 +203,10 @@ impl Case<'_> {
                 | Request::Members { .. }
                 | Request::Alarms
                 | Request::Status
+                | Request::Settle
                 | Request::Barrier
-                | Request::MoveLeader(_),
+                | Request::MoveLeader(_)
+                | Request::MemberChange(_),
                 _,
             ) => wrong_kind(),
         }
@@ -338,14 +345,17 @@ impl Case<'_> {
             Request::Write(command) => self.refused_write(error, command),
             Request::HashKv { .. } => true,
             Request::Compact { .. }
+            | Request::Once { .. }
             | Request::LeaseRenew(_)
             | Request::LeaseTimeToLive { .. }
             | Request::Leases
             | Request::Members { .. }
             | Request::Alarms
             | Request::Status
+            | Request::Settle
             | Request::Barrier
-            | Request::MoveLeader(_) => true,
+            | Request::MoveLeader(_)
+            | Request::MemberChange(_) => true,
         };
         judged.unreadable += usize::from(matches!(
             (&*self.operation.request, error),

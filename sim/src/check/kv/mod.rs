@@ -15,6 +15,9 @@
 //! - leases have the time, the keys and the names that the ticks in the log leave them (`L5`,
 //!   `L6`).
 //!
+//! A write that its client has numbered may be in the log several times, once for each attempt that
+//! arrived. The model knows by the numbers which entry does it (`XI1`); the others do nothing.
+//!
 //! Which entry a write caused is the ledger's business ([`super::ledger`]), which also compares
 //! what the write was answered.
 //!
@@ -39,6 +42,7 @@ mod leases;
 mod model;
 mod read;
 mod search;
+mod sessions;
 mod sound;
 mod truth;
 mod versions;

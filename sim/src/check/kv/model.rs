@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use protocol::NodeId;
 use store::{
     Alarm, AlarmAction, Command, DeleteRange, Error, LeaseId, Limits, Operation, Outcome, Put,
-    Range, RangeResult, Txn,
+    Range, RangeResult, Stamp, Txn,
 };
 
 use super::leases::{End, Leases};
 use super::read;
+use super::sessions::{Fate, Sessions};
 use super::sound;
 use super::versions::{FIRST_REVISION, Held, Versions};
 
@@ -26,7 +27,10 @@ pub struct Model {
     entries: usize,
     pub(super) versions: Versions,
     pub(super) leases: Leases,
+    sessions: Sessions,
     alarms: BTreeSet<(NodeId, Alarm)>,
+    /// Members that report themselves short of space.
+    short: BTreeSet<NodeId>,
     /// Whether the state was ever said to be corrupt.
     pub(super) corrupt: bool,
 }
@@ -42,7 +46,9 @@ impl Model {
             entries: 0,
             versions: Versions::default(),
             leases: Leases::default(),
+            sessions: Sessions::default(),
             alarms: BTreeSet::new(),
+            short: BTreeSet::new(),
             corrupt: false,
         }
     }
@@ -138,16 +144,37 @@ impl Model {
                 let most =
                     if self.raised(Alarm::Corrupt) { 0 } else { self.limits.expiries_per_tick };
                 due.into_iter().take(most).for_each(|id| self.end_lease(id, End::Expired));
+                let (limits, most) = (&self.limits.sessions, self.limits.expiries_per_tick);
+                self.sessions.tick(*elapsed_ms, limits, most);
                 Ok(Outcome::Done)
             }
             Command::Alarm { action, member, alarm } => Ok(self.alarm(*action, *member, *alarm)),
-            Command::Publish(_) => Ok(Outcome::Done),
+            Command::Once { command, .. } => self.execute(command),
+            Command::SpaceReport { member, short } => {
+                if *short {
+                    self.short.insert(*member);
+                } else {
+                    self.short.remove(member);
+                }
+                Ok(Outcome::Done)
+            }
+            // Members are no affair of this model.
+            Command::Publish(_)
+            | Command::StateHash { .. }
+            | Command::Member(_)
+            | Command::Settle { .. } => Ok(Outcome::Done),
         }
+    }
+
+    /// What a numbered write comes to as the next entry. It is to be executed if it is the first.
+    pub(super) fn numbered(&mut self, stamp: &Stamp) -> Fate {
+        self.sessions.write(stamp, &self.limits.sessions)
     }
 
     /// What alarms forbid.
     fn forbidden(&self, command: &Command) -> Option<Error> {
         let (touches, grows) = match command {
+            Command::Once { command, .. } => return self.forbidden(command),
             Command::Put(_) | Command::LeaseGrant { .. } => (true, true),
             Command::Txn(txn) => (true, has_put(txn)),
             Command::DeleteRange(_) | Command::Compact { .. } | Command::LeaseRevoke { .. } => {
@@ -156,7 +183,11 @@ impl Model {
             Command::LeaseRenew { .. }
             | Command::Tick { .. }
             | Command::Alarm { .. }
-            | Command::Publish(_) => (false, false),
+            | Command::Publish(_)
+            | Command::StateHash { .. }
+            | Command::SpaceReport { .. }
+            | Command::Member(_)
+            | Command::Settle { .. } => (false, false),
         };
         if touches && self.raised(Alarm::Corrupt) {
             Some(Error::Corrupt)
@@ -167,6 +198,7 @@ impl Model {
 
     fn raised(&self, alarm: Alarm) -> bool {
         self.alarms.iter().any(|(_, what)| *what == alarm)
+            || (alarm == Alarm::NoSpace && !self.short.is_empty())
     }
 
     fn alarm(
@@ -181,13 +213,18 @@ impl Model {
         let told: Vec<(NodeId, Alarm)> = match action {
             AlarmAction::Activate => member.zip(alarm).into_iter().collect(),
             AlarmAction::Deactivate => {
-                self.alarms.iter().copied().filter(|raised| named(*raised)).collect()
+                let short = self.short.iter().map(|by| (*by, Alarm::NoSpace));
+                let all: BTreeSet<_> = self.alarms.iter().copied().chain(short).collect();
+                all.into_iter().filter(|raised| named(*raised)).collect()
             }
         };
         for raised in &told {
             match action {
                 AlarmAction::Activate => self.alarms.insert(*raised),
-                AlarmAction::Deactivate => self.alarms.remove(raised),
+                AlarmAction::Deactivate => {
+                    let short = raised.1 == Alarm::NoSpace && self.short.remove(&raised.0);
+                    self.alarms.remove(raised) || short
+                }
             };
         }
         self.corrupt |= self.raised(Alarm::Corrupt);

@@ -10,13 +10,18 @@ pub(super) fn flaw(command: &Command) -> Option<Error> {
         Command::Put(put) => empty(&put.key),
         Command::DeleteRange(delete) => empty(&delete.range.key),
         Command::Txn(txn) => flaw_of_txn(txn),
+        Command::Once { command, .. } => flaw(command),
         Command::Compact { .. }
         | Command::LeaseGrant { .. }
         | Command::LeaseRevoke { .. }
         | Command::LeaseRenew { .. }
         | Command::Tick { .. }
         | Command::Alarm { .. }
-        | Command::Publish(_) => None,
+        | Command::Publish(_)
+        | Command::StateHash { .. }
+        | Command::SpaceReport { .. }
+        | Command::Member(_)
+        | Command::Settle { .. } => None,
     }
 }
 

@@ -5,14 +5,18 @@
 //! entry was first known to be committed, so an interval of time is an interval of moments, and
 //! whatever a client saw must have been so at one of them.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use protocol::{Index, Position, Time};
-use store::{Command, Error, KeyValue, LeaseId, Limits, Outcome, Range, RangeResult, Txn};
+use store::{
+    ClientId, Command, Error, KeyValue, LeaseId, Limits, Outcome, Range, RangeResult, Stamp, Txn,
+};
 
 use super::leases::{Left, Life};
 use super::model::Model;
 use super::read;
+use super::sessions::Fate;
 use super::versions::{FIRST_REVISION, Happened};
 use crate::history::Committed;
 use crate::seen::{Violation, seconds};
@@ -31,6 +35,9 @@ pub struct Truth<'a> {
     makers: Vec<usize>,
     /// Every compaction: its entry and the compact revision from then on.
     compactions: Vec<(usize, i64)>,
+    /// The entry that did each numbered write.
+    firsts: BTreeMap<(ClientId, u64), usize>,
+    repeated: usize,
     model: Model,
 }
 
@@ -38,7 +45,8 @@ impl<'a> Truth<'a> {
     /// Replays a log.
     ///
     /// # Errors
-    /// When it is no log: positions with gaps, terms or times that go back.
+    /// When it is no log: positions with gaps, terms or times that go back. When a numbered write
+    /// is done twice.
     pub fn new(committed: &'a [Committed], limits: Limits) -> Result<Self, Violation> {
         let mut truth = Self {
             committed,
@@ -47,6 +55,8 @@ impl<'a> Truth<'a> {
             outcomes: Vec::with_capacity(committed.len()),
             makers: Vec::new(),
             compactions: Vec::new(),
+            firsts: BTreeMap::new(),
+            repeated: 0,
             model: Model::new(limits),
         };
         let mut last = (Position::ORIGIN, Time(0));
@@ -64,15 +74,21 @@ impl<'a> Truth<'a> {
                 return Err(Violation { law: "log", at: entry.at, what });
             }
             last = (entry.position, entry.at);
-            truth.replay(entry);
+            truth.replay(entry)?;
         }
         Ok(truth)
     }
 
-    fn replay(&mut self, entry: &Committed) {
+    fn replay(&mut self, entry: &'a Committed) -> Result<(), Violation> {
         let place = self.at.len();
         let before = (self.model.revision(), self.model.compact_revision());
-        let outcome = match &entry.command {
+        let command = match &entry.command {
+            Some(Command::Once { stamp, command }) => {
+                self.numbered(stamp, entry)?.then_some(&**command)
+            }
+            other => other.as_ref(),
+        };
+        let outcome = match command {
             Some(command) => Some(self.model.apply(command)),
             None => {
                 self.model.pass();
@@ -87,6 +103,49 @@ impl<'a> Truth<'a> {
         self.at.push(entry.at);
         self.revisions.push(self.model.revision());
         self.outcomes.push(outcome);
+        Ok(())
+    }
+
+    /// Whether the next entry, a numbered write, is to be done. No number is done twice, and the
+    /// worlds' clients never give a session the time to be forgotten while they repeat a write.
+    fn numbered(&mut self, stamp: &Stamp, entry: &Committed) -> Result<bool, Violation> {
+        if self.model.numbered(stamp) != Fate::First {
+            self.repeated += 1;
+            return Ok(false);
+        }
+        let name = (stamp.client(), stamp.sequence());
+        if let Some(first) = self.firsts.insert(name, self.at.len()) {
+            let what = format!(
+                "write {} of {} is done at {}, and was done at {}",
+                stamp.sequence(),
+                stamp.client(),
+                entry.position,
+                self.position(first)
+            );
+            return Err(Violation { law: "XI1", at: entry.at, what });
+        }
+        Ok(true)
+    }
+
+    /// The entry that did a numbered write.
+    #[must_use]
+    pub fn first(&self, stamp: &Stamp) -> Option<usize> {
+        self.firsts.get(&(stamp.client(), stamp.sequence())).copied()
+    }
+
+    /// The numbered write that an entry did.
+    #[must_use]
+    pub fn stamp(&self, place: usize) -> Option<&'a Stamp> {
+        match self.committed.get(place)?.command.as_ref()? {
+            Command::Once { stamp, .. } if self.first(stamp) == Some(place) => Some(stamp),
+            _ => None,
+        }
+    }
+
+    /// Entries with numbered writes that had been done before, or were refused for their number.
+    #[must_use]
+    pub const fn repeated(&self) -> usize {
+        self.repeated
     }
 
     /// How many entries there are.
@@ -107,10 +166,15 @@ impl<'a> Truth<'a> {
         self.model.revision()
     }
 
-    /// What an entry commands.
+    /// What an entry commands; `None` for a numbered write that was not done there.
     #[must_use]
     pub fn command(&self, place: usize) -> Option<&'a Command> {
-        self.committed.get(place)?.command.as_ref()
+        match self.committed.get(place)?.command.as_ref()? {
+            Command::Once { stamp, command } => {
+                (self.first(stamp) == Some(place)).then_some(&**command)
+            }
+            other => Some(other),
+        }
     }
 
     /// Where an entry stands in the log.

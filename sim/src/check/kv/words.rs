@@ -68,6 +68,13 @@ pub(crate) fn command(it: &Command) -> String {
         Command::Tick { elapsed_ms } => format!("tick of {elapsed_ms} ms"),
         Command::Alarm { .. } => "alarm".into(),
         Command::Publish(member) => format!("publish member {}", member.id.0),
+        Command::StateHash { member, .. } => format!("hash of member {}", member.0),
+        Command::Once { stamp, command: it } => {
+            format!("{} (write {} of {})", command(it), stamp.sequence(), stamp.client())
+        }
+        Command::SpaceReport { member, short } => format!("member {} short: {short}", member.0),
+        Command::Member(change) => format!("wish {change:?}"),
+        Command::Settle { ticket, refusal } => format!("refuse wish {ticket}: {refusal:?}"),
     }
 }
 
@@ -96,8 +103,11 @@ fn request(it: &Request) -> String {
         Request::Members { .. } => "members".into(),
         Request::Alarms => "alarms".into(),
         Request::Status => "status".into(),
+        Request::Settle => "settle".into(),
         Request::Barrier => "barrier".into(),
         Request::MoveLeader(to) => format!("move leadership to {}", to.0),
+        Request::Once { request: it, .. } => request(it),
+        Request::MemberChange(change) => format!("wish {change:?}"),
     }
 }
 

@@ -133,7 +133,7 @@ impl Knowledge {
                 }
                 self.leases.push(*id);
             }
-            Outcome::LeaseRenew(_) | Outcome::Alarm(_) | Outcome::Done => {}
+            Outcome::LeaseRenew(_) | Outcome::Alarm(_) | Outcome::Queued(_) | Outcome::Done => {}
         }
     }
 

@@ -129,13 +129,13 @@ fn what_a_damaged_table_holds_up_asks_for_no_relief() {
 fn a_full_disk_lets_go_what_needs_no_copy_and_then_the_smallest_copies() {
     let wholly = dead(100, 100);
     let half = dead(100, 60);
-    assert_eq!(plan_cramped(&[live(100), wholly, half, wholly]), Some(1..2));
-    assert_eq!(plan_cramped(&[dead(100, 10), half, dead(90, 90)]), Some(2..3), "90 at most");
+    assert_eq!(plan_cramped(&[live(100), wholly, half, wholly], HALF), Some(1..2));
+    assert_eq!(plan_cramped(&[dead(100, 10), half, dead(90, 90)], HALF), Some(2..3), "90 at most");
     let starved = Candidate { starved: true, ..wholly };
-    assert_eq!(plan_cramped(&[starved, half, live(100)]), Some(1..2), "each has its turn");
-    assert_eq!(plan_cramped(&[starved, live(100), live(100)]), None);
+    assert_eq!(plan_cramped(&[starved, half, live(100)], HALF), Some(1..2), "each has its turn");
+    assert_eq!(plan_cramped(&[starved, live(100), live(100)], HALF), None);
     let held = [dead(100, 10), known(100, 100, 1)];
-    assert_eq!(plan_cramped(&held), None, "a copy would give back nothing");
+    assert_eq!(plan_cramped(&held, HALF), None, "a copy would give back nothing");
 }
 
 /// Tables whose records keep dying, as a rewrite of each leaves them behind.

@@ -89,6 +89,7 @@ impl Maker {
             called: self.now,
             returned: None,
             request: Arc::new(request),
+            stamp: None,
             ending: Ending::Unknown,
         });
         Client::Called(number)

@@ -87,9 +87,11 @@ fn response_to_pb(revision: i64, outcome: Outcome) -> Result<pb::ResponseOp, Sta
             Response::ResponseDeleteRange(delete_to_pb(header, deleted, prev))
         }
         Outcome::Txn { .. } => Response::ResponseTxn(txn_to_pb(header, outcome)?),
-        Outcome::LeaseGrant { .. } | Outcome::LeaseRenew(_) | Outcome::Alarm(_) | Outcome::Done => {
-            return Err(unexpected("Txn"));
-        }
+        Outcome::LeaseGrant { .. }
+        | Outcome::LeaseRenew(_)
+        | Outcome::Alarm(_)
+        | Outcome::Queued(_)
+        | Outcome::Done => return Err(unexpected("Txn")),
     };
     Ok(pb::ResponseOp { response: Some(response) })
 }

@@ -45,6 +45,14 @@ const KNOWN: &[(Code, &str)] = &[
     (Code::DataLoss, "corrupt cluster"),
     (Code::Unauthenticated, "invalid auth token"),
     (Code::Cancelled, "watch canceled|request canceled"),
+    // Not etcd's: about request ids.
+    (Code::ResourceExhausted, "too many clients use request ids, the request was not done"),
+    (
+        Code::FailedPrecondition,
+        "request id is too old, it is not done again, and whether it was done is not known|client \
+         of the request id is not known any more, the request was not done now|request was done \
+         before, and its answer was too large to be kept",
+    ),
 ];
 
 #[test]
@@ -85,6 +93,10 @@ fn errors_of_the_store_keep_their_names() {
         Error::FutureRevision,
         Error::NoSpace,
         Error::Corrupt,
+        Error::StampForgotten,
+        Error::SessionUnknown,
+        Error::TooManySessions,
+        Error::AnswerForgotten,
     ];
     for error in all {
         let mapped = EtcdError::from(Failure::Store(error));
@@ -97,6 +109,7 @@ fn errors_of_the_node_tell_who_must_act() {
     let cases = [
         (Failure::NoLeader, Code::Unavailable, "etcdserver: no leader"),
         (Failure::LeaderChanged, Code::Unavailable, "etcdserver: leader changed"),
+        (Failure::NoSpace, Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded"),
         (Failure::TooManyRequests, Code::ResourceExhausted, "etcdserver: too many requests"),
         (Failure::Timeout, Code::Unavailable, "etcdserver: request timed out"),
         (

@@ -8,6 +8,11 @@
 //! What is demanded follows from what the world's options promise: without pre-vote, check-quorum
 //! or stickiness a node outside may disturb, so the whole world is healed then, and the bound is
 //! wider.
+//!
+//! Where members change, all that is whole is healed first, and what operators wish must come to
+//! its end (`members.rs`); the core is then drawn from the members that there are.
+
+mod members;
 
 use std::time::Duration;
 
@@ -32,7 +37,8 @@ impl World {
     /// # Errors
     /// The first law that was broken.
     pub(crate) fn calm_down(&mut self) -> Result<(), Violation> {
-        let core = self.heal_core();
+        let core =
+            if self.options.changes_members() { self.settle_members()? } else { self.heal_core() };
         let healed = self.now;
         self.eyes.healed_at = Some(healed);
         // Whoever led in the storm may believe it for a while yet.
@@ -49,6 +55,24 @@ impl World {
         self.demand(LAW, "equal members of the core", CATCH_UP, |world| world.core_equal(&core))?;
         self.equal_states(&core);
         self.run_for(SETTLE);
+        self.judged()?;
+        self.recover_rest()
+    }
+
+    /// Everything is healed, and whoever was damaged comes back by itself: with nobody's help but
+    /// the others', its log and its state get whole, and it votes again. Only who has lost its term
+    /// and vote does not (`recovery`).
+    fn recover_rest(&mut self) -> Result<(), Violation> {
+        let all = self.remaining();
+        self.mend(&all);
+        let holds = |world: &Self| {
+            let left: Vec<_> = all.iter().copied().filter(|at| !world.machines[*at].lost).collect();
+            let voting = |at: &Place| !world.is_in_doubt(*at);
+            world.core_equal(&left) && left.iter().all(voting)
+        };
+        self.demand(LAW, "the damaged to recover", CATCH_UP, holds)?;
+        let left: Vec<_> = all.into_iter().filter(|at| !self.machines[*at].lost).collect();
+        self.equal_states(&left);
         self.judged()
     }
 
@@ -83,15 +107,7 @@ impl World {
     fn heal_core(&mut self) -> Vec<Place> {
         self.storm.end();
         let core = self.choose_core();
-        let weather = self.options.weather;
-        self.network.heal_among(&core, Weather { loss: 0, flips: 0, ..weather });
-        for &at in &core {
-            self.set_clock(at, TRUE_RATE, 0);
-            self.machines[at].heal();
-            self.resume(at);
-            self.unstick(at);
-            self.start(at);
-        }
+        self.mend(&core);
         let voters = |world: &Self, at: Place| {
             world.node(at).is_some_and(|node| node.raft().status().doubt.is_none())
         };
@@ -102,6 +118,19 @@ impl World {
         self.crowd.restrict(&core);
         self.shut_out(&core);
         core
+    }
+
+    /// Nothing is wrong with these any more, nor with what joins them.
+    fn mend(&mut self, places: &[Place]) {
+        let weather = self.options.weather;
+        self.network.heal_among(places, Weather { loss: 0, flips: 0, ..weather });
+        for &at in places {
+            self.set_clock(at, TRUE_RATE, 0);
+            self.machines[at].heal();
+            self.resume(at);
+            self.unstick(at);
+            self.start(at);
+        }
     }
 
     /// Keeps the others from leading the core: they no longer hear it, or are no longer heard. What
@@ -123,8 +152,7 @@ impl World {
     /// doubt about was never acknowledged.
     fn dismiss_doubts(&mut self, core: &[Place]) {
         for &at in core {
-            let doubt = self.node(at).is_some_and(|node| node.raft().status().doubt.is_some());
-            if doubt && !self.storm.is_damaged(at) {
+            if self.is_in_doubt(at) && !self.storm.is_damaged(at) {
                 self.crash(at);
                 self.start_dismissing(at);
             }

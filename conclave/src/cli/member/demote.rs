@@ -1,0 +1,36 @@
+//! `conclave member demote`.
+
+use clap::Args;
+
+use super::{find, rows};
+use crate::cli::output::Output;
+use crate::cli::target::{Target, block_on};
+use crate::failure::Result;
+
+/// Make a voter a learner, which receives the log and has no vote, until it is promoted.
+///
+/// Example:
+///
+///   conclave member demote n3
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Demote {
+    /// Whom: a name, or an id in hexadecimal.
+    member: String,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Demote {
+    pub(super) fn run(&self) -> Result {
+        let client = self.target.client()?;
+        let (id, response) = block_on(async {
+            let id = find(&client.member_list(true).await?.members, &self.member)?;
+            Ok((id, client.member_demote(id).await?))
+        })?;
+        let done = format!("member {:016x} is a learner", id);
+        rows::print(self.output.format, response.header.as_ref(), &response.members, &done)
+    }
+}

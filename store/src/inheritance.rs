@@ -1,0 +1,87 @@
+//! What a new cluster takes over from the state of another one: from a backup, that is.
+//!
+//! Records stay as they are, with their revisions, so that nobody who kept one is misled. Of the
+//! metadata:
+//!
+//! - the numbers of the store stay, but for those that are to be changed ([`Bump`]);
+//! - leases stay, and each lives its whole granted time again: while there was no cluster nobody
+//!   could renew any;
+//! - alarms go: what they warn of was about other disks;
+//! - the members go, what they told of themselves, who was removed and what other members were
+//!   wished: the new cluster has members of its own;
+//! - sessions go: a client that had one is told so, and cannot take the new cluster for the old
+//!   one;
+//! - the new state has come as a whole at the position given, so that an empty log begins after it.
+//!
+//! Laws:
+//!
+//! - it is a function of its arguments: members that inherit the same state are equal;
+//! - no revision that anybody can have seen in the other cluster is given to another change in the
+//!   new one, if the bump is at least as large as what was written after the backup.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use protocol::Position;
+
+use crate::meta::{Gap, Kept, decode, encode_fresh_lease, encode_gap, encode_state, installed};
+use crate::{LeaseId, RestoreError};
+
+/// How the revisions of a new cluster go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bump {
+    /// The revision grows by this much; not negative. What was written after the backup is not in
+    /// it, and its revisions must not mean something else to those who saw it.
+    pub by: i64,
+    /// All history before the revision is compacted, so that whoever watches from an older one is
+    /// told to begin anew.
+    pub mark_compacted: bool,
+}
+
+/// The metadata of a new cluster that begins with the state this metadata belongs to.
+///
+/// # Errors
+/// When a flush cannot have written this, and when the bump leaves no revisions to go on with
+/// ([`RestoreError::Numbers`]).
+pub fn inherit(
+    meta: Vec<(Bytes, Bytes)>,
+    applied: Position,
+    bump: Bump,
+) -> Result<Vec<(Bytes, Bytes)>, RestoreError> {
+    let (mut state, mut gap) = (None, None);
+    let mut leases: Vec<(LeaseId, i64)> = Vec::new();
+    for (name, value) in meta {
+        match decode(&name, value).map_err(RestoreError::Meta)? {
+            Kept::State(kept) => state = Some(kept),
+            // What must not be served is no beginning either.
+            Kept::Condemned(at) => return Err(RestoreError::Differs(at)),
+            Kept::Bumped(kept) => gap = Some(kept),
+            Kept::Lease { id, ttl, .. } => leases.push((id, ttl)),
+            Kept::Alarm(..)
+            | Kept::Short(_)
+            | Kept::Member(_)
+            | Kept::Membership(_)
+            | Kept::Removed(_)
+            | Kept::Queue(_)
+            | Kept::Session(..)
+            | Kept::Installed(_) => {}
+        }
+    }
+    let mut state = state.ok_or(RestoreError::NoState)?;
+    // Of a cluster that has written since, an earlier bump is over.
+    let gap: Option<Gap> = gap.filter(|gap| gap.to == state.revision);
+    let from = gap.map_or(state.revision, |gap| gap.from);
+    let to = state.revision.checked_add(bump.by).filter(|to| bump.by >= 0 && *to < i64::MAX / 2);
+    state.revision = to.ok_or(RestoreError::Numbers)?;
+    state.applied = applied;
+    if bump.mark_compacted {
+        state.compact_revision = state.revision;
+    }
+    let (name, value) = encode_state(&state);
+    let mut meta = Vec::from([(name, value.expect("invariant: the numbers have a value"))]);
+    if from < state.revision {
+        meta.push(encode_gap(Gap { from, to: state.revision }));
+    }
+    meta.extend(leases.into_iter().map(|(id, ttl)| encode_fresh_lease(id, ttl)));
+    Ok(installed(meta, applied))
+}
