@@ -164,7 +164,7 @@ fn a_broken_link_is_gone_around_well_within_an_election_timeout_and_used_again()
     world.pass(560 * MS);
     assert_eq!((world.meshes[0].way(id(2)), world.meshes[2].way(id(0))), (id(1), id(1)));
     assert_eq!(world.reached().len(), 6);
-    assert_eq!(world.meshes[1].relayed(), 2);
+    assert_eq!(world.meshes[1].passed_on(), 2);
     (world.links[0][2], world.links[2][0]) = (true, true);
     world.pass(220 * MS);
     assert_eq!((world.meshes[0].way(id(2)), world.meshes[2].way(id(0))), (id(2), id(0)));

@@ -27,10 +27,20 @@
 //!   changes. The protocols above are made for that.
 //! - A broken link is noticed after [`Config::patience`] by its receiver and one way later by its
 //!   sender: well below an election timeout, or an election comes first.
+//! - Everything is passed on alike, appends and pieces of a state, too: their senders wait for
+//!   answers, so that a relay carries no more for others than they would have under way themselves.
+//!
+//! # Whose word it is
+//!
+//! Members are trusted, as they are above: a relay is believed about who said what it passes on.
+//! It is not believed about *which life* of a member said it, for it may know less. That stands in
+//! the packet ([`Packet::Relayed`]), and whoever carries packets must hold what was passed on to
+//! the same rules as a link of that member's own before it hands it over here: a member that was
+//! removed, or that has forgotten what it promised, must not be counted in a roundabout way.
 //!
 //! # What is left out
 //!
-//! Who a message is from is believed: all members are trusted, as they are above.
+//! Ways over two others, and a way that spares a slow link instead of a broken one.
 
 mod views;
 
@@ -40,6 +50,7 @@ use core::time::Duration;
 
 pub use self::views::View;
 use self::views::Views;
+use crate::mutant::{Mutant, planted};
 use crate::{NodeId, Time};
 
 /// The settings of a member's mesh.
@@ -66,6 +77,8 @@ pub enum Packet<M> {
         origin: NodeId,
         /// Whom to.
         target: NodeId,
+        /// Which life of the origin said it.
+        life: u64,
         /// What.
         message: M,
     },
@@ -120,6 +133,8 @@ pub enum Output<M> {
 /// One member's part in the mesh.
 ///
 /// - `heard` and `views` name members only, and not this one.
+/// - Who is newly heard, or no longer, is told at once, by a hello out of turn. Silence is looked at
+///   when a timer runs out and not before: whoever was held up itself takes in first what has come.
 #[derive(Clone, Debug)]
 pub struct Mesh<M> {
     config: Config,
@@ -134,7 +149,7 @@ pub struct Mesh<M> {
     /// Whom this member heard when it last said hello.
     said: BTreeSet<NodeId>,
     outbox: VecDeque<Output<M>>,
-    relayed: u64,
+    passed_on: u64,
 }
 
 impl<M> Mesh<M> {
@@ -152,7 +167,7 @@ impl<M> Mesh<M> {
             hello_at: Time(0),
             said: BTreeSet::new(),
             outbox: VecDeque::new(),
-            relayed: 0,
+            passed_on: 0,
         }
     }
 
@@ -160,21 +175,29 @@ impl<M> Mesh<M> {
     pub fn handle(&mut self, now: Time, input: Input<M>) {
         self.now = self.now.max(now);
         match input {
-            Input::Timeout => {}
+            Input::Timeout => {
+                if self.poll_timeout().is_some_and(|due| due <= self.now) {
+                    self.hello();
+                }
+            }
             Input::Members(members) => self.meet(members),
             Input::Send { to, message } => self.send(to, message),
             Input::Arrived { from, packet } => self.arrived(from, packet),
-            Input::Down(peer) => drop(self.heard.remove(&peer)),
-        }
-        if !self.members.is_empty() && (self.now >= self.hello_at || self.said != self.hears()) {
-            self.hello();
+            Input::Down(peer) => {
+                if self.heard.remove(&peer).is_some() && self.said.contains(&peer) {
+                    self.hello();
+                }
+            }
         }
     }
 
     /// When to call `handle` with [`Input::Timeout`]; `None` while there is nobody else.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        (!self.members.is_empty()).then_some(self.hello_at)
+        let silent = self.said.iter().filter_map(|peer| self.heard.get(peer));
+        let silent = silent.map(|at| *at + self.config.patience);
+        let due = silent.chain(core::iter::once(self.hello_at)).min();
+        due.filter(|_| !self.members.is_empty())
     }
 
     /// The next thing to do, until `None`.
@@ -199,15 +222,31 @@ impl<M> Mesh<M> {
 
     /// Messages that this member has passed on for others.
     #[must_use]
-    pub const fn relayed(&self) -> u64 {
-        self.relayed
+    pub const fn passed_on(&self) -> u64 {
+        self.passed_on
+    }
+
+    /// The other members that this one does not hear directly.
+    pub fn silent(&self) -> impl Iterator<Item = NodeId> {
+        self.members.iter().copied().filter(|peer| !self.hears_now(*peer))
+    }
+
+    /// The other members that are reached over somebody else now, each with who passes it on.
+    pub fn detours(&self) -> impl Iterator<Item = (NodeId, NodeId)> {
+        let ways = self.members.iter().map(|&to| (to, self.way(to)));
+        ways.filter(|(to, way)| to != way)
     }
 
     fn meet(&mut self, mut members: BTreeSet<NodeId>) {
         members.remove(&self.config.id);
         self.heard.retain(|id, _| members.contains(id));
+        self.said.retain(|id| members.contains(id));
         self.views.retain(&members);
+        let more = members.iter().any(|id| !self.members.contains(id));
         self.members = members;
+        if more {
+            self.hello();
+        }
     }
 
     fn send(&mut self, to: NodeId, message: M) {
@@ -215,27 +254,19 @@ impl<M> Mesh<M> {
         let packet = if way == to {
             Packet::Direct(message)
         } else {
-            Packet::Relayed { origin: self.config.id, target: to, message }
+            let (origin, life) = (self.config.id, self.config.life);
+            Packet::Relayed { origin, target: to, life, message }
         };
         self.outbox.push_back(Output::Transmit { to: way, packet });
     }
 
     fn arrived(&mut self, from: NodeId, packet: Packet<M>) {
-        if self.members.contains(&from) {
-            self.heard.insert(from, self.now);
-        }
+        self.note_heard(from);
         match packet {
             Packet::Direct(message) => self.outbox.push_back(Output::Deliver { from, message }),
-            Packet::Relayed { origin, target, message } if target == self.config.id => {
-                self.outbox.push_back(Output::Deliver { from: origin, message });
+            Packet::Relayed { origin, target, life, message } => {
+                self.relayed(from, (origin, target, life), message);
             }
-            Packet::Relayed { origin, target, message } if origin == from => {
-                self.relayed += 1;
-                let packet = Packet::Relayed { origin, target, message };
-                self.outbox.push_back(Output::Transmit { to: target, packet });
-            }
-            // It has been passed on once: whoever did that was wrong about the way.
-            Packet::Relayed { .. } => {}
             Packet::Hello(views) => {
                 for view in views {
                     if self.members.contains(&view.node) {
@@ -246,10 +277,38 @@ impl<M> Mesh<M> {
         }
     }
 
+    fn note_heard(&mut self, from: NodeId) {
+        if self.members.contains(&from) {
+            self.heard.insert(from, self.now);
+            if !self.said.contains(&from) {
+                self.hello();
+            }
+        }
+    }
+
+    /// A message that takes another way came in: it is for this member, or to be passed on.
+    fn relayed(&mut self, from: NodeId, (origin, target, life): (NodeId, NodeId, u64), message: M) {
+        let own = self.config.id;
+        let first_hop = origin == from || planted(Mutant::V1);
+        if origin == own || origin == target {
+            // Nobody needs anybody for that.
+        } else if target == own || planted(Mutant::V2) {
+            self.outbox.push_back(Output::Deliver { from: origin, message });
+        } else if first_hop {
+            self.passed_on += 1;
+            let packet = Packet::Relayed { origin, target, life, message };
+            self.outbox.push_back(Output::Transmit { to: target, packet });
+        }
+        // Else it has been passed on once: whoever did that was wrong about the way.
+    }
+
     /// Whom this member hears.
     fn hears(&self) -> BTreeSet<NodeId> {
-        let fresh = |at: &Time| self.now - *at < self.config.patience;
-        self.heard.iter().filter(|(_, at)| fresh(at)).map(|(&id, _)| id).collect()
+        self.heard.keys().copied().filter(|peer| self.hears_now(*peer)).collect()
+    }
+
+    fn hears_now(&self, peer: NodeId) -> bool {
+        self.heard.get(&peer).is_some_and(|at| self.now - *at < self.config.patience)
     }
 
     fn hello(&mut self) {
