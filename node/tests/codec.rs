@@ -172,11 +172,8 @@ fn arbitrary_bytes_are_refused_or_are_exactly_what_they_decode_to() {
     let mut rng = Rng::new(3);
     for round in 0..20_000 {
         // Half of them start from something valid, so that the depths are reached.
-        let mut input = if round % 2 == 0 {
-            bytes(&mut rng, 120).to_vec()
-        } else {
-            packed(&packet(&mut rng))
-        };
+        let mut input =
+            if round % 2 == 0 { bytes(&mut rng, 120).to_vec() } else { packed(&packet(&mut rng)) };
         for _ in 0..rng.below(4) {
             if !input.is_empty() {
                 let at = usize::try_from(rng.below(input.len() as u64)).unwrap();

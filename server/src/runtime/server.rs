@@ -22,6 +22,7 @@ use super::members::Members;
 use super::mending::{Ward, treat};
 use super::open::{Doubt, Ground, Opened, Opening};
 use super::peers::{Acceptor, FromPeers, Identity, Links, Peer, Roster, join, listen};
+use super::ways::Ways;
 use super::who::{Who, identify};
 use super::workers::{LogWorker, StateWorkers};
 use crate::api::etcd::{self, ApiOptions};
@@ -197,6 +198,7 @@ pub(super) struct Network {
     pub(super) messages: mpsc::Receiver<FromPeers>,
     pub(super) events: mpsc::UnboundedReceiver<FromPeers>,
     roster: Roster,
+    me: Identity,
 }
 
 impl Network {
@@ -215,12 +217,12 @@ impl Network {
         let roster = Roster::new(id, config.own_address(), known);
         if let Some(peer) = peer {
             let silence = config.election_timeout * 3;
-            let metrics = metrics.peers().clone();
+            let metrics = (metrics.peers().clone(), metrics.ways().refused.clone());
             let acceptor = Acceptor::new(me, roster.clone(), messages, silence, metrics);
             tokio::spawn(listen(TcpListener::from_std(peer)?, acceptor));
         }
         let links = Links::new(me, roster.clone(), events, metrics.peers());
-        Ok(Self { links, messages: message_queue, events: link_queue, roster })
+        Ok(Self { links, messages: message_queue, events: link_queue, roster, me })
     }
 }
 
@@ -235,7 +237,8 @@ fn driver(
 ) -> io::Result<Driver> {
     let Opened { node, log, state, cluster, id, gauge } = opened;
     let (done, done_queue) = mpsc::unbounded_channel();
-    let Network { links, messages, events, roster } = network;
+    let Network { links, messages, events, roster, me } = network;
+    let ways = Ways::new(me, config.heartbeat, metrics.ways().clone());
     let token = token_hash(&config.cluster_token);
     let members = Members::new((cluster, id), token, founders(config), roster, learner);
     let reader = state.reader();
@@ -251,7 +254,7 @@ fn driver(
     let queues = Queues { calls, messages, links: events, done: done_queue, stop };
     let clock = Clock::start();
     let waiting = Waiting::default();
-    Ok(Driver { node, clock, links, members, log, state, queues, waiting })
+    Ok(Driver { node, clock, links, ways, members, log, state, queues, waiting })
 }
 
 /// The members as the settings have them.
