@@ -75,6 +75,7 @@ marks! {
     ChangeUndone: "A configuration that was in force was cut off.",
     LeaderDeparted: "A leader committed its own removal and made room.",
     RemovalTold: "A member was told of its removal and had nothing more to answer.",
+    Relayed: "A node passed on a message between two others.",
 }
 
 /// How often each mark was reached and each kind of fault struck.
@@ -148,6 +149,7 @@ impl Marks {
                 self.hit(Mark::ChangeCompleted);
             }
             Seen::Installed { .. } => self.hit(Mark::SnapshotInstalled),
+            Seen::Passed { by, origin, .. } if by != origin => self.hit(Mark::Relayed),
             Seen::Crashed { at } | Seen::Halted { at, .. } => self.roles[*at] = Role::Follower,
             _ => {}
         }

@@ -66,6 +66,16 @@ pub struct Config {
     pub patience: Duration,
 }
 
+impl Config {
+    /// Hellos as often as a leader's heartbeats. A member that has missed two of them and half the
+    /// time of a third is not heard any more: by then an election is still far away, and most
+    /// clients wait longer than that.
+    #[must_use]
+    pub fn usual(id: NodeId, life: u64, heartbeat: Duration) -> Self {
+        Self { id, life, interval: heartbeat, patience: heartbeat * 5 / 2 }
+    }
+}
+
 /// What travels on a link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Packet<M> {
@@ -289,15 +299,16 @@ impl<M> Mesh<M> {
     /// A message that takes another way came in: it is for this member, or to be passed on.
     fn relayed(&mut self, from: NodeId, (origin, target, life): (NodeId, NodeId, u64), message: M) {
         let own = self.config.id;
-        let first_hop = origin == from || planted(Mutant::V1);
+        let again = planted(Mutant::V1);
         if origin == own || origin == target {
             // Nobody needs anybody for that.
         } else if target == own || planted(Mutant::V2) {
             self.outbox.push_back(Output::Deliver { from: origin, message });
-        } else if first_hop {
+        } else if origin == from || again {
             self.passed_on += 1;
+            let to = if again { self.way(target) } else { target };
             let packet = Packet::Relayed { origin, target, life, message };
-            self.outbox.push_back(Output::Transmit { to: target, packet });
+            self.outbox.push_back(Output::Transmit { to, packet });
         }
         // Else it has been passed on once: whoever did that was wrong about the way.
     }

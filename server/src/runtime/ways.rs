@@ -38,13 +38,10 @@ pub(crate) struct Ways {
 }
 
 impl Ways {
-    /// No ways yet. Hellos are said as often as a leader's heartbeats, and a member that has missed
-    /// two of them and half the time of a third is not heard any more: by then an election is still
-    /// far away, and most clients wait longer than that.
+    /// No ways yet.
     pub(crate) fn new(me: Identity, heartbeat: Duration, metrics: WayMetrics) -> Self {
         let Identity { id, incarnation, .. } = me;
-        let patience = heartbeat * 5 / 2;
-        let mesh = Mesh::new(Config { id, life: incarnation, interval: heartbeat, patience });
+        let mesh = Mesh::new(Config::usual(id, incarnation, heartbeat));
         let (others, silent, detours) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
         Self { me: id, mesh, metrics, others, silent, detours }
     }
