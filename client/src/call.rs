@@ -382,6 +382,16 @@ mod tests {
     }
 
     #[test]
+    fn a_server_without_space_does_not_say_that_an_earlier_attempt_was_not_done() {
+        let text = "etcdserver: mvcc: database space exceeded";
+        let full = || Error::new(Code::ResourceExhausted, text, Outcome::Refused);
+        let mut attempts = Attempts::new(Kind::Once, 1);
+        assert_eq!(attempts.last_word(full()).outcome(), Outcome::Refused);
+        assert!(attempts.after(&error(Code::Unavailable, Outcome::Unknown), now()).is_some());
+        assert_eq!(attempts.last_word(full()).outcome(), Outcome::Unknown);
+    }
+
+    #[test]
     fn where_servers_have_no_room_for_a_client_its_write_goes_without_a_number() {
         let mut attempts = Attempts::new(Kind::Once, 1);
         let text = "etcdserver: too many clients use request ids, the request was not done";

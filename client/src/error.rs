@@ -10,6 +10,7 @@ use crate::link::LinkError;
 const LEARNER_REFUSES: &str = "etcdserver: rpc not supported for learner";
 
 /// The text with which a server sheds load: nothing has been done this time.
+const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
 const TOO_MANY_REQUESTS: &str = "etcdserver: too many requests";
 /// The server does not know the client of a request id: nothing has been done this time.
 const SESSION_UNKNOWN: &str =
@@ -103,6 +104,12 @@ impl Error {
             || self.is_overload()
             || self.is_session_unknown()
             || self.is_out_of_sessions()
+            || self.is_no_space()
+    }
+
+    /// Whether a server had no room for a write that grows.
+    pub(crate) fn is_no_space(&self) -> bool {
+        self.message == NO_SPACE
     }
 
     /// Whether a server shed load.

@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod acquaintance;
 mod apply;
 pub mod codec;
 mod config;
@@ -28,6 +29,7 @@ mod status;
 mod weights;
 mod writes;
 
+pub use acquaintance::{Acquaintance, Acquaintances, Judgement, Life, MAX_RUNS, Run};
 pub use config::Config;
 pub use equality::Condemned;
 pub use input::Input;

@@ -318,7 +318,9 @@ fn fulfil(wish: &Wish, membership: &Membership, status: &Status, patient: bool) 
         }
     }
     if next.voters != membership.voters && !is_healthy(&next, status) {
-        return Step::Refuse(wish.ticket, MemberRefusal::Unhealthy);
+        let may_be = is_majority(&next, status, |peer| peer.active || peer.awaited);
+        let refusal = Step::Refuse(wish.ticket, MemberRefusal::Unhealthy);
+        return if may_be { Step::Wait } else { refusal };
     }
     Step::Change(next)
 }
@@ -347,9 +349,13 @@ fn is_near(peer: &Peer, status: &Status) -> bool {
     peer.active && peer.matched > Index(0) && peer.matched.0 + NEAR >= status.last.index.0
 }
 
-/// Whether a majority of the voters has answered lately.
+/// Whether a majority of the voters has answered this leader, lately. Nobody is taken for alive
+/// who has not: a change that the dead have to decide would be the end of the cluster.
 fn is_healthy(membership: &Membership, status: &Status) -> bool {
-    let active =
-        |id: &&NodeId| **id == status.id || status.peers.get(*id).is_some_and(|peer| peer.active);
-    membership.voters.iter().filter(active).count() > membership.voters.len() / 2
+    is_majority(membership, status, |peer| peer.active)
+}
+
+fn is_majority(membership: &Membership, status: &Status, counts: impl Fn(&Peer) -> bool) -> bool {
+    let counted = |id: &&NodeId| **id == status.id || status.peers.get(*id).is_some_and(&counts);
+    membership.voters.iter().filter(counted).count() > membership.voters.len() / 2
 }

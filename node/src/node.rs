@@ -219,6 +219,8 @@ impl Node {
 
     /// Works off everything that came in.
     fn turn(&mut self) {
+        // First: what is late was given up by whoever asked, and must not be proposed any more.
+        self.give_up_late();
         self.propose();
         self.ask_for_reads();
         while self.consensus_outputs() | self.apply_committed() {}
@@ -229,7 +231,6 @@ impl Node {
         self.end_condemned();
         self.flush();
         self.trim();
-        self.give_up_late();
         self.reconcile();
         self.members_due();
         self.finish_transfers();
@@ -424,8 +425,8 @@ impl Node {
     fn successor(&self) -> Option<NodeId> {
         let raft::Status { peers, membership, .. } = self.raft.status();
         let voters = peers.iter().filter(|(id, _)| membership.voters.contains(id));
-        let active = voters.filter(|(_, peer)| peer.active);
-        active.max_by_key(|(_, peer)| peer.matched).map(|(id, _)| *id)
+        let alive = voters.filter(|(_, peer)| peer.active || peer.awaited);
+        alive.max_by_key(|(_, peer)| peer.matched).map(|(id, _)| *id)
     }
 
     fn finish_stopping(&mut self) {
@@ -515,10 +516,12 @@ impl Node {
         }
     }
 
-    /// Whether writes are refused for now: too many wait, or applying or flushing is far behind.
+    /// Whether writes are refused for now: too many wait, or committing, applying or flushing is
+    /// far behind.
     fn overloaded(&self) -> bool {
         self.writes.len() >= self.config.max_pending
             || self.writes.bytes() > self.config.raft.max_uncommitted_bytes
+            || self.raft.crowded()
             || self.apply.len() as u64 > self.config.max_unapplied
             || self.store.unflushed_bytes() > self.config.max_unflushed_bytes
     }

@@ -183,6 +183,8 @@ pub struct NodeStatus {
     pub watch_streams: u64,
     /// Watchers over all streams.
     pub watchers: u64,
+    /// Of these, watches that are being told of the past, and those whose client does not read.
+    pub slow_watchers: u64,
     /// Leases alive.
     pub leases: u64,
     /// Clients whose last answers are remembered.

@@ -84,6 +84,7 @@ mutants! {
     R23, false, "RI16", "Being asked for a pre-vote raises the term.";
     R24, true, "RI16, liveness", "A leader that no quorum answers goes on leading.";
     R25, false, "RI6", "Term and vote are forgotten when both copies are damaged.";
+    R26, true, "RI4, RI15", "A member that has forgotten what it promised is welcome.";
     W1, true, "MI6, RI3", "The checksum of a record is not looked at.";
     W2, true, "RI15, RI9", "Damage in the last segment is taken for a torn end and cut.";
     W3, true, "RI8, RI15", "A failed sync is tried again, and believed.";

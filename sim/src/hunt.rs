@@ -143,6 +143,10 @@ pub fn ground(mutant: Mutant) -> Ground {
             "0:kinds=remove-leader+demote+add-voter+loss+gray-link+slow-peer+long-pause,\
              nodes=5,joiners=8"
         }
+        // Disks that are lost while the others come and go.
+        Mutant::R26 => {
+            "0:kinds=wiped-disk+old-disk+kill+kill-leader+isolate-one+long-pause,nodes=3,joiners=8"
+        }
         Mutant::R25 => "0:kinds=head-rot+kill+kill-leader",
         Mutant::W1 | Mutant::W2 => "0:kinds=log-rot+isolate-leader+kill-leader",
         // Segments that are used again, and restarts so seldom that their former life is of the

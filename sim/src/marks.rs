@@ -74,6 +74,8 @@ marks! {
     LearnerPromoted: "A learner became a voter.",
     ChangeUndone: "A configuration that was in force was cut off.",
     LeaderDeparted: "A leader committed its own removal and made room.",
+    Disowned: "A node was told that it had forgotten what it promised.",
+    Rejoined: "A newcomer took the place of a node that had forgotten.",
     RemovalTold: "A member was told of its removal and had nothing more to answer.",
     Relayed: "A node passed on a message between two others.",
 }
@@ -136,7 +138,7 @@ impl Marks {
     /// Counts what can be told from outside; true when a node became leader.
     pub(crate) fn see(&mut self, seen: &Seen<'_>) -> bool {
         match seen {
-            Seen::Turn { at, view } => return self.turn(*at, view),
+            Seen::Turn { at, view, .. } => return self.turn(*at, view),
             Seen::Sent { message, .. }
                 if matches!(message.body, Body::Snapshot { done: true, .. }) =>
             {

@@ -197,6 +197,8 @@ pub enum Seen<'a> {
         at: Place,
         /// What it looks like now.
         view: &'a View,
+        /// Whether it ends itself: its disk may have refused what it had just written.
+        last: bool,
     },
     /// A client's request arrived at a node.
     Asked {

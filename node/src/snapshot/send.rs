@@ -7,14 +7,16 @@ use bytes::Bytes;
 use protocol::mutant::{Mutant, planted};
 use protocol::{Index, NodeId, Position, Time, raft};
 use store::snapshot::PieceWriter;
-use store::{BackendError, Record, Revision};
+use store::{BackendError, Record, Revision, Stride};
 
 use super::WINDOW;
 use crate::node::Node;
 use crate::output::Output;
 
-/// Records read at once.
+/// Records read at once, if they are small.
 const BATCH: usize = 256;
+/// Pieces that one read shall make.
+const PIECES: usize = 4;
 
 /// The name of a pinned view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +43,8 @@ pub(crate) struct Sending {
     /// Where to read on; `None` when the last piece has been made.
     from: Option<Revision>,
     reading: bool,
+    /// How much to read at once: a few pieces.
+    stride: Stride,
     /// When to send the window again.
     again_at: Time,
     /// When the member was last heard to get on.
@@ -70,7 +74,7 @@ pub struct ViewHead {
 }
 
 impl Sending {
-    fn new(view: ViewId, needed: Index, now: Time) -> Self {
+    fn new(view: ViewId, needed: Index, now: Time, piece_bytes: usize) -> Self {
         Self {
             view,
             last: None,
@@ -83,6 +87,7 @@ impl Sending {
             got: 0,
             from: None,
             reading: false,
+            stride: Stride::new(piece_bytes * PIECES, BATCH),
             again_at: now,
             progress_at: now,
         }
@@ -119,7 +124,8 @@ impl Node {
         self.following.remove(&peer);
         let view = ViewId(self.next_view);
         self.next_view += 1;
-        self.sending.insert(peer, Sending::new(view, needed, self.now));
+        let piece_bytes = self.config.snapshot_piece_bytes;
+        self.sending.insert(peer, Sending::new(view, needed, self.now, piece_bytes));
         self.output(Output::ViewOpen { view });
     }
 
@@ -192,6 +198,7 @@ impl Node {
         sending.reading = false;
         match records {
             Ok(records) => {
+                sending.stride.learn(&records);
                 sending.pieces.extend(sending.writer.records(&records, piece_bytes));
                 let next = records.last().map(|(at, _)| Revision::new(at.main, at.sub + 1));
                 if next.is_none() {
@@ -266,8 +273,8 @@ impl Node {
             let room = sending.pieces.len() < WINDOW && !sending.reading;
             if let Some(from) = sending.from.filter(|_| room) {
                 sending.reading = true;
-                let view = sending.view;
-                self.output(Output::ViewRead { view, from, limit: BATCH });
+                let (view, limit) = (sending.view, sending.stride.records());
+                self.output(Output::ViewRead { view, from, limit });
             }
             inputs.into_iter().for_each(|input| self.consensus(input));
         }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use node::{Input, Node, Output, Reply, RequestId, Space};
-use protocol::Time;
+use node::{Input, Node, Output, Reply, Request, RequestId, Space};
+use protocol::{Index, Time};
 use store::watch::{StreamId, WatchResponse};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::clock::Clock;
 use super::handle::Call;
 use super::members::Members;
-use super::peers::{FromPeers, Links, Peer};
+use super::peers::{Disowned, FromPeers, Links, Peer};
 use super::ways::Ways;
 use super::workers::{Done, LogWorker, StateWorkers};
 
@@ -42,6 +42,29 @@ pub enum RunError {
          to join again, add it as a new member and start it with an empty data directory"
     )]
     Removed,
+    /// The others do not take this member for what it was, and it is not to come back by itself.
+    #[error(
+        "this member cannot go on: {by} says: {why}. Give it back the data directory that it had; \
+         if that is lost, run `conclave member replace ID http://{own}` and start it with an empty \
+         one and --initial-cluster-state existing. Without --rejoin=false that is done by itself"
+    )]
+    Disowned {
+        /// Who says so: its address.
+        by: String,
+        /// What it says.
+        why: &'static str,
+        /// Where this member is reached.
+        own: String,
+    },
+}
+
+/// How a driver ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was told to.
+    Stopped,
+    /// Another member does not take this one for what it was: it must not go on with what it has.
+    Disowned(Disowned),
 }
 
 /// Everything a node needs to live.
@@ -55,6 +78,8 @@ pub(crate) struct Driver {
     pub(crate) state: StateWorkers,
     pub(crate) queues: Queues,
     pub(crate) waiting: Waiting,
+    /// Set when another member does not take this one for what it was.
+    pub(crate) disowned: Option<Disowned>,
 }
 
 /// Where things come in.
@@ -87,12 +112,18 @@ enum Next {
 
 impl Driver {
     /// Drives the node until it has stopped.
-    pub(crate) async fn run(mut self) -> Result<(), RunError> {
+    pub(crate) async fn run(mut self) -> Result<End, RunError> {
         let mut stopping = false;
         loop {
+            if let Some(disowned) = self.disowned.take() {
+                // The directory may go to another member as soon as nobody writes there any more.
+                let _given_up = self.log.close();
+                return Ok(End::Disowned(disowned));
+            }
             self.heed_stop(&mut stopping);
             if let Next::Stopped = self.carry_out()? {
-                return self.log.close().map_err(|error| RunError::Log(error.to_string()));
+                self.log.close().map_err(|error| RunError::Log(error.to_string()))?;
+                return Ok(End::Stopped);
             }
             let now = self.clock.now();
             let due = self.poll_timeout().is_some_and(|due| due <= now);
@@ -185,8 +216,17 @@ impl Driver {
                 let name = id.to_string();
                 self.links.dial_newcomer(Peer { id, name, address });
             }
-            FromPeers::Join(request) => self.members.admit(&self.node, request),
-            FromPeers::Removed => return Err(RunError::Removed),
+            FromPeers::Join(request) => {
+                if let Some((change, answer)) = self.members.admit(&self.node, request) {
+                    self.call(Call::Request(Request::MemberChange(change), answer));
+                }
+            }
+            // Who has never heard of anything was never that member.
+            FromPeers::Removed(by) if self.node.raft().status().last.index == Index(0) => {
+                self.disowned = Some(by)
+            }
+            FromPeers::Removed(_) => return Err(RunError::Removed),
+            FromPeers::Disowned(by) => self.disowned = Some(by),
         }
         Ok(())
     }

@@ -20,6 +20,8 @@ mod mending;
 mod open;
 mod peers;
 mod reader;
+mod register;
+mod rejoin;
 mod restore;
 mod server;
 mod settings;

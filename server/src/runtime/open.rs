@@ -11,11 +11,12 @@ use storage::log::{
     Covered, Damage, Log, LogError, LogOptions, Opening as LogOpening, Recovered, Salvage,
 };
 use storage::state::{State, StateOptions};
-use store::{Backend, BackendError, BackendRead, MemberTable, Revision, Store};
+use store::{Backend, BackendError, BackendRead, MemberTable, Revision, Store, Stride};
 
 use super::StartError;
 use super::members::address_of;
 use super::peers::Peer;
+use super::register::Register;
 use super::server::founders;
 use super::settings::{limits, node_config};
 use super::who::founds;
@@ -23,8 +24,9 @@ use super::workers::AnyDisk;
 use crate::config::Config;
 use crate::reserve::Gauge;
 
-/// Records read from the backend at once while the index is rebuilt.
+/// What is read from the backend at once while the index is rebuilt: records, and bytes of them.
 const SCAN: usize = 10_000;
+const SCAN_BYTES: usize = 4 << 20;
 /// Tables may always grow to this many bytes, however small the reserve.
 const LEAST_TABLE: u64 = 16 << 20;
 /// The length of a segment when the log is in memory.
@@ -47,6 +49,7 @@ pub(crate) struct Ground {
     identity: Identity,
     gauge: Option<Gauge>,
     pub(crate) incarnation: u64,
+    pub(crate) register: Register,
     client_url: String,
 }
 
@@ -97,7 +100,7 @@ impl From<BackendError> for StateFault {
     }
 }
 
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
 }
@@ -114,7 +117,10 @@ impl Ground {
             None => None,
         };
         let gauge = open_gauge(config)?;
-        Ok(Self { directory, identity, gauge, incarnation: random(), client_url })
+        let incarnation = random();
+        let notes = directory.as_ref().map(DataDir::notes).transpose()?;
+        let register = Register::open(notes, incarnation, random)?;
+        Ok(Self { directory, identity, gauge, incarnation, register, client_url })
     }
 
     /// Who this is.
@@ -305,8 +311,10 @@ fn restore(config: &Config, state: &mut State) -> Result<Store, StateFault> {
     let mut restoring = restoring.map_err(|error| damaged(&error))?;
     let end = Revision::new(i64::MAX, 0);
     let mut from = Revision::default();
+    let mut stride = Stride::new(SCAN_BYTES, SCAN);
     loop {
-        let records = state.scan(from, end, SCAN)?;
+        let records = state.scan(from, end, stride.records())?;
+        stride.learn(&records);
         let Some((last, _)) = records.last() else { break };
         from = Revision::new(last.main, last.sub + 1);
         for (revision, record) in &records {

@@ -212,16 +212,15 @@ impl Invariants {
             }
             Seen::Handed { at, id, write } => self.handed(at, id, write),
             Seen::Durable { at, id } => {
-                let Self { ghosts, vote_durability, .. } = self;
-                ghosts.confirm(at, id);
-                vote_durability.durable(at, ghosts.nodes[at].hard_durable)
+                self.ghosts.confirm(at, id);
+                self.vote_durability.durable(&self.ghosts, at, self.ghosts.nodes[at].hard_durable)
             }
             Seen::Surrendered { at, last, .. } => {
                 self.ghosts.nodes[at].surrendered = Some(last.index);
                 Ok(())
             }
             Seen::Sent { from, to, message, .. } => self.sent(from, to, message),
-            Seen::Turn { at, view } => self.turn(now, at, view),
+            Seen::Turn { at, view, last } => self.turn(now, at, view, last),
             Seen::Trimmed { at, base } => {
                 trim::trimmed(&self.ghosts, at, base, self.keeps_log)?;
                 self.ghosts.nodes[at].base = base;
@@ -275,7 +274,7 @@ impl Invariants {
         self.acknowledgement.started(at);
         self.own_term_commit.started(&self.ghosts, at);
         self.verified_commit.started(&self.ghosts, at);
-        self.vote_durability.durable(at, restored.hard_state)
+        self.vote_durability.durable(&self.ghosts, at, restored.hard_state)
     }
 
     fn handed(&mut self, at: Place, id: WriteId, write: &Write) -> Verdict {
@@ -325,7 +324,7 @@ impl Invariants {
         acknowledgement::voted(&self.ghosts, from, term, to)
     }
 
-    fn turn(&mut self, now: Time, at: Place, view: &View) -> Verdict {
+    fn turn(&mut self, now: Time, at: Place, view: &View, last: bool) -> Verdict {
         self.reads.turn(at, view)?;
         self.changes.turn(&self.ghosts, at, view)?;
         let ghosts = &mut self.ghosts;
@@ -334,6 +333,9 @@ impl Invariants {
             return Ok(());
         }
         order::turn(ghosts, at, view)?;
+        if !last {
+            order::handed_over(ghosts, at, view)?;
+        }
         monotony::turn(ghosts, at, view)?;
         trim::turn(ghosts, at, view)?;
         self.own_term_commit.turn(ghosts, at, view)?;

@@ -128,7 +128,13 @@ impl Options {
     /// Whether operators change the members.
     #[must_use]
     pub fn changes_members(&self) -> bool {
-        self.storm.kinds.iter().any(|kind| kind.changes_members())
+        self.storm.kinds.iter().any(|kind| kind.changes_members()) || self.loses_disks()
+    }
+
+    /// Whether disks are emptied or put back.
+    #[must_use]
+    pub fn loses_disks(&self) -> bool {
+        self.storm.kinds.iter().any(|kind| kind.loses_disks())
     }
 
     /// A world without clients and faults of its own: a stage for scripts. Production's timing and

@@ -98,7 +98,7 @@ impl Mix {
                 self.head(12, from, to, 0);
                 self.word(number);
             }
-            Seen::Turn { at, view } => self.view(at, view),
+            Seen::Turn { at, view, .. } => self.view(at, view),
             Seen::Asked { at, id, request } => {
                 self.head(14, at, 0, request_kind(request));
                 self.word(id.0);

@@ -276,7 +276,7 @@ impl Record {
             Seen::Delivered { from, to, number, message } => {
                 self.delivered(now, (from, to), number, message);
             }
-            Seen::Turn { at, view } => self.turn(now, at, view),
+            Seen::Turn { at, view, .. } => self.turn(now, at, view),
             Seen::Asked { at, id: RequestId(id), request } => {
                 self.loud(now, What::Asked { at, id }, words::request(request));
             }

@@ -53,7 +53,7 @@ impl World {
             running.digested = applied;
             view.digest = eyes::digest(&running.node);
         }
-        self.eyes.see(self.now, &Seen::Turn { at, view: &view });
+        self.eyes.see(self.now, &Seen::Turn { at, view: &view, last: false });
     }
 
     /// Notes when a node has something to do even if nothing comes in.
@@ -139,6 +139,9 @@ impl World {
     pub(super) fn send(&mut self, at: Place, to: NodeId, message: Message) {
         let Some(message) = self.send_letter(at, to, message) else { return };
         let Some(to) = place(to).filter(|to| *to < self.machines.len()) else { return };
+        if !self.may_speak(at, to) {
+            return;
+        }
         let mut message = message;
         let number = self.network.name();
         let (fate, mut flipped) = self.network.send(self.now, at, to, bytes(&message));
@@ -367,7 +370,7 @@ impl World {
 
     /// The end of a node that cannot go on: what a process does when its log has failed.
     pub(crate) fn halt(&mut self, at: Place, why: &str) {
-        self.last_look(at);
+        self.last_look(at, true);
         self.eyes.see(self.now, &Seen::Halted { at, why });
         self.eyes.marks.hit(Mark::NodeHalted);
         self.take_down(at);
@@ -375,14 +378,14 @@ impl World {
     }
 
     /// What a node has said in its last turn rests on what it had just learnt.
-    fn last_look(&mut self, at: Place) {
+    fn last_look(&mut self, at: Place, last: bool) {
         if let Some(view) = self.view(at) {
-            self.eyes.see(self.now, &Seen::Turn { at, view: &view });
+            self.eyes.see(self.now, &Seen::Turn { at, view: &view, last });
         }
     }
 
     pub(super) fn stopped(&mut self, at: Place) {
-        self.last_look(at);
+        self.last_look(at, false);
         self.eyes.marks.hit(Mark::StoppedInOrder);
         let machine = &mut self.machines[at];
         let status = std::mem::replace(&mut machine.status, Status::Down);

@@ -20,6 +20,7 @@ use store::{Backend, BackendError, BackendRead, Flush, Record, Revision, Store};
 use super::backend::{Medium, ROOM, State, View};
 use super::clock::Clock;
 use super::disk::SharedDisk;
+use super::lives::{Copy, Papers};
 use super::mending::Patient;
 use super::script::How;
 use super::ways::Ways;
@@ -56,6 +57,10 @@ pub(crate) struct Machine {
     pub(crate) lost: bool,
     /// Its node was removed from the cluster, and has ended for good.
     pub(crate) retired: bool,
+    /// What stands on its disk besides log and state.
+    pub(crate) papers: Papers,
+    /// A copy of its disks, from an earlier start.
+    pub(crate) copy: Option<Copy>,
     /// Part of a state has been staged and is not installed.
     pub(crate) staged: bool,
     /// What is free on its disks is being measured.
@@ -249,6 +254,8 @@ impl Machine {
             founders: (0..founders).map(id).collect(),
             lost: false,
             retired: false,
+            papers: Papers::new(at as u64),
+            copy: None,
             staged: false,
             measured: false,
         }
@@ -367,6 +374,11 @@ impl Machine {
             Status::Up(running) | Status::Paused(running) => Some(running),
             Status::Down | Status::Mending(_) => None,
         }
+    }
+
+    /// Whether there is a process, whatever it is doing.
+    pub(crate) const fn has_process(&self) -> bool {
+        !matches!(self.status, Status::Down)
     }
 
     /// Whether there is a node, paused or not.

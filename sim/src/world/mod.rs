@@ -28,6 +28,7 @@ mod clock;
 mod disk;
 mod eyes;
 mod harm;
+mod lives;
 mod machine;
 mod members;
 mod mending;
@@ -120,6 +121,7 @@ pub struct World {
     pub(crate) disks: Rng,
     /// Seeds of nodes, and where their clocks begin.
     births: Rng,
+    lives: lives::Lives,
     queue: Queue<Event>,
     acts: Vec<Act>,
     frame: Vec<u8>,
@@ -157,6 +159,7 @@ impl World {
             eyes: Eyes::new(&options),
             disks: child(),
             births,
+            lives: lives::Lives::new(options.loses_disks()),
             queue: Queue::default(),
             acts: Vec::new(),
             frame: Vec::new(),
@@ -179,6 +182,7 @@ impl World {
         }
         self.count_step(next);
         self.now = next;
+        self.dial_all();
         if queued <= next {
             self.happen();
         } else if crowd <= next {
@@ -251,7 +255,7 @@ impl World {
     }
 
     fn deliver(&mut self, from: Place, to: Place, number: u64, message: Message) {
-        if matches!(self.machines[to].status, Status::Down) {
+        if matches!(self.machines[to].status, Status::Down) || !self.may_speak(from, to) {
             return;
         }
         self.eyes.see(self.now, &Seen::Delivered { from, to, number, message: &message });

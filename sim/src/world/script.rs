@@ -127,6 +127,7 @@ impl World {
         if !matches!(machine.status, Status::Down) || machine.lost || machine.retired {
             return;
         }
+        self.count_start(at);
         let (config, options) = (self.config(at), self.log_options(at));
         let machine = &mut self.machines[at];
         match machine.start(self.now, config, options, how, &mut self.births) {
@@ -365,7 +366,8 @@ impl World {
                 max_inflight_messages: consensus.window,
                 max_inflight_bytes: consensus.append_bytes * 8,
                 max_append_bytes: consensus.append_bytes,
-                max_uncommitted_bytes: 1 << 20,
+                // What waits is to be committed within seconds, however little goes at a time.
+                max_uncommitted_bytes: consensus.window * consensus.append_bytes * 8,
                 cache_bytes: consensus.cache_bytes,
             },
             members: all.map(member).collect(),

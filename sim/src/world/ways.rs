@@ -99,6 +99,9 @@ impl World {
     }
 
     fn transmit(&mut self, at: Place, to: Place, mut packet: Packet<Letter>) {
+        if !self.may_speak(at, to) {
+            return;
+        }
         let size = letter(&packet).map_or(0, |letter| bytes(&letter.message));
         let (fate, mut flipped) = self.network.send(self.now, at, to, size);
         let from_here = match &packet {
@@ -183,6 +186,15 @@ impl World {
 
     /// A packet reaches a machine.
     pub(super) fn arrived(&mut self, from: Place, to: Place, packet: Packet<Letter>) {
+        if matches!(self.machines[to].status, Status::Down) || !self.may_speak(from, to) {
+            return;
+        }
+        if let Packet::Relayed { origin, target, .. } = &packet
+            && *target == id(to)
+            && !place(*origin).is_some_and(|origin| self.may_speak_over(origin, to))
+        {
+            return;
+        }
         match &mut self.machines[to].status {
             Status::Down => {}
             Status::Paused(running) => {

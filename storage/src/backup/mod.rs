@@ -57,4 +57,4 @@ const PIECE_MAX: usize = 64 << 20;
 /// The most records read at once.
 const BATCH: usize = 64;
 /// Bytes that a batch of records should have: of large records, fewer are read at once.
-const BATCH_BYTES: u64 = 1 << 20;
+const BATCH_BYTES: usize = 1 << 20;

@@ -121,7 +121,8 @@ impl Survey {
     fn lacks_more_than(&self, covered: Covered) -> bool {
         let Position { index: applied, .. } = covered.applied;
         let (base, last) = (self.chart.base().index, self.last().index);
-        // The log is to begin anew after the state anyway: `Log::adopt`.
+        // The log is to begin anew after the state anyway: `Log::adopt`. Not where it has lost
+        // something: that may have been what made it hold the state's last entry, and more.
         let replaced = covered.installed == Some(covered.applied)
             && base <= applied
             && !self.chart.holds(covered.applied);
@@ -135,7 +136,8 @@ impl Survey {
             | Damage::HardStateCopy { .. }
             | Damage::Entries { .. } => false,
         };
-        !replaced && (base > applied || last < applied || self.damage.iter().any(lost))
+        let beside = base > applied || last < applied;
+        self.damage.iter().any(lost) || beside && !replaced
     }
 }
 

@@ -1,11 +1,12 @@
 //! The receiving side: whoever dials shows who it is, then its frames are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
+use node::Judgement;
 use node::codec::{DecodeError, FRAME_HEADER, FrameHeader, decode_packet, unframe};
 use prometheus_client::metrics::counter::Counter;
 use protocol::NodeId;
@@ -17,24 +18,26 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::FromPeers;
-use super::handshake::{self, Identity, Verdict, answer, hear_magic, no_peer};
-use super::join::{self, Admission, JoinRequest};
+use super::handshake::{self, Hello, Identity, Verdict, answer, hear_magic, no_peer};
+use super::join::{self, Admission, Ask, JoinRequest};
 use super::roster::Roster;
 use super::set_up;
 use crate::api::metrics::PeerMetrics;
+use crate::runtime::register::Register;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Handshakes that may be under way at once; further connections are closed.
 const MAX_STRANGERS: usize = 64;
 const READ_CHUNK: usize = 64 << 10;
 /// Bytes that are read of a greeting in another version before the connection is closed.
-const FAREWELL: usize = 1 << 10;
+const FAREWELL: usize = 8 << 10;
 
 /// What the receiving side knows of the others.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     pub(super) me: Identity,
     pub(super) roster: Roster,
+    pub(super) register: Register,
     messages: mpsc::Sender<FromPeers>,
     /// A link is silent when nothing came for this long: its place may then be taken.
     silence: Duration,
@@ -52,16 +55,55 @@ struct Claim {
     links: usize,
 }
 
+impl Claim {
+    fn is_alive(&self, silence: Duration) -> bool {
+        self.links > 0 && self.heard.elapsed() < silence
+    }
+}
+
 impl Acceptor {
     pub(crate) fn new(
-        me: Identity,
-        roster: Roster,
+        (me, roster, register): (Identity, Roster, Register),
         messages: mpsc::Sender<FromPeers>,
         silence: Duration,
         (metrics, refused): (PeerMetrics, Counter),
     ) -> Arc<Self> {
         let claims = Mutex::default();
-        Arc::new(Self { me, roster, messages, silence, metrics, refused, claims })
+        Arc::new(Self { me, roster, register, messages, silence, metrics, refused, claims })
+    }
+
+    /// Judges a hello. Whoever is welcome has the place, and is known durably; the flag says that
+    /// it is the first that is known here of the dialler.
+    async fn judge(&self, hello: &Hello) -> io::Result<(Verdict, bool)> {
+        let (verdict, unknown) = self.roster.judge(hello, self.me);
+        if verdict != Verdict::Welcome {
+            return Ok((verdict, false));
+        }
+        // Whoever runs is asked nothing: a second process that shows an older life is its problem.
+        if self.is_taken(hello.from) {
+            return Ok((Verdict::Duplicate, false));
+        }
+        let verdict = match self.register.meet(hello.from.id, &hello.life, &hello.known).await? {
+            Judgement::Welcome { .. } if self.claim(hello.from) => Verdict::Welcome,
+            Judgement::Welcome { .. } => Verdict::Duplicate,
+            Judgement::Outdated => Verdict::Outdated,
+            Judgement::Forgotten => Verdict::Forgotten,
+        };
+        Ok((verdict, unknown))
+    }
+
+    /// Whether another process is heard as this member.
+    fn is_taken(&self, who: Identity) -> bool {
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = claims.get(&who.id).filter(|claim| claim.incarnation != who.incarnation);
+        other.is_some_and(|claim| claim.is_alive(self.silence))
+    }
+
+    /// Those who are heard.
+    fn present(&self) -> BTreeSet<NodeId> {
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let alive = claims.iter().filter(|(_, claim)| claim.is_alive(self.silence));
+        alive.map(|(id, _)| *id).collect()
     }
 
     fn claim(&self, who: Identity) -> bool {
@@ -70,7 +112,7 @@ impl Acceptor {
         let fresh = Claim { incarnation: who.incarnation, heard: now, links: 0 };
         let claim = claims.entry(who.id).or_insert(fresh);
         if claim.incarnation != who.incarnation {
-            if claim.links > 0 && now.duration_since(claim.heard) < self.silence {
+            if claim.is_alive(self.silence) {
                 return false;
             }
             *claim = fresh;
@@ -159,10 +201,9 @@ async fn serve(
         }
     };
     drop(permit);
-    let (mut verdict, unnamed) = acceptor.roster.judge(&hello, acceptor.me);
-    if verdict == Verdict::Welcome && !acceptor.claim(hello.from) {
-        verdict = Verdict::Duplicate;
-    }
+    let (verdict, unnamed) = acceptor.judge(&hello).await.inspect_err(|error| {
+        tracing::error!(%error, "cannot note whom this member has met: a link is refused");
+    })?;
     if verdict != Verdict::Welcome {
         tracing::warn!(from = %hello.from.id, ?verdict, "a peer connection was refused");
         return answer(&mut stream, acceptor.me, verdict).await;
@@ -186,10 +227,10 @@ async fn serve(
 
 /// What a connection is for.
 enum Greeting {
-    Peer(handshake::Hello),
+    Peer(Box<Hello>),
     OtherVersion,
-    /// Token and address; `None` in another version.
-    Newcomer(Option<(u64, String)>),
+    /// What it asks; `None` in another version.
+    Newcomer(Option<Ask>),
 }
 
 /// Ends a connection of which not all may have been read: closed at once, it could be reset before
@@ -211,7 +252,7 @@ async fn hear(stream: &mut TcpStream) -> io::Result<Greeting> {
     match hear_magic(stream).await? {
         handshake::MAGIC => {
             let hello = handshake::hear(stream).await?;
-            Ok(hello.map_or(Greeting::OtherVersion, Greeting::Peer))
+            Ok(hello.map_or(Greeting::OtherVersion, |hello| Greeting::Peer(Box::new(hello))))
         }
         join::MAGIC => Ok(Greeting::Newcomer(join::hear(stream).await?)),
         _ => Err(no_peer()),
@@ -219,10 +260,10 @@ async fn hear(stream: &mut TcpStream) -> io::Result<Greeting> {
 }
 
 /// Asks the node about a newcomer.
-async fn admit(acceptor: &Acceptor, question: Option<(u64, String)>) -> Admission {
-    let Some((token, address)) = question else { return Admission::Version };
+async fn admit(acceptor: &Acceptor, question: Option<Ask>) -> Admission {
+    let Some(ask) = question else { return Admission::Version };
     let (answer, answered) = tokio::sync::oneshot::channel();
-    let request = FromPeers::Join(JoinRequest { token, address, answer });
+    let request = FromPeers::Join(JoinRequest { ask, present: acceptor.present(), answer });
     // Whoever is ending knows nobody.
     let _ = acceptor.messages.send(request).await;
     answered.await.unwrap_or(Admission::Unknown)
@@ -303,7 +344,8 @@ mod tests {
         let metrics = crate::api::metrics::Metrics::new().peers().clone();
         let metrics = (metrics, Counter::default());
         let roster = Roster::new(me.id, String::new(), [NodeId(2)].into());
-        let acceptor = Acceptor::new(me, roster, messages, Duration::ZERO, metrics);
+        let register = Register::open(None, 0, || 0).unwrap();
+        let acceptor = Acceptor::new((me, roster, register), messages, Duration::ZERO, metrics);
         assert!(acceptor.claim(identity(7)) && acceptor.heard(identity(7)));
         // It is silent for as long as this acceptor waits.
         assert!(acceptor.claim(identity(8)) && acceptor.heard(identity(8)));
