@@ -201,6 +201,12 @@ impl Acquaintances {
         self.known.contains_key(&who)
     }
 
+    /// Whether the newest boot that is known of a member was counted by this process.
+    #[must_use]
+    pub fn is_run(&self, who: NodeId, nonce: u64) -> bool {
+        self.known.get(&who).is_some_and(|known| known.nonce == nonce)
+    }
+
     /// Somebody was welcomed. A life that has never started says nothing, and is not noted.
     pub fn note(&mut self, who: NodeId, life: &Life) {
         if let Some(nonce) = life.nonce_at(life.boot) {

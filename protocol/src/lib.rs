@@ -18,6 +18,7 @@
 extern crate alloc;
 
 mod id;
+pub mod mesh;
 pub mod mutant;
 pub mod quorum;
 pub mod raft;

@@ -11,8 +11,8 @@
 macro_rules! mutants {
     ($($name:ident, $core:literal, $detector:literal, $what:literal;)+) => {
         /// A planted bug. `R` stands for Raft, `W` for the write-ahead log, `A` for applying, `M`
-        /// for revisions and watches, `L` for leases, `X` for sessions; `E` for what etcd once had
-        /// under that number.
+        /// for revisions and watches, `L` for leases, `X` for sessions, `V` for ways around broken
+        /// links; `E` for what etcd once had under that number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Mutant {
@@ -108,6 +108,8 @@ mutants! {
     E18667, false, "MI6, MI3", "A read of the compacted past fails only once it is pruned.";
     X1, true, "XI1, MI6", "A snapshot leaves out what clients were answered.";
     X2, false, "XI1, MI6", "What a client has done with is carried out when it comes late.";
+    V1, false, "VI1", "Whoever passes a message on looks for a way around again.";
+    V2, false, "VI1", "A relay takes for its own what it should pass on.";
     F1, false, "RI15", "A parcel of proposals counts each time it arrives.";
     F2, false, "recovery, RI15", "What a failed sync left in the cache is believed.";
     F3, false, "RI16", "Only the answer to the very latest beat frees a lost probe.";

@@ -169,6 +169,8 @@ pub fn ground(mutant: Mutant) -> Ground {
         Mutant::X1 => "0:busy,kinds=isolate-leader+kill-leader+long-pause+split,keep=0,repeat",
         // Attempts that come after their client has done with the write.
         Mutant::X2 => "0:busy,kinds=short-pause+long-pause+kill-leader,repeat",
+        // Links that are broken while both ends reach somebody else, of many nodes.
+        Mutant::V1 | Mutant::V2 => "0:kinds=chain+bridge+star+one-way+ring,nodes=5,mesh",
         // Compactions and transactions in one batch at one node and in two at another.
         Mutant::E18667 => "0:kinds=short-pause,mix=put+compact+txn-mixed+txn-mixed",
         _ => "0",

@@ -77,6 +77,7 @@ marks! {
     Disowned: "A node was told that it had forgotten what it promised.",
     Rejoined: "A newcomer took the place of a node that had forgotten.",
     RemovalTold: "A member was told of its removal and had nothing more to answer.",
+    Relayed: "A node passed on a message between two others.",
 }
 
 /// How often each mark was reached and each kind of fault struck.
@@ -150,6 +151,7 @@ impl Marks {
                 self.hit(Mark::ChangeCompleted);
             }
             Seen::Installed { .. } => self.hit(Mark::SnapshotInstalled),
+            Seen::Passed { by, origin, .. } if by != origin => self.hit(Mark::Relayed),
             Seen::Crashed { at } | Seen::Halted { at, .. } => self.roles[*at] = Role::Follower,
             _ => {}
         }

@@ -105,6 +105,20 @@ fn five_nodes_elect_and_stay_in_every_undirected_topology_after_a_storm() {
     assert_lawful(Family::Undirected5, Start::Storm);
 }
 
+/// With ways around broken links, whoever reaches a majority over others may lead, and a leader
+/// that still does so stays.
+#[test]
+fn five_nodes_elect_and_stay_in_every_undirected_topology_within_one_hop() {
+    let plan = Plan { mesh: true, ..ONCE };
+    for start in Start::ALL {
+        let part = topology::run_part(Family::Undirected5, start, &plan);
+        assert!(part.findings.is_empty(), "{part}");
+        let reached = part.rows.iter().find(|row| row.connected).unwrap();
+        // More than the 998 sets in which somebody reaches a majority by itself.
+        assert!(reached.sets > 998 && reached.elected > 0, "{part}");
+    }
+}
+
 /// The laws of the topologies see what each protection is for.
 #[test]
 fn without_any_one_protection_some_topology_is_unstable() {

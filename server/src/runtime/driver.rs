@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use node::{Input, Node, Output, Reply, Request, RequestId, Space};
-use protocol::Index;
+use protocol::{Index, Time};
 use store::watch::{StreamId, WatchResponse};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -12,6 +12,7 @@ use super::clock::Clock;
 use super::handle::Call;
 use super::members::Members;
 use super::peers::{Disowned, FromPeers, Links, Peer};
+use super::ways::Ways;
 use super::workers::{Done, LogWorker, StateWorkers};
 
 /// Calls taken in one turn; more wait for the next.
@@ -71,6 +72,7 @@ pub(crate) struct Driver {
     pub(crate) node: Node,
     pub(crate) clock: Clock,
     pub(crate) links: Links,
+    pub(crate) ways: Ways,
     pub(crate) members: Members,
     pub(crate) log: LogWorker,
     pub(crate) state: StateWorkers,
@@ -124,7 +126,7 @@ impl Driver {
                 return Ok(End::Stopped);
             }
             let now = self.clock.now();
-            let due = self.node.poll_timeout().is_some_and(|due| due <= now);
+            let due = self.poll_timeout().is_some_and(|due| due <= now);
             if due {
                 // Work is left, or a timer has run out meanwhile: others on this thread first.
                 tokio::task::yield_now().await;
@@ -132,8 +134,15 @@ impl Driver {
                 self.wait(stopping).await?;
             }
             self.take_all()?;
-            self.node.handle(self.clock.now(), Input::Timeout);
+            let now = self.clock.now();
+            self.ways.timeout(now, &mut self.links);
+            self.node.handle(now, Input::Timeout);
         }
+    }
+
+    /// When there is something to do even if nothing comes in.
+    fn poll_timeout(&self) -> Option<Time> {
+        self.node.poll_timeout().into_iter().chain(self.ways.poll_timeout()).min()
     }
 
     /// Begins to stop when told to. Looked at every turn: under load something is always ready.
@@ -147,7 +156,7 @@ impl Driver {
 
     /// Waits for the first thing to come in, and takes it.
     async fn wait(&mut self, stopping: bool) -> Result<(), RunError> {
-        let timeout = self.node.poll_timeout().map(|time| self.clock.instant(time));
+        let timeout = self.poll_timeout().map(|time| self.clock.instant(time));
         let timer = async {
             match timeout {
                 Some(instant) => tokio::time::sleep_until(instant).await,
@@ -192,11 +201,15 @@ impl Driver {
     fn peers(&mut self, event: FromPeers) -> Result<(), RunError> {
         let now = self.clock.now();
         match event {
-            FromPeers::Messages(from, messages) => {
-                for message in messages {
-                    self.node.handle(now, Input::Receive { from, message });
+            FromPeers::Packets(from, packets) => {
+                for packet in packets {
+                    self.ways.arrived(now, from, packet);
+                    while let Some((from, message)) = self.ways.poll(&mut self.links) {
+                        self.node.handle(now, Input::Receive { from, message });
+                    }
                 }
             }
+            FromPeers::Broke(peer) => self.ways.broke(now, peer, &mut self.links),
             FromPeers::Unreachable(peer) => self.node.handle(now, Input::Unreachable(peer)),
             FromPeers::Newcomer(id, address) => {
                 tracing::info!(%id, address, "a member that is not known here yet has dialled");
@@ -293,7 +306,9 @@ impl Driver {
 
     fn output(&mut self, output: Output) -> Result<Next, RunError> {
         match output {
-            Output::Send { to, message } => self.links.push(to, &message),
+            Output::Send { to, message } => {
+                self.ways.send(self.clock.now(), &mut self.links, to, message);
+            }
             Output::Persist { id, write } => self.log.persist(id, write),
             Output::Fetch { peer, from, max_bytes } => self.log.fetch(peer, from, max_bytes),
             Output::Look { peer, life, wanted } => self.log.look(peer, life, wanted),
@@ -337,6 +352,7 @@ impl Driver {
                 tracing::info!(%at, voters = ?membership.voters, outgoing = ?membership.outgoing,
                     learners = ?membership.learners, "members");
                 self.members.changed(at, &membership, (&self.node, &mut self.links));
+                self.ways.keep_to(self.clock.now(), &membership);
             }
             Output::Removed => {
                 // What the others wait for leaves first.

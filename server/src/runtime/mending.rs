@@ -8,6 +8,7 @@ use std::net::TcpListener as StdListener;
 use std::time::Duration;
 
 use node::{MendConfig, MendInput, MendOutput, Mending, gather};
+use protocol::mesh::Packet;
 use protocol::{Index, Position};
 use storage::log::Salvage;
 use tokio::net::TcpListener;
@@ -107,7 +108,9 @@ impl Ward<'_> {
             mending.handle(clock.now(), MendInput::Timeout);
             while let Some(output) = mending.poll_output() {
                 match output {
-                    MendOutput::Send { to, message } => self.network.links.push(to, &message),
+                    MendOutput::Send { to, message } => {
+                        self.network.links.push(to, &Packet::Direct(message));
+                    }
                     MendOutput::Look { peer, life, wanted } => {
                         let (entries, absent) = gather(wanted, |position| salvage.find(position));
                         let found = MendInput::Found { peer, life, entries, absent };
@@ -149,14 +152,19 @@ impl Ward<'_> {
         let Network { messages, events, links, .. } = &mut self.network;
         tokio::select! {
             Some(batch) = messages.recv() => match batch {
-                FromPeers::Messages(from, batch) => batch.into_iter().for_each(|message| {
-                    mending.handle(clock.now(), MendInput::Receive { from, message });
+                FromPeers::Packets(from, batch) => batch.into_iter().for_each(|packet| {
+                    if let Packet::Direct(message) = packet {
+                        mending.handle(clock.now(), MendInput::Receive { from, message });
+                    }
                 }),
                 FromPeers::Newcomer(id, address) => {
                     links.dial_newcomer(Peer { id, name: id.to_string(), address });
                 }
                 // Whoever wants to join asks again, and elsewhere.
-                FromPeers::Join(_) | FromPeers::Unreachable(_) | FromPeers::Removed(_) => {}
+                FromPeers::Join(_)
+                | FromPeers::Unreachable(_)
+                | FromPeers::Broke(_)
+                | FromPeers::Removed(_) => {}
                 FromPeers::Disowned(by) => return Some(End::Disowned(by)),
             },
             Some(event) = events.recv() => {

@@ -26,6 +26,7 @@ mod restore;
 mod server;
 mod settings;
 mod start_error;
+mod ways;
 mod who;
 mod workers;
 

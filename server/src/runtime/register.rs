@@ -100,6 +100,12 @@ impl Register {
         }
     }
 
+    /// Whether this process is the one that is known as a member: it was welcomed here, or by
+    /// somebody who has told so.
+    pub(super) fn is_run(&self, who: NodeId, nonce: u64) -> bool {
+        lock(&self.inner.known).is_run(who, nonce)
+    }
+
     /// Judges whoever shows this life as the member `who`. One that is welcome is known durably,
     /// with all that it has told of others.
     pub(super) async fn meet(

@@ -24,6 +24,7 @@ use super::open::{Doubt, Ground, Opened, Opening};
 use super::peers::{Acceptor, FromPeers, Identity, Links, Peer, Roster, listen};
 use super::register::Register;
 use super::rejoin::{self, taken_in};
+use super::ways::Ways;
 use super::who::{Who, identify};
 use super::workers::{LogWorker, StateWorkers};
 use crate::api::etcd::{self, ApiOptions};
@@ -234,6 +235,7 @@ pub(super) struct Network {
     pub(super) events: mpsc::UnboundedReceiver<FromPeers>,
     roster: Roster,
     register: Register,
+    me: Identity,
 }
 
 impl Network {
@@ -252,7 +254,7 @@ impl Network {
         let roster = Roster::new(id, config.own_address(), known);
         if let Some(peer) = peer {
             let silence = config.election_timeout * 3;
-            let metrics = metrics.peers().clone();
+            let metrics = (metrics.peers().clone(), metrics.ways().refused.clone());
             let us = (me, roster.clone(), ground.register.clone());
             let acceptor = Acceptor::new(us, messages, silence, metrics);
             tokio::spawn(ground.register.clone().keep_counting());
@@ -261,7 +263,7 @@ impl Network {
         let register = ground.register.clone();
         let us = (me, roster.clone(), register.clone());
         let links = Links::new(us, events, metrics.peers());
-        Ok(Self { links, messages: message_queue, events: link_queue, roster, register })
+        Ok(Self { links, messages: message_queue, events: link_queue, roster, register, me })
     }
 }
 
@@ -276,7 +278,8 @@ fn driver(
 ) -> io::Result<Driver> {
     let Opened { node, log, state, cluster, id, gauge } = opened;
     let (done, done_queue) = mpsc::unbounded_channel();
-    let Network { links, messages, events, roster, register } = network;
+    let Network { links, messages, events, roster, register, me } = network;
+    let ways = Ways::new(me, config.heartbeat, metrics.ways().clone());
     let token = token_hash(&config.cluster_token);
     let members = Members::new((cluster, id), token, founders(config), (roster, register), learner);
     let reader = state.reader();
@@ -292,7 +295,8 @@ fn driver(
     let queues = Queues { calls, messages, links: events, done: done_queue, stop };
     let clock = Clock::start();
     let waiting = Waiting::default();
-    Ok(Driver { node, clock, links, members, log, state, queues, waiting, disowned: None })
+    let disowned = None;
+    Ok(Driver { node, clock, links, ways, members, log, state, queues, waiting, disowned })
 }
 
 /// The members as the settings have them.

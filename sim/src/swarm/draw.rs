@@ -21,6 +21,9 @@ const fn ms(milliseconds: u64) -> Duration {
 const LONG: u64 = 20;
 /// In so many worlds of a hundred members come and go.
 const CHANGING: u64 = 33;
+/// In so many worlds of a hundred, of those with three nodes or more, nodes find ways around broken
+/// links.
+const MESHED: u64 = 30;
 /// Of a hundred of those, so many lose disks.
 const LOSING: u64 = 60;
 
@@ -43,6 +46,7 @@ impl Options {
             consensus,
             crowd,
             storm,
+            mesh: false,
             prolong: true,
             record: false,
         };
@@ -59,6 +63,7 @@ impl Options {
         if rng.percent(CHANGING) {
             options.let_members_change(&mut rng);
         }
+        options.mesh = options.nodes > 2 && rng.percent(MESHED);
         options
     }
 

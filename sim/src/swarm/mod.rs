@@ -110,6 +110,8 @@ pub struct Options {
     pub crowd: crowd::Options,
     /// What goes wrong.
     pub storm: Plan,
+    /// Nodes find ways around broken links.
+    pub mesh: bool,
     /// Let the storm last until clients have called enough operations for the seed to count.
     pub prolong: bool,
     /// Keep every event for a picture.
@@ -177,6 +179,7 @@ impl Options {
             weather: Weather::fair(Duration::from_millis(1)),
             crowd: crowd::Options::quiet(),
             storm: Plan::calm(),
+            mesh: false,
             prolong: false,
             record: true,
         }

@@ -269,6 +269,10 @@ impl Record {
             Seen::Sent { from, to, number, message, fate } => {
                 self.sent(now, (from, to), number, message, fate);
             }
+            Seen::Passed { by, to, target, .. } => {
+                let (by, to, target) = (name(by), name(to), name(target));
+                self.quiet(now, What::Note, format!("{by} hands {to} a message for {target}"));
+            }
             Seen::Delivered { from, to, number, message } => {
                 self.delivered(now, (from, to), number, message);
             }

@@ -10,6 +10,7 @@ use protocol::{Index, NodeId, Position};
 use storage::log::LogError;
 
 use super::machine::{Chore, Done, Durable, READER, WRITER};
+use super::network::bytes;
 use super::{Event, Status, World, eyes};
 use crate::draw::Draw;
 use crate::marks::Mark;
@@ -17,7 +18,7 @@ use crate::seen::{Fate, Place, Seen, id, place};
 use crate::trace::name;
 
 /// The pause of the state's thread between two steps of giving space back.
-const BREATH: Duration = Duration::from_millis(10);
+pub(super) const BREATH: Duration = Duration::from_millis(10);
 /// The pause before a log that found no room tries again.
 const ROOM_PAUSE: Duration = Duration::from_secs(1);
 
@@ -34,9 +35,8 @@ impl World {
         self.begin_sync(at);
         self.begin_chore(at, WRITER);
         self.begin_chore(at, READER);
-        let machine = &mut self.machines[at];
-        let Status::Up(running) = &mut machine.status else { return };
-        running.timer = running.node.poll_timeout().map(|local| machine.clock.when(local));
+        self.set_timer(at);
+        let Status::Up(running) = &mut self.machines[at].status else { return };
         let (compared, condemned) = running.node.compared();
         if compared > 0 {
             self.eyes.marks.hit(Mark::StatesCompared);
@@ -54,6 +54,13 @@ impl World {
             view.digest = eyes::digest(&running.node);
         }
         self.eyes.see(self.now, &Seen::Turn { at, view: &view, last: false });
+    }
+
+    /// Notes when a node has something to do even if nothing comes in.
+    pub(super) fn set_timer(&mut self, at: Place) {
+        let machine = &mut self.machines[at];
+        let Status::Up(running) = &mut machine.status else { return };
+        running.timer = running.due().map(|local| machine.clock.when(local));
     }
 
     fn carry_out(&mut self, at: Place, output: Output) {
@@ -129,13 +136,15 @@ impl World {
         }
     }
 
-    pub(super) fn send(&mut self, at: Place, to: NodeId, mut message: Message) {
+    pub(super) fn send(&mut self, at: Place, to: NodeId, message: Message) {
+        let Some(message) = self.send_letter(at, to, message) else { return };
         let Some(to) = place(to).filter(|to| *to < self.machines.len()) else { return };
         if !self.may_speak(at, to) {
             return;
         }
-        let (fate, mut flipped) = self.network.send(self.now, at, to, &message);
-        let number = self.network.sent;
+        let mut message = message;
+        let number = self.network.name();
+        let (fate, mut flipped) = self.network.send(self.now, at, to, bytes(&message));
         if flipped && let Body::Snapshot { data, .. } = &mut message.body {
             // Before the frame: what comes from a disk has a checksum of its own, end to end.
             flipped = false;
@@ -161,7 +170,7 @@ impl World {
     }
 
     /// A bit flips in the memory of whoever sends this piece.
-    fn spoil(&mut self, data: &Bytes) -> Bytes {
+    pub(super) fn spoil(&mut self, data: &Bytes) -> Bytes {
         let mut spoiled = data.to_vec();
         let bit = self.network.draw(spoiled.len() as u64 * 8);
         spoiled[usize::try_from(bit / 8).unwrap_or(0)] ^= 1 << (bit % 8);

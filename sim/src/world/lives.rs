@@ -145,6 +145,14 @@ impl World {
         }
     }
 
+    /// Whether what a node says is believed when it comes over another one: production asks whether
+    /// the very process is known that says it.
+    pub(super) fn may_speak_over(&self, origin: Place, target: Place) -> bool {
+        let life = &self.machines[origin].papers.life;
+        let judged = self.machines[target].papers.met.judge(id(origin), life);
+        !self.lives.matter || judged == Judgement::Welcome { news: false }
+    }
+
     /// Whether a connection can be made.
     fn is_linked(&mut self, from: Place, to: Place) -> bool {
         let cut = self.network.link(from, to).cut || self.network.link(to, from).cut;

@@ -23,6 +23,7 @@ use super::disk::SharedDisk;
 use super::lives::{Copy, Papers};
 use super::mending::Patient;
 use super::script::How;
+use super::ways::Ways;
 use crate::seen::{Place, id};
 
 const CLUSTER: ClusterId = ClusterId(0xC1);
@@ -142,6 +143,8 @@ impl From<Input> for Done {
 /// A node that runs.
 pub(crate) struct Running {
     pub(crate) node: Node,
+    /// None in a world without ways around broken links.
+    pub(crate) ways: Option<Ways>,
     pub(crate) log: Log<SharedDisk>,
     pub(crate) backend: State,
     /// Handed over while a sync is under way.
@@ -325,6 +328,7 @@ impl Machine {
         let node = Node::new(config, restored.clone(), store, rng.next());
         self.status = Status::Up(Box::new(Running {
             node,
+            ways: None,
             log,
             backend,
             queued: Vec::new(),
@@ -384,6 +388,12 @@ impl Machine {
 }
 
 impl Running {
+    /// When it has something to do even if nothing comes in, by its own clock.
+    pub(crate) fn due(&self) -> Option<Time> {
+        let ways = self.ways.as_ref().and_then(|ways| ways.mesh.poll_timeout());
+        self.node.poll_timeout().into_iter().chain(ways).min()
+    }
+
     /// Appends what has queued up, and gives the number of the sync that is to follow.
     pub(crate) fn begin_sync(&mut self) -> Result<u64, LogError> {
         for (id, write) in self.queued.drain(..) {

@@ -36,10 +36,12 @@ mod network;
 mod queue;
 mod script;
 mod space;
+mod ways;
 
 use std::time::Duration;
 
 use node::{Input, Node};
+use protocol::mesh::{self, Packet};
 use protocol::raft::Message;
 use protocol::{Index, NodeId, Rng, Time};
 
@@ -69,6 +71,12 @@ enum Event {
         to: Place,
         number: u64,
         message: Message,
+    },
+    /// The same, in a world with ways around broken links.
+    Packet {
+        from: Place,
+        to: Place,
+        packet: Packet<ways::Letter>,
     },
     /// A node learns that its link to a peer broke.
     Broken {
@@ -180,6 +188,7 @@ impl World {
         } else if crowd <= next {
             self.act();
         } else {
+            self.tell_mesh(at, mesh::Input::Timeout);
             self.feed(at, Input::Timeout);
             self.drain(at);
         }
@@ -229,7 +238,9 @@ impl World {
                 }
                 self.drain(to);
             }
+            Event::Packet { from, to, packet } => self.arrived(from, to, packet),
             Event::Broken { at, peer } => {
+                self.tell_mesh(at, mesh::Input::Down(peer));
                 self.feed(at, Input::Unreachable(peer));
                 self.drain(at);
             }

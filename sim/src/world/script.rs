@@ -12,6 +12,7 @@ use storage::log::{Log, LogOptions};
 use store::{Command, Member, Put};
 
 use super::machine::Refusal;
+use super::ways::Ways;
 use super::{Machine, Status, World};
 use crate::fault::Fault;
 use crate::history::Ending;
@@ -138,6 +139,9 @@ impl World {
             }
             Ok(Some(found)) => {
                 let life = self.machines[at].life;
+                if let Some(running) = self.machines[at].running().filter(|_| self.options.mesh) {
+                    running.ways = Some(Ways::new(at, life, self.options.consensus.heartbeat));
+                }
                 if at >= self.options.nodes && life == 1 {
                     self.crowd.allow(at);
                 }
@@ -238,6 +242,7 @@ impl World {
         machine.status = Status::Up(running);
         self.eyes.see(self.now, &Seen::Resumed { at });
         inbox.into_iter().for_each(|input| self.feed(at, input));
+        self.open_letters(at);
         self.drain(at);
     }
 

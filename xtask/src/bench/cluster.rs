@@ -47,6 +47,10 @@ impl Ground {
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
+
+    pub(crate) const fn janitor(&self) -> &Janitor {
+        &self.janitor
+    }
 }
 
 /// The members. Dropped, their processes are killed and their data are removed.

@@ -19,6 +19,7 @@ mod health;
 pub(crate) mod janitor;
 mod machine;
 mod options;
+mod partitions;
 mod process;
 mod report;
 mod slices;
@@ -53,6 +54,9 @@ pub(crate) fn run(repo: &Repo, words: &[&str]) -> Result<(), Box<dyn Error>> {
     if let ["help" | "--help" | "-h"] = words {
         print!("{}", options::USAGE);
         return Ok(());
+    }
+    if let ["partitions", words @ ..] = words {
+        return partitions::run(repo, words);
     }
     let options = Options::parse(words)?;
     // First what may be missing, then what takes minutes.

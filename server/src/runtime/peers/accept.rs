@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use node::Judgement;
-use node::codec::{DecodeError, FRAME_HEADER, FrameHeader, decode_message, unframe};
+use node::codec::{DecodeError, FRAME_HEADER, FrameHeader, decode_packet, unframe};
+use prometheus_client::metrics::counter::Counter;
 use protocol::NodeId;
+use protocol::mesh::Packet;
 use protocol::raft::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,13 +35,15 @@ const FAREWELL: usize = 8 << 10;
 /// What the receiving side knows of the others.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
-    me: Identity,
-    roster: Roster,
-    register: Register,
+    pub(super) me: Identity,
+    pub(super) roster: Roster,
+    pub(super) register: Register,
     messages: mpsc::Sender<FromPeers>,
     /// A link is silent when nothing came for this long: its place may then be taken.
     silence: Duration,
     metrics: PeerMetrics,
+    /// What came over others and was not believed.
+    pub(super) refused: Counter,
     claims: Mutex<BTreeMap<NodeId, Claim>>,
 }
 
@@ -62,10 +66,10 @@ impl Acceptor {
         (me, roster, register): (Identity, Roster, Register),
         messages: mpsc::Sender<FromPeers>,
         silence: Duration,
-        metrics: PeerMetrics,
+        (metrics, refused): (PeerMetrics, Counter),
     ) -> Arc<Self> {
         let claims = Mutex::default();
-        Arc::new(Self { me, roster, register, messages, silence, metrics, claims })
+        Arc::new(Self { me, roster, register, messages, silence, metrics, refused, claims })
     }
 
     /// Judges a hello. Whoever is welcome has the place, and is known durably; the flag says that
@@ -125,13 +129,28 @@ impl Acceptor {
         claim.map(|claim| claim.heard = Instant::now()).is_some()
     }
 
-    fn release(&self, who: Identity) {
+    /// Notes that a process was heard over another member. False when another process is, or may
+    /// still be, heard in its place.
+    pub(super) fn heard_over(&self, id: NodeId, incarnation: u64) -> bool {
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(claim) = claims.get_mut(&who.id)
-            && claim.incarnation == who.incarnation
-        {
-            claim.links = claim.links.saturating_sub(1);
+        let fresh = Claim { incarnation, heard: Instant::now(), links: 0 };
+        let claim = claims.entry(id).or_insert(fresh);
+        if claim.incarnation == incarnation {
+            claim.heard = fresh.heard;
+        } else if claim.heard.elapsed() >= self.silence {
+            *claim = fresh;
         }
+        claim.incarnation == incarnation
+    }
+
+    /// A link has ended; gives whether it was the last one of a process that is to be heard.
+    fn release(&self, who: Identity) -> bool {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let claim = claims.get_mut(&who.id).filter(|claim| claim.incarnation == who.incarnation);
+        claim.is_some_and(|claim| {
+            claim.links = claim.links.saturating_sub(1);
+            claim.links == 0
+        })
     }
 }
 
@@ -199,7 +218,10 @@ async fn serve(
         receive(stream, acceptor, hello.from).await
     };
     let result = welcomed.await;
-    acceptor.release(hello.from);
+    if acceptor.release(hello.from) {
+        // A node that has ended hears nobody anyway.
+        let _ = acceptor.messages.send(FromPeers::Broke(hello.from.id)).await;
+    }
     result
 }
 
@@ -258,8 +280,8 @@ async fn receive(mut stream: TcpStream, acceptor: &Acceptor, from: Identity) -> 
             return Ok(());
         }
         received.inc_by(read as u64);
-        let messages = take_messages(&mut buffer).map_err(invalid)?;
-        if messages.is_empty() {
+        let mut packets = take_packets(&mut buffer).map_err(invalid)?;
+        if packets.is_empty() {
             continue;
         }
         if !acceptor.heard(from) {
@@ -267,8 +289,9 @@ async fn receive(mut stream: TcpStream, acceptor: &Acceptor, from: Identity) -> 
             tracing::warn!(from = %from.id, "another process has taken this peer's place");
             return Ok(());
         }
+        packets.retain(|packet| acceptor.believes(from, packet));
         // A full queue stops the reading, and so the sender: TCP's own back-pressure.
-        if acceptor.messages.send(FromPeers::Messages(from.id, messages)).await.is_err() {
+        if acceptor.messages.send(FromPeers::Packets(from.id, packets)).await.is_err() {
             return Ok(());
         }
     }
@@ -291,8 +314,8 @@ fn missing(buffer: &BytesMut) -> Result<usize, DecodeError> {
 }
 
 /// Takes all whole frames off the front.
-fn take_messages(buffer: &mut BytesMut) -> Result<Vec<Message>, DecodeError> {
-    let mut messages = Vec::new();
+fn take_packets(buffer: &mut BytesMut) -> Result<Vec<Packet<Message>>, DecodeError> {
+    let mut packets = Vec::new();
     while let Some(header) = buffer.first_chunk::<FRAME_HEADER>() {
         let header = FrameHeader::decode(*header)?;
         if buffer.len() < FRAME_HEADER + header.length {
@@ -302,9 +325,9 @@ fn take_messages(buffer: &mut BytesMut) -> Result<Vec<Message>, DecodeError> {
         // buffer is used again.
         let body = Bytes::copy_from_slice(&buffer[FRAME_HEADER..FRAME_HEADER + header.length]);
         buffer.advance(FRAME_HEADER + header.length);
-        messages.push(decode_message(unframe(header, body)?)?);
+        packets.push(decode_packet(unframe(header, body)?)?);
     }
-    Ok(messages)
+    Ok(packets)
 }
 
 #[cfg(test)]
@@ -319,6 +342,7 @@ mod tests {
         let (messages, _queue) = mpsc::channel(1);
         let me = Identity { cluster: ClusterId(1), id: NodeId(1), incarnation: 0 };
         let metrics = crate::api::metrics::Metrics::new().peers().clone();
+        let metrics = (metrics, Counter::default());
         let roster = Roster::new(me.id, String::new(), [NodeId(2)].into());
         let register = Register::open(None, 0, || 0).unwrap();
         let acceptor = Acceptor::new((me, roster, register), messages, Duration::ZERO, metrics);

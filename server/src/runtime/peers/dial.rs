@@ -11,7 +11,8 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use node::codec::{encode_message, frame};
+use node::codec::{encode_packet, frame};
+use protocol::mesh::Packet;
 use protocol::raft::Message;
 use protocol::{NodeId, Rng};
 use tokio::net::TcpStream;
@@ -129,15 +130,17 @@ impl Links {
         self.links.insert(id, link);
     }
 
-    /// Queues a message for this turn.
-    pub(crate) fn push(&mut self, to: NodeId, message: &Message) {
-        let Some(link) = self.links.get_mut(&to) else { return };
+    /// Queues a packet for this turn, and gives how many bytes it has.
+    pub(crate) fn push(&mut self, to: NodeId, packet: &Packet<Message>) -> usize {
+        let Some(link) = self.links.get_mut(&to) else { return 0 };
+        let before = link.turn.len();
         if let Some(used) = &mut link.stray {
             *used = Instant::now();
         }
-        if frame(&mut link.turn, |out| encode_message(message, out)).is_err() {
+        if frame(&mut link.turn, |out| encode_packet(packet, out)).is_err() {
             tracing::error!(peer = %to, "a message is too large for a frame and was dropped");
         }
+        link.turn.len() - before
     }
 
     /// Sends everything queued in this turn.

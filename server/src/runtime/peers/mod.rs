@@ -18,13 +18,15 @@
 //!
 //! Then frames follow in the dialler's direction alone. A link loses messages when it breaks or
 //! when the other side does not read: consensus is made for that, and is told by
-//! [`node::Input::Unreachable`].
+//! [`node::Input::Unreachable`]. What takes another way because its own is broken comes on a link of
+//! whoever passes it on, and is judged by itself (`relayed.rs`).
 
 mod accept;
 mod dial;
 mod handshake;
 mod join;
 mod outbox;
+mod relayed;
 mod roster;
 
 pub(crate) use accept::{Acceptor, listen};
@@ -37,6 +39,7 @@ use std::io;
 use std::time::Duration;
 
 use protocol::NodeId;
+use protocol::mesh::Packet;
 use protocol::raft::Message;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
@@ -59,8 +62,10 @@ fn set_up(stream: &TcpStream) -> io::Result<()> {
 /// What links tell the driver.
 #[derive(Debug)]
 pub(crate) enum FromPeers {
-    /// Messages that came in together.
-    Messages(NodeId, Vec<Message>),
+    /// Packets that came in together, on a link of this member's.
+    Packets(NodeId, Vec<Packet<Message>>),
+    /// The last link on which this member was heard broke.
+    Broke(NodeId),
     /// A link broke, or dropped something.
     Unreachable(NodeId),
     /// A member that was not known here dialled, and is reached at this address.
