@@ -3,8 +3,12 @@
 use std::error::Error;
 use std::io::Read as _;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::health;
+
+/// A member that is busy may take a while.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The text of a member's metrics.
 #[derive(Clone, Debug)]
@@ -13,7 +17,7 @@ pub(crate) struct Metrics(String);
 impl Metrics {
     pub(crate) fn of(member: SocketAddr) -> Result<Self, Box<dyn Error>> {
         let mut text = Vec::new();
-        health::ask(member, "/metrics")?.read_to_end(&mut text)?;
+        health::ask(member, "/metrics", PATIENCE)?.read_to_end(&mut text)?;
         Ok(Self(String::from_utf8_lossy(&text).into_owned()))
     }
 

@@ -116,7 +116,9 @@ impl Puts {
         &self,
         mut puts: impl ExactSizeIterator<Item = PutRequest>,
     ) -> Result<Option<ResponseHeader>, client::Error> {
-        if let (1, Some(put)) = (self.batch, puts.next()) {
+        if puts.len() == 1
+            && let Some(put) = puts.next()
+        {
             return Ok(self.client.put_with(put).await?.header);
         }
         let put = |put| RequestOp { request: Some(Request::RequestPut(put)) };
