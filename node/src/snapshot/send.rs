@@ -7,7 +7,7 @@ use bytes::Bytes;
 use protocol::mutant::{Mutant, planted};
 use protocol::{Index, NodeId, Position, Time, raft};
 use store::snapshot::PieceWriter;
-use store::{BackendError, Record, Revision, Stride};
+use store::{BackendError, Record, Revision};
 
 use super::WINDOW;
 use crate::node::Node;
@@ -15,8 +15,6 @@ use crate::output::Output;
 
 /// Records read at once, if they are small.
 const BATCH: usize = 256;
-/// Pieces that one read shall make.
-const PIECES: usize = 4;
 
 /// The name of a pinned view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,8 +43,6 @@ pub(crate) struct Sending {
     /// Where to read on; `None` when the last piece has been made.
     from: Option<Revision>,
     reading: bool,
-    /// How much to read at once: a few pieces.
-    stride: Stride,
     /// When to send the window again.
     again_at: Time,
     /// When the member was last heard to get on.
@@ -85,7 +81,7 @@ pub struct ViewHead {
 }
 
 impl Sending {
-    fn new(view: ViewId, needed: Index, now: Time, piece_bytes: usize) -> Self {
+    fn new(view: ViewId, needed: Index, now: Time) -> Self {
         Self {
             view,
             last: None,
@@ -99,7 +95,6 @@ impl Sending {
             got: 0,
             from: None,
             reading: false,
-            stride: Stride::new(piece_bytes * PIECES, BATCH),
             again_at: now,
             progress_at: now,
         }
@@ -136,8 +131,7 @@ impl Node {
         self.following.remove(&peer);
         let view = ViewId(self.next_view);
         self.next_view += 1;
-        let piece_bytes = self.config.snapshot_piece_bytes;
-        let mut sending = Sending::new(view, needed, self.now, piece_bytes);
+        let mut sending = Sending::new(view, needed, self.now);
         match self.unwanted.get(&peer) {
             Some(refusal) if self.now < refusal.until => {
                 sending.open_at = Some(refusal.until);
@@ -232,7 +226,6 @@ impl Node {
         sending.reading = false;
         match records {
             Ok(records) => {
-                sending.stride.learn(&records);
                 sending.pieces.extend(sending.writer.records(&records, piece_bytes));
                 let next = records.last().map(|(at, _)| Revision::new(at.main, at.sub + 1));
                 if next.is_none() {
@@ -313,8 +306,8 @@ impl Node {
             let room = sending.pieces.len() < WINDOW && !sending.reading;
             if let Some(from) = sending.from.filter(|_| room) {
                 sending.reading = true;
-                let (view, limit) = (sending.view, sending.stride.records());
-                self.output(Output::ViewRead { view, from, limit });
+                let view = sending.view;
+                self.output(Output::ViewRead { view, from, limit: BATCH });
             }
             inputs.into_iter().for_each(|input| self.consensus(input));
         }

@@ -11,7 +11,7 @@ use storage::log::{
     Covered, Damage, Log, LogError, LogOptions, Opening as LogOpening, Recovered, Salvage,
 };
 use storage::state::{State, StateOptions};
-use store::{Backend, BackendError, BackendRead, MemberTable, Revision, Store, Stride};
+use store::{Backend, BackendError, BackendRead, MemberTable, Revision, Store};
 
 use super::StartError;
 use super::members::address_of;
@@ -24,9 +24,9 @@ use super::workers::AnyDisk;
 use crate::config::Config;
 use crate::reserve::Gauge;
 
-/// What is read from the backend at once while the index is rebuilt: records, and bytes of them.
+/// Records read from the backend at once while the index is rebuilt, and bytes of them.
 const SCAN: usize = 10_000;
-const SCAN_BYTES: usize = 4 << 20;
+const SCAN_BYTES: usize = 8 << 20;
 /// Tables may always grow to this many bytes, however small the reserve.
 const LEAST_TABLE: u64 = 16 << 20;
 /// The length of a segment when the log is in memory.
@@ -309,18 +309,16 @@ fn restore(config: &Config, state: &mut State) -> Result<Store, StateFault> {
     let damaged = |error: &dyn std::fmt::Display| StateFault::Damaged(error.to_string());
     let restoring = Store::restore(limits(config), state.meta()?);
     let mut restoring = restoring.map_err(|error| damaged(&error))?;
-    let end = Revision::new(i64::MAX, 0);
-    let mut from = Revision::default();
-    let mut stride = Stride::new(SCAN_BYTES, SCAN);
+    let (view, mut from) = (state.view(), Revision::default());
     loop {
-        let records = state.scan(from, end, stride.records())?;
-        stride.learn(&records);
+        let records = view.part(from, SCAN, SCAN_BYTES)?;
         let Some((last, _)) = records.last() else { break };
         from = Revision::new(last.main, last.sub + 1);
         for (revision, record) in &records {
             restoring.record(*revision, record);
         }
     }
+    drop(view);
     let (store, dead) = restoring.finish().map_err(|error| damaged(&error))?;
     state.discard(&dead)?;
     Ok(store)
