@@ -123,9 +123,12 @@ pub(super) async fn move_leader(
     api: &Api,
     request: pb::MoveLeaderRequest,
 ) -> Result<pb::MoveLeaderResponse, Status> {
-    match api.ask(Request::MoveLeader(NodeId(request.target_id))).await? {
-        (_, Body::Done) => Ok(pb::MoveLeaderResponse { header: None }),
-        _ => Err(unexpected("MoveLeader")),
+    let reply = api.call(Request::MoveLeader(NodeId(request.target_id))).await;
+    match reply.body {
+        Ok(Body::Done) => Ok(pb::MoveLeaderResponse { header: None }),
+        Ok(_) => Err(unexpected("MoveLeader")),
+        Err(Failure::Timeout) => Err(EtcdError::TimeoutLeaderTransfer.into()),
+        Err(failure) => Err(status(failure)),
     }
 }
 
