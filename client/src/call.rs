@@ -305,7 +305,7 @@ impl Attempts {
         if error.outcome() == Outcome::Unsent {
             return true;
         }
-        if error.is_learner_refusal() {
+        if error.is_turned_away() {
             return self.failed <= self.endpoints || self.in_doubt();
         }
         let unavailable = matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded);

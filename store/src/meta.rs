@@ -139,6 +139,13 @@ pub fn revisions(meta: &[(Bytes, Bytes)]) -> Result<(i64, i64), RestoreError> {
     }
 }
 
+/// The configuration that this metadata holds, whatever else is to be thought of it.
+#[must_use]
+pub fn membership(meta: &[(Bytes, Bytes)]) -> Option<Membership> {
+    let (_, value) = meta.iter().find(|(name, _)| name == MEMBERSHIP)?;
+    Membership::decode(value).ok()
+}
+
 /// The name and value of skipped revisions.
 pub(crate) fn encode_gap(gap: Gap) -> (Bytes, Bytes) {
     let mut value = Vec::new();

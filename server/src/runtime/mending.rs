@@ -76,7 +76,7 @@ pub(super) async fn treat(
 }
 
 /// Ends the connections of clients at once.
-async fn turn_away(clients: TcpListener) -> io::Result<()> {
+pub(super) async fn turn_away(clients: TcpListener) -> io::Result<()> {
     loop {
         drop(clients.accept().await?);
     }

@@ -22,6 +22,7 @@ use super::members::Members;
 use super::mending::{Ward, treat};
 use super::open::{Doubt, Ground, Opened, Opening};
 use super::peers::{Acceptor, FromPeers, Identity, Links, Peer, Roster, join, listen};
+use super::rebuilding::{Rebuilding, Wrong};
 use super::who::{Who, identify};
 use super::workers::{LogWorker, StateWorkers};
 use crate::api::etcd::{self, ApiOptions};
@@ -50,7 +51,8 @@ pub enum ServerError {
 }
 
 /// Runs a server on this thread until `stop` turns true: then leadership is handed over, calls
-/// under way are answered, and everything is made durable.
+/// under way are answered, and everything is made durable. A state that is found wrong is put aside
+/// and had anew, in the same process ([`super::rebuilding`]).
 ///
 /// # Errors
 /// [`ServerError`], each with what to do about it.
@@ -60,17 +62,47 @@ pub fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), ServerErro
         true => Some(bind(config.listen_peer, "peers", "--listen-peer")?),
         false => None,
     };
+    let mut rebuilding = Rebuilding::default();
+    loop {
+        // A life has a runtime of its own: with it end all tasks of that life.
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(StartError::Thread)?;
+        let again = |listener: &StdListener| listener.try_clone().map_err(StartError::Thread);
+        let listeners = (again(&client)?, peer.as_ref().map(again).transpose()?);
+        let wrong = rebuilding.wrong.take();
+        let ended = live(&config, listeners, wrong, &stop, &runtime);
+        match ended {
+            Err(ServerError::Run(RunError::Condemned { why, applied }))
+                if config.data_dir.is_some() =>
+            {
+                rebuilding.begin(Wrong { why, applied });
+            }
+            ended => return ended,
+        }
+        if !runtime.block_on(rebuilding.pause(again(&client)?, stop.clone()))? {
+            return Ok(());
+        }
+    }
+}
+
+/// From opening to the end, once.
+fn live(
+    config: &Config,
+    (client, peer): (StdListener, Option<StdListener>),
+    wrong: Option<Wrong>,
+    stop: &watch::Receiver<bool>,
+    runtime: &Runtime,
+) -> Result<(), ServerError> {
     let address = client.local_addr().map_err(StartError::Thread)?;
     let url = config.advertise_client.clone().unwrap_or_else(|| format!("http://{address}"));
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
-    let identity = match identify(&config)? {
+    let identity = match identify(config)? {
         Who::Known(identity) => identity,
-        Who::Newcomer => runtime.block_on(taken_in(&config, stop.clone()))?,
+        Who::Newcomer => runtime.block_on(taken_in(config, stop.clone()))?,
     };
-    let ground = Ground::lay(&config, identity, url)?;
-    let opening = ground.open(&config, Doubt::Open)?;
-    let setup = Setup { config, client, peer, ground, opening, stopping: stop };
-    setup.run(&runtime)
+    let ground = Ground::lay(config, identity, url, wrong)?;
+    let opening = ground.open(config, Doubt::Open)?;
+    let (config, stopping) = (config.clone(), stop.clone());
+    Setup { config, client, peer, ground, opening, stopping }.run(runtime)
 }
 
 /// Asks the members of the cluster who this new one is, until one of them knows.
