@@ -519,10 +519,12 @@ impl Node {
         }
     }
 
-    /// Whether writes are refused for now: too many wait, or applying or flushing is far behind.
+    /// Whether writes are refused for now: too many wait, or committing, applying or flushing is
+    /// far behind.
     fn overloaded(&self) -> bool {
         self.writes.len() >= self.config.max_pending
             || self.writes.bytes() > self.config.raft.max_uncommitted_bytes
+            || self.raft.crowded()
             || self.apply.len() as u64 > self.config.max_unapplied
             || self.store.unflushed_bytes() > self.config.max_unflushed_bytes
     }

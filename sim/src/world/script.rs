@@ -360,7 +360,8 @@ impl World {
                 max_inflight_messages: consensus.window,
                 max_inflight_bytes: consensus.append_bytes * 8,
                 max_append_bytes: consensus.append_bytes,
-                max_uncommitted_bytes: 1 << 20,
+                // What waits is to be committed within seconds, however little goes at a time.
+                max_uncommitted_bytes: consensus.window * consensus.append_bytes * 8,
                 cache_bytes: consensus.cache_bytes,
             },
             members: all.map(member).collect(),
