@@ -307,8 +307,8 @@ fn write_session(kept: &session::Kept) -> Vec<u8> {
     for (number, answer) in &kept.answers {
         put_u64(&mut value, *number);
         put_i64(&mut value, answer.revision);
-        value.push(u8::from(answer.told.is_some()));
-        answer.told.iter().for_each(|told| put_bytes(&mut value, told));
+        value.push(u8::from(answer.told().is_some()));
+        answer.told().iter().for_each(|told| put_bytes(&mut value, told));
     }
     value
 }
@@ -327,7 +327,7 @@ fn read_session(value: &mut Reader) -> Result<session::Kept, DecodeError> {
         if let Some(told) = &told {
             let _sound = read_answer(told.clone())?;
         }
-        Ok((number, Answer { revision, told }))
+        Ok((number, Answer::new(revision, told)))
     })?;
     Ok(session::Kept { floor, used_ms, answers })
 }
