@@ -311,7 +311,8 @@ impl Driver {
             Output::WatchOverrun(stream) => {
                 tracing::warn!(
                     stream = stream.0,
-                    "a watch stream is ended: it asks and does not read, or this member must not serve"
+                    "a watch stream is ended: it asks and does not read, or this member must \
+                     not serve"
                 );
                 self.waiting.streams.remove(&stream);
             }

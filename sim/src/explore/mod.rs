@@ -36,7 +36,7 @@
 //! | [`Law::LogMatching`] | equal index and term, equal log | every state |
 //! | [`Law::LeaderCompleteness`] | later leaders have what was committed | every state |
 //! | [`Law::StateMachineSafety`] | one committed log | a commit index moves |
-//! | [`Law::CommitDurable`] | committed is on a majority of disks | every state; a leader's commit |
+//! | [`Law::CommitDurable`] | committed is on a majority of disks | every state, or a commit |
 //! | [`Law::CommitOwnTerm`] | counting only in the own term | a commit index moves |
 //! | [`Law::VoteDurable`] | votes are told when durable, and kept | they are told, or land |
 //! | [`Law::AckDurable`] | acknowledged is durable | a message leaves |
