@@ -188,7 +188,7 @@ impl Client {
     /// only one of several endpoints that does not serve it, or become a voter.
     pub(crate) fn may_pass(&self, error: &Error) -> bool {
         let others = self.shared.balance.endpoints().len() > 1;
-        error.is_stream_break() || others && error.is_learner_refusal()
+        error.is_stream_break() || others && error.is_turned_away()
     }
 
     /// Opens a stream on the endpoint whose turn it is, trying each once before giving up.
@@ -258,8 +258,8 @@ struct Attempts {
     failed: u32,
     /// Attempts in a row that could not connect.
     unreachable: u32,
-    /// Attempts in a row that a learner turned away.
-    learners: u32,
+    /// Attempts in a row that a member turned away which others would take.
+    turned_away: u32,
     /// The first failure that left open whether a write was done, and when it was sent.
     doubt: Option<(Error, Instant)>,
 }
@@ -267,7 +267,7 @@ struct Attempts {
 impl Attempts {
     fn new(kind: Kind, endpoints: usize) -> Attempts {
         let endpoints = u32::try_from(endpoints).unwrap_or(u32::MAX).max(1);
-        Attempts { kind, endpoints, failed: 0, unreachable: 0, learners: 0, doubt: None }
+        Attempts { kind, endpoints, failed: 0, unreachable: 0, turned_away: 0, doubt: None }
     }
 
     /// Whether the next attempt is a repeated write.
@@ -289,7 +289,7 @@ impl Attempts {
     /// time with an attempt that began at `began`.
     fn after(&mut self, error: &Error, began: Instant) -> Option<Duration> {
         self.failed += 1;
-        self.learners = if error.is_learner_refusal() { self.learners + 1 } else { 0 };
+        self.turned_away = if error.is_turned_away() { self.turned_away + 1 } else { 0 };
         if error.outcome() == Outcome::Unsent {
             self.unreachable += 1;
         } else {
@@ -315,8 +315,8 @@ impl Attempts {
         if error.outcome() == Outcome::Unsent {
             return true;
         }
-        if error.is_learner_refusal() {
-            return self.learners <= self.endpoints || self.in_doubt();
+        if error.is_turned_away() {
+            return self.turned_away <= self.endpoints || self.in_doubt();
         }
         let unavailable = matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded);
         match self.kind {

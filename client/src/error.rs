@@ -8,6 +8,8 @@ use crate::link::LinkError;
 
 /// The text with which a learner turns a request away: nothing has been done.
 const LEARNER_REFUSES: &str = "etcdserver: rpc not supported for learner";
+/// What a member says whose state was found wrong, and which does nothing more with it.
+const WRONG_STATE: &str = "etcdserver: corrupt cluster";
 
 /// The text with which a server refuses what grows: nothing has been done this time.
 const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
@@ -93,15 +95,16 @@ impl Error {
         self.outcome
     }
 
-    /// Whether a learner turned the request away, which any voting member would take.
-    pub(crate) fn is_learner_refusal(&self) -> bool {
-        self.message == LEARNER_REFUSES
+    /// Whether a member turned the request away, with nothing done, that any other one would take:
+    /// a learner, or one whose state is wrong.
+    pub(crate) fn is_turned_away(&self) -> bool {
+        self.message == LEARNER_REFUSES || self.message == WRONG_STATE
     }
 
     /// Whether a refusal says nothing about an earlier attempt at the same write: this one was
     /// turned away before it could be found out whether the write had been done.
     pub(crate) fn is_of_this_attempt_alone(&self) -> bool {
-        self.is_learner_refusal()
+        self.is_turned_away()
             || self.is_overload()
             || self.is_session_unknown()
             || self.is_out_of_sessions()

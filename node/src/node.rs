@@ -110,7 +110,7 @@ impl Node {
             flushing: Flushing::new(store.applied(), base),
             leases: Leases::default(),
             measured: Measured::default(),
-            equality: Equality::default(),
+            equality: Equality::new(config.rebuilt_after),
             members: Members::default(),
             counters: Counters::default(),
             sending: BTreeMap::new(),
@@ -159,6 +159,10 @@ impl Node {
                 if !self.hub.open(stream) {
                     self.output(Output::WatchOverrun(stream));
                 }
+            }
+            Input::WatchCreate { stream, .. } if !self.may_serve() => {
+                self.hub.close(stream);
+                self.output(Output::WatchOverrun(stream));
             }
             Input::WatchCreate { stream, create } => {
                 self.hub.create(self.now, stream, create, &self.store);
@@ -424,7 +428,7 @@ impl Node {
     }
 
     /// The voter with the longest log that answers.
-    fn successor(&self) -> Option<NodeId> {
+    pub(crate) fn successor(&self) -> Option<NodeId> {
         let raft::Status { peers, membership, .. } = self.raft.status();
         let voters = peers.iter().filter(|(id, _)| membership.voters.contains(id));
         let alive = voters.filter(|(_, peer)| peer.active || peer.awaited);
@@ -454,7 +458,7 @@ impl Node {
             self.reply(id, Err(Failure::Stopped));
             return;
         }
-        if self.refuse_condemned(id, &request) {
+        if self.refuse_unsound(id, &request) {
             return;
         }
         if self.members.leaving && !is_local(&request) {
