@@ -137,9 +137,9 @@ impl Error {
         self
     }
 
-    /// Whether a stream that ended this way should be opened again, wherever. A server that does not answer
-    /// in time may be frozen, and another one may answer. Other ends are final: the server would
-    /// give the same answer once more.
+    /// Whether a stream that ended this way should be opened again, wherever. A server that does
+    /// not answer in time may be frozen, and another one may answer. Other ends are final: the
+    /// server would give the same answer once more.
     pub(crate) fn is_stream_break(&self) -> bool {
         matches!(self.code, Code::Unavailable | Code::Internal | Code::DeadlineExceeded)
     }
