@@ -145,8 +145,12 @@ impl World {
         let both = (true, true);
         let choices =
             if self.keeps_promises() { [both, (true, false), (false, true)] } else { [both; 3] };
+        let mut all = None;
         for outsider in (0..self.nodes()).filter(|at| !core.contains(at)) {
-            let (deaf, mute) = self.storm.rng().one_of(&choices);
+            let drawn = all.unwrap_or_else(|| self.storm.rng().one_of(&choices));
+            // With ways around broken links, a deaf one and a mute one would be a whole one.
+            all = self.options.mesh.then_some(drawn);
+            let (deaf, mute) = drawn;
             for &at in core {
                 self.network.link(at, outsider).cut = deaf;
                 self.network.link(outsider, at).cut = mute;
