@@ -100,7 +100,7 @@ impl World {
         let size = self.meshes.len();
         for from in 0..size {
             for to in (0..size).filter(|&to| to != from) {
-                self.tell(from, Input::Send { to: id(to), message: 1 });
+                self.tell(from, Input::Send { to: id(to), message: 1, once: false });
             }
         }
         self.pass(10 * LATENCY);
@@ -168,6 +168,24 @@ fn a_broken_link_is_gone_around_well_within_an_election_timeout_and_used_again()
     (world.links[0][2], world.links[2][0]) = (true, true);
     world.pass(220 * MS);
     assert_eq!((world.meshes[0].way(id(2)), world.meshes[2].way(id(0))), (id(2), id(0)));
+}
+
+#[test]
+fn what_is_said_once_into_a_broken_link_arrives_and_into_a_sound_one_is_not_said_again() {
+    let mut world = World::new(3);
+    world.pass(Duration::from_secs(1));
+    (world.links[0][2], world.links[2][0]) = (false, false);
+    world.tell(0, Input::Send { to: id(2), message: 7, once: true });
+    world.tell(0, Input::Send { to: id(2), message: 8, once: false });
+    // This one arrives at once; the world asserts that nothing does so twice.
+    world.tell(0, Input::Send { to: id(1), message: 9, once: true });
+    world.pass(560 * MS);
+    assert!(world.delivered.contains(&(2, id(0), 7)) && world.delivered.contains(&(1, id(0), 9)));
+    assert!(!world.delivered.contains(&(2, id(0), 8)), "whoever waits for an answer asks again");
+    world.pass(Duration::from_secs(2));
+    world.tell(0, Input::Send { to: id(2), message: 10, once: true });
+    world.pass(Duration::from_secs(2));
+    assert!(world.delivered.contains(&(2, id(0), 10)));
 }
 
 #[test]

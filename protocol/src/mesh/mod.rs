@@ -25,6 +25,9 @@
 //!   not reached; with majorities that is never needed.
 //! - Nothing is promised: messages may be lost, repeated or overtaken, all the more when the way
 //!   changes. The protocols above are made for that.
+//! - What is said once, and went into a broken link before that was noticed, is said again on the
+//!   way around: up to [`RECENT`] messages for each member. Everything else is repeated by whoever
+//!   waits for an answer.
 //! - A broken link is noticed after [`Config::patience`] by its receiver and one way later by its
 //!   sender: well below an election timeout, or an election comes first.
 //! - Everything is passed on alike, appends and pieces of a state, too: their senders wait for
@@ -52,6 +55,9 @@ pub use self::views::View;
 use self::views::Views;
 use crate::mutant::{Mutant, planted};
 use crate::{NodeId, Time};
+
+/// Messages that are kept for each member, to be said again.
+const RECENT: usize = 64;
 
 /// The settings of a member's mesh.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +115,9 @@ pub enum Input<M> {
         to: NodeId,
         /// What.
         message: M,
+        /// Nobody says it again should it get lost: it is, once, when it went straight to a member
+        /// that turns out not to hear this one.
+        once: bool,
     },
     /// A packet came in on a link.
     Arrived {
@@ -160,10 +169,12 @@ pub struct Mesh<M> {
     /// Whom this member heard when it last said hello.
     said: BTreeSet<NodeId>,
     outbox: VecDeque<Output<M>>,
+    /// What went straight to each, lately, and is said once.
+    recent: BTreeMap<NodeId, VecDeque<(Time, M)>>,
     passed_on: u64,
 }
 
-impl<M> Mesh<M> {
+impl<M: Clone> Mesh<M> {
     /// A mesh of nobody.
     #[must_use]
     pub fn new(config: Config) -> Self {
@@ -178,6 +189,7 @@ impl<M> Mesh<M> {
             hello_at: Time(0),
             said: BTreeSet::new(),
             outbox: VecDeque::new(),
+            recent: BTreeMap::new(),
             passed_on: 0,
         }
     }
@@ -192,7 +204,7 @@ impl<M> Mesh<M> {
                 }
             }
             Input::Members(members) => self.meet(members),
-            Input::Send { to, message } => self.send(to, message),
+            Input::Send { to, message, once } => self.send(to, message, once),
             Input::Arrived { from, packet } => self.arrived(from, packet),
             Input::Down(peer) => {
                 if self.heard.remove(&peer).is_some() && self.said.contains(&peer) {
@@ -253,6 +265,7 @@ impl<M> Mesh<M> {
         self.heard.retain(|id, _| members.contains(id));
         self.said.retain(|id| members.contains(id));
         self.views.retain(&members);
+        self.recent.retain(|id, _| members.contains(id));
         let more = members.iter().any(|id| !self.members.contains(id));
         self.members = members;
         if more {
@@ -260,15 +273,48 @@ impl<M> Mesh<M> {
         }
     }
 
-    fn send(&mut self, to: NodeId, message: M) {
+    fn send(&mut self, to: NodeId, message: M, once: bool) {
         let way = self.way(to);
-        let packet = if way == to {
-            Packet::Direct(message)
-        } else {
-            let (origin, life) = (self.config.id, self.config.life);
-            Packet::Relayed { origin, target: to, life, message }
-        };
-        self.outbox.push_back(Output::Transmit { to: way, packet });
+        if way != to {
+            return self.detour(to, way, message);
+        }
+        if once && self.members.contains(&to) {
+            let recent = self.recent.entry(to).or_default();
+            recent.push_back((self.now, message.clone()));
+            if recent.len() > RECENT {
+                recent.pop_front();
+            }
+        }
+        self.outbox.push_back(Output::Transmit { to, packet: Packet::Direct(message) });
+    }
+
+    fn detour(&mut self, target: NodeId, over: NodeId, message: M) {
+        let (origin, life) = (self.config.id, self.config.life);
+        let packet = Packet::Relayed { origin, target, life, message };
+        self.outbox.push_back(Output::Transmit { to: over, packet });
+    }
+
+    /// What went straight to members that do not hear this one, as it turns out, is said again. It
+    /// may be heard twice, as anything may.
+    fn say_again(&mut self) {
+        self.forget_old();
+        let silent: Vec<(NodeId, NodeId)> = self.detours().collect();
+        for (to, over) in silent {
+            for (_, message) in self.recent.remove(&to).into_iter().flatten() {
+                self.detour(to, over, message);
+            }
+        }
+    }
+
+    /// By then a broken link would have been noticed.
+    fn forget_old(&mut self) {
+        let (now, lasting) = (self.now, self.config.patience * 2);
+        self.recent.retain(|_, recent| {
+            while recent.front().is_some_and(|(at, _)| now - *at >= lasting) {
+                recent.pop_front();
+            }
+            !recent.is_empty()
+        });
     }
 
     fn arrived(&mut self, from: NodeId, packet: Packet<M>) {
@@ -284,6 +330,7 @@ impl<M> Mesh<M> {
                         self.views.learn(from, view, self.now);
                     }
                 }
+                self.say_again();
             }
         }
     }
@@ -325,6 +372,7 @@ impl<M> Mesh<M> {
 
     fn hello(&mut self) {
         self.hello_at = self.now + self.config.interval;
+        self.forget_old();
         self.said = self.hears();
         self.told += 1;
         let own = View {

@@ -76,7 +76,9 @@ impl World {
             return Some(message);
         }
         let number = self.network.name();
-        self.tell_mesh(at, Input::Send { to, message: Letter { number, message } });
+        // As the server has it.
+        let once = matches!(message.body, Body::Propose { .. });
+        self.tell_mesh(at, Input::Send { to, message: Letter { number, message }, once });
         None
     }
 

@@ -26,7 +26,7 @@ impl Cluster {
         if self.meshes.is_empty() {
             self.transmit(from, to, Packet::Direct(message));
         } else {
-            self.mesh(from, Input::Send { to, message });
+            self.mesh(from, Input::Send { to, message, once: false });
         }
     }
 
