@@ -12,7 +12,8 @@
 //! used again, `cache=0` for so many bytes of applied entries that are kept in memory, `keep=0` for
 //! so many bytes of the log that are kept for those who lag, `nodes=5` and `joiners=3` for a
 //! cluster of so many nodes and so many machines that may join it, `mesh` for nodes that find ways
-//! around broken links, `busy` for three nodes with much to do and every fault. A name that stands twice is chosen twice as often.
+//! around broken links, `busy` for three nodes with much to do and every fault. A name that stands
+//! twice is chosen twice as often.
 //!
 //! Written on one line, so that a failure can be repeated by whoever reads it.
 

@@ -152,8 +152,9 @@ pub enum Output<M> {
 /// One member's part in the mesh.
 ///
 /// - `heard` and `views` name members only, and not this one.
-/// - Who is newly heard, or no longer, is told at once, by a hello out of turn. Silence is looked at
-///   when a timer runs out and not before: whoever was held up itself takes in first what has come.
+/// - Who is newly heard, or no longer, is told at once, by a hello out of turn. Silence is looked
+///   at when a timer runs out and not before: whoever was held up itself takes in first what has
+///   come.
 #[derive(Clone, Debug)]
 pub struct Mesh<M> {
     config: Config,

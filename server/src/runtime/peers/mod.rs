@@ -18,8 +18,8 @@
 //!
 //! Then frames follow in the dialler's direction alone. A link loses messages when it breaks or
 //! when the other side does not read: consensus is made for that, and is told by
-//! [`node::Input::Unreachable`]. What takes another way because its own is broken comes on a link of
-//! whoever passes it on, and is judged by itself (`relayed.rs`).
+//! [`node::Input::Unreachable`]. What takes another way because its own is broken comes on a link
+//! of whoever passes it on, and is judged by itself (`relayed.rs`).
 
 mod accept;
 mod dial;

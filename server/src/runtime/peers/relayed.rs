@@ -7,14 +7,14 @@
 //!   there; nothing that came over somebody else;
 //! - the target hears its origin only while the configurations and the state that it knows itself
 //!   let that member speak, whatever the relay knows;
-//! - the process that said it is the newest that is known of its member: it was welcomed here, or by
-//!   somebody who has told so, with a life that goes on from what this member knows. So what a relay
-//!   knows less of lives (`node::Life`) counts for nothing here;
+//! - the process that said it is the newest that is known of its member: it was welcomed here, or
+//!   by somebody who has told so, with a life that goes on from what this member knows. So what a
+//!   relay knows less of lives (`node::Life`) counts for nothing here;
 //! - two processes never speak for one member: while one is heard, on whatever way, another one
 //!   is not, and after that only once it was silent for as long as links wait.
 //!
-//! The cluster need not be told: relay and target have shown it to each other, and so have relay and
-//! origin.
+//! The cluster need not be told: relay and target have shown it to each other, and so have relay
+//! and origin.
 
 use protocol::mesh::Packet;
 use protocol::raft::Message;

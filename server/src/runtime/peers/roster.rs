@@ -79,8 +79,8 @@ impl Roster {
         self.lock().removed = removed;
     }
 
-    /// Whether somebody who may be heard on a link is also heard over others: whoever is removed, or
-    /// was never met here, is not.
+    /// Whether somebody who may be heard on a link is also heard over others: whoever is removed,
+    /// or was never met here, is not.
     pub(super) fn hears(&self, id: NodeId) -> bool {
         let inner = self.lock();
         let met = inner.known.contains(&id) || inner.newcomers.contains(&id);

@@ -16,8 +16,9 @@
 //! outside holds the newer entries, and those that reach a majority need its vote. That is Raft's
 //! limit and no failure; it is counted.
 //!
-//! With ways around broken links ([`Plan::mesh`]) the same holds of whoever is reached over one other
-//! node. That is so where links have no direction: elsewhere nodes may not learn who hears them.
+//! With ways around broken links ([`Plan::mesh`]) the same holds of whoever is reached over one
+//! other node. That is so where links have no direction: elsewhere nodes may not learn who hears
+//! them.
 
 mod ablation;
 mod report;

@@ -6,8 +6,9 @@
 //! member 2  10.77.2.2 ─┘
 //! ```
 //!
-//! What a broken link loses vanishes without a word, as in a network: the router has a rule for each
-//! direction that drops what it would pass on. Clients stand at the router, and are never cut off.
+//! What a broken link loses vanishes without a word, as in a network: the router has a rule for
+//! each direction that drops what it would pass on. Clients stand at the router, and are never cut
+//! off.
 
 use std::error::Error;
 use std::fs::File;
