@@ -21,6 +21,7 @@ mod mend;
 mod node;
 mod output;
 mod reads;
+mod rebuild;
 mod request;
 mod settle;
 mod snapshot;

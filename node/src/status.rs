@@ -35,6 +35,8 @@ impl Node {
             states_compared: self.equality.compared,
             disputed: self.equality.disputed(),
             condemned: self.equality.condemned,
+            rebuilding: self.equality.rebuild.is_under_way(),
+            deviants: self.deviants().collect(),
         }
     }
 

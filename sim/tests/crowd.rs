@@ -57,6 +57,7 @@ fn node() -> Node {
         request_timeout: Duration::from_secs(7),
         tick: Duration::from_millis(250),
         compare_interval: None,
+        rebuilt_after: None,
         flush_bytes: 512,
         flush_interval: SECOND,
         max_unflushed_bytes: 1 << 22,

@@ -39,11 +39,8 @@ impl Store {
     /// before is not: it gets its answer.
     #[must_use]
     pub fn refuses_growth(&self, command: &Command) -> bool {
-        let first = match command {
-            Command::Once { stamp, .. } => self.is_first(stamp),
-            _ => true,
-        };
-        first && self.has_alarm(Alarm::NoSpace) && weight(command) == Weight::Grows
+        let again = matches!(command, Command::Once { stamp, .. } if !self.is_first(stamp));
+        !again && self.has_alarm(Alarm::NoSpace) && weight(command) == Weight::Grows
     }
 
     /// Refuses what the alarms forbid: with [`Alarm::Corrupt`] all that reads or changes keys or

@@ -139,6 +139,13 @@ pub fn revisions(meta: &[(Bytes, Bytes)]) -> Result<(i64, i64), RestoreError> {
     }
 }
 
+/// The configuration that this metadata holds, whatever else is to be thought of it.
+#[must_use]
+pub fn membership(meta: &[(Bytes, Bytes)]) -> Option<Membership> {
+    let (_, value) = meta.iter().find(|(name, _)| name == MEMBERSHIP)?;
+    Membership::decode(value).ok()
+}
+
 /// The name and value of skipped revisions.
 pub(crate) fn encode_gap(gap: Gap) -> (Bytes, Bytes) {
     let mut value = Vec::new();
@@ -300,8 +307,8 @@ fn write_session(kept: &session::Kept) -> Vec<u8> {
     for (number, answer) in &kept.answers {
         put_u64(&mut value, *number);
         put_i64(&mut value, answer.revision);
-        value.push(u8::from(answer.told.is_some()));
-        answer.told.iter().for_each(|told| put_bytes(&mut value, told));
+        value.push(u8::from(answer.told().is_some()));
+        answer.told().iter().for_each(|told| put_bytes(&mut value, told));
     }
     value
 }
@@ -320,7 +327,7 @@ fn read_session(value: &mut Reader) -> Result<session::Kept, DecodeError> {
         if let Some(told) = &told {
             let _sound = read_answer(told.clone())?;
         }
-        Ok((number, Answer { revision, told }))
+        Ok((number, Answer::new(revision, told)))
     })?;
     Ok(session::Kept { floor, used_ms, answers })
 }

@@ -22,7 +22,7 @@ mod send;
 
 pub(crate) use receive::Receiving;
 pub use receive::SnapshotRefused;
-pub(crate) use send::{Following, Sending};
+pub(crate) use send::{Following, Sending, Unwanted};
 pub use send::{ViewHead, ViewId};
 
 /// Pieces under way at once, unanswered.

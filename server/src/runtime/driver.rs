@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use node::{Input, Node, Output, Reply, Request, RequestId, Space};
 use protocol::{Index, Time};
+use store::BackendError;
 use store::watch::{StreamId, WatchResponse};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -30,6 +31,14 @@ pub enum RunError {
     /// The state backend failed for good, or holds what cannot be read.
     #[error("the state failed, and this member must not go on: {0}")]
     State(String),
+    /// The state is not that of a majority of the members: it is to be had anew.
+    #[error("the state is wrong, and this member must not serve it: {why}")]
+    Condemned {
+        /// What was found, in words.
+        why: String,
+        /// The last entry that was applied to it.
+        applied: Index,
+    },
     /// A worker's thread has panicked. What was acknowledged is durable.
     #[error("the {0} thread has panicked, and this member must not go on")]
     Panicked(&'static str),
@@ -304,6 +313,16 @@ impl Driver {
         }
     }
 
+    /// Why the node must not go on.
+    fn halted(&self, error: &BackendError) -> RunError {
+        let why = error.to_string();
+        if self.node.compared().1 {
+            RunError::Condemned { why, applied: self.node.store().applied().index }
+        } else {
+            RunError::State(why)
+        }
+    }
+
     fn output(&mut self, output: Output) -> Result<Next, RunError> {
         match output {
             Output::Send { to, message } => {
@@ -345,7 +364,11 @@ impl Driver {
                 }
             }
             Output::WatchOverrun(stream) => {
-                tracing::warn!(stream = stream.0, "a watch stream asks and does not read: ended");
+                tracing::warn!(
+                    stream = stream.0,
+                    "a watch stream is ended: it asks and does not read, or this member must \
+                     not serve"
+                );
                 self.waiting.streams.remove(&stream);
             }
             Output::Membership { at, membership } => {
@@ -360,7 +383,7 @@ impl Driver {
                 return Err(RunError::Removed);
             }
             Output::Event(event) => tracing::info!("{event:?}"),
-            Output::Halt(error) => return Err(RunError::State(error.to_string())),
+            Output::Halt(error) => return Err(self.halted(&error)),
             Output::Stopped => return Ok(Next::Stopped),
         }
         Ok(Next::Go)

@@ -20,6 +20,7 @@ mod mending;
 mod open;
 mod peers;
 mod reader;
+mod rebuilding;
 mod register;
 mod rejoin;
 mod restore;

@@ -11,11 +11,12 @@ use storage::log::{
     Covered, Damage, Log, LogError, LogOptions, Opening as LogOpening, Recovered, Salvage,
 };
 use storage::state::{State, StateOptions};
-use store::{Backend, BackendError, BackendRead, MemberTable, Revision, Store, Stride};
+use store::{Backend, BackendError, BackendRead, MemberTable, RestoreError, Revision, Store};
 
 use super::StartError;
 use super::members::address_of;
 use super::peers::Peer;
+use super::rebuilding::Wrong;
 use super::register::Register;
 use super::server::founders;
 use super::settings::{limits, node_config};
@@ -24,9 +25,9 @@ use super::workers::AnyDisk;
 use crate::config::Config;
 use crate::reserve::Gauge;
 
-/// What is read from the backend at once while the index is rebuilt: records, and bytes of them.
+/// Records read from the backend at once while the index is rebuilt, and bytes of them.
 const SCAN: usize = 10_000;
-const SCAN_BYTES: usize = 4 << 20;
+const SCAN_BYTES: usize = 8 << 20;
 /// Tables may always grow to this many bytes, however small the reserve.
 const LEAST_TABLE: u64 = 16 << 20;
 /// The length of a segment when the log is in memory.
@@ -51,6 +52,8 @@ pub(crate) struct Ground {
     pub(crate) incarnation: u64,
     pub(crate) register: Register,
     client_url: String,
+    /// The state that is there is not to be served.
+    wrong: Option<Wrong>,
 }
 
 /// What came of opening.
@@ -81,6 +84,8 @@ pub(crate) enum Doubt {
 enum StateFault {
     /// It is damaged.
     Damaged(String),
+    /// It can be read, and differs from that of a majority of the members.
+    Condemned { why: String, applied: Index, membership: Option<Box<raft::Membership>> },
     /// The disk failed, or it is not this program's.
     Failed(StartError),
 }
@@ -111,6 +116,7 @@ impl Ground {
         config: &Config,
         identity: Identity,
         client_url: String,
+        wrong: Option<Wrong>,
     ) -> Result<Self, StartError> {
         let directory = match &config.data_dir {
             Some(path) => Some(DataDir::open(path, identity)?),
@@ -120,7 +126,7 @@ impl Ground {
         let incarnation = random();
         let notes = directory.as_ref().map(DataDir::notes).transpose()?;
         let register = Register::open(notes, incarnation, random)?;
-        Ok(Self { directory, identity, gauge, incarnation, register, client_url })
+        Ok(Self { directory, identity, gauge, incarnation, register, client_url, wrong })
     }
 
     /// Who this is.
@@ -130,15 +136,19 @@ impl Ground {
 
     /// Opens log and state and puts a replica together, if what is damaged in them lets it.
     pub(crate) fn open(&self, config: &Config, known: Doubt) -> Result<Opening, StartError> {
-        let found = match self.open_state(config) {
+        let found = match self.sound_state(config) {
             Err(StateFault::Failed(error)) => return Err(error),
             found => found,
+        };
+        let rebuilt_after = match &found {
+            Err(StateFault::Condemned { applied, .. }) => Some(*applied),
+            Ok(_) | Err(StateFault::Damaged(_) | StateFault::Failed(_)) => None,
         };
         let covered = match &found {
             Ok((_, store)) => Covered { applied: store.applied(), installed: store.installed() },
             Err(_) => Covered::default(),
         };
-        let others = self.others(config, found.as_ref().ok().map(|(_, store)| store));
+        let others = self.others(config, &found);
         let alone = others.is_empty();
         let (disk, options) = log_disk(self.directory.as_ref(), self.identity, config)?;
         let opening = Log::open_or_salvage(disk, options, covered);
@@ -166,13 +176,20 @@ impl Ground {
             }
             Err(fault) => self.begin_state_anew(config, why(fault))?,
         };
-        self.assemble(config, log, recovered, state, store)
+        self.assemble(config, log, recovered, (state, store), rebuilt_after)
     }
 
     /// The other members, as the state has them; the settings may be stale.
-    fn others(&self, config: &Config, store: Option<&Store>) -> Vec<Peer> {
-        let known = store.and_then(|store| Some((store, store.membership()?)));
-        let all = known.map_or_else(|| founders(config), |(store, known)| seats(store, known));
+    fn others(&self, config: &Config, found: &Result<(State, Store), StateFault>) -> Vec<Peer> {
+        let known = match found {
+            Ok((_, store)) => store.membership().map(|known| seats(Some(store), known)),
+            // What it says of members is better than nothing: they know better if they are there.
+            Err(StateFault::Condemned { membership, .. }) => {
+                membership.as_ref().map(|known| seats(None, known))
+            }
+            Err(StateFault::Damaged(_) | StateFault::Failed(_)) => None,
+        };
+        let all = known.unwrap_or_else(|| founders(config));
         all.into_iter().filter(|peer| peer.id != self.identity.node).collect()
     }
 
@@ -181,8 +198,8 @@ impl Ground {
         config: &Config,
         mut log: Log<AnyDisk>,
         mut recovered: Recovered,
-        state: State,
-        store: Store,
+        (state, store): (State, Store),
+        rebuilt_after: Option<Index>,
     ) -> Result<Opening, StartError> {
         recovered.damage.iter().for_each(report);
         heed_doubt(config, &mut log, &mut recovered)?;
@@ -196,10 +213,27 @@ impl Ground {
         let Identity { cluster, node: id } = self.identity;
         let founding = founds(config, self.identity, &store, &restored)?;
         let client_url = self.client_url.clone();
-        let config = node_config(config, (id, founding), self.incarnation, client_url);
+        let mut config = node_config(config, (id, founding), self.incarnation, client_url);
+        config.rebuilt_after = rebuilt_after;
         let node = Node::new(config, restored, store, random());
         let gauge = self.gauge.clone();
         Ok(Opening::Ready(Box::new(Opened { node, log, state, cluster, id, gauge })))
+    }
+
+    /// The state, unless it is known to be wrong.
+    fn sound_state(&self, config: &Config) -> Result<(State, Store), StateFault> {
+        let found = self.open_state(config);
+        let Some(Wrong { why, applied }) = self.wrong.clone() else { return found };
+        match found {
+            Ok((_, store)) => {
+                let membership = store.membership().cloned().map(Box::new);
+                Err(StateFault::Condemned { why, applied, membership })
+            }
+            Err(StateFault::Condemned { membership, .. }) => {
+                Err(StateFault::Condemned { why, applied, membership })
+            }
+            fault => fault,
+        }
     }
 
     fn open_state(&self, config: &Config) -> Result<(State, Store), StateFault> {
@@ -251,6 +285,7 @@ impl Ground {
 fn why(fault: StateFault) -> StartError {
     match fault {
         StateFault::Damaged(what) => StartError::State(format!("it is damaged: {what}")),
+        StateFault::Condemned { why, .. } => StartError::State(format!("it is wrong: {why}")),
         StateFault::Failed(error) => error,
     }
 }
@@ -293,11 +328,11 @@ fn heed_doubt(
 }
 
 /// The members of a configuration, with their addresses.
-fn seats(store: &Store, membership: &raft::Membership) -> Vec<Peer> {
+fn seats(store: Option<&Store>, membership: &raft::Membership) -> Vec<Peer> {
     let seats = MemberTable::of(membership).unwrap_or_default().seats.into_iter();
     let peers = seats.filter_map(|(id, seat)| {
         let address = seat.peer_urls.first().and_then(|url| address_of(url))?.to_owned();
-        let told = store.members().find(|member| member.id == id);
+        let told = store.and_then(|store| store.members().find(|member| member.id == id));
         let name = told.map_or_else(|| id.to_string(), |member| member.name.clone());
         Some(Peer { id, name, address })
     });
@@ -307,20 +342,25 @@ fn seats(store: &Store, membership: &raft::Membership) -> Vec<Peer> {
 /// Rebuilds the index by reading every record once.
 fn restore(config: &Config, state: &mut State) -> Result<Store, StateFault> {
     let damaged = |error: &dyn std::fmt::Display| StateFault::Damaged(error.to_string());
-    let restoring = Store::restore(limits(config), state.meta()?);
-    let mut restoring = restoring.map_err(|error| damaged(&error))?;
-    let end = Revision::new(i64::MAX, 0);
-    let mut from = Revision::default();
-    let mut stride = Stride::new(SCAN_BYTES, SCAN);
+    let meta = state.meta()?;
+    let restoring = Store::restore(limits(config), meta.clone());
+    let mut restoring = restoring.map_err(|error| match error {
+        RestoreError::Differs(applied) => {
+            let membership = store::membership(&meta).map(Box::new);
+            StateFault::Condemned { why: error.to_string(), applied, membership }
+        }
+        error => damaged(&error),
+    })?;
+    let (view, mut from) = (state.view(), Revision::default());
     loop {
-        let records = state.scan(from, end, stride.records())?;
-        stride.learn(&records);
+        let records = view.part(from, SCAN, SCAN_BYTES)?;
         let Some((last, _)) = records.last() else { break };
         from = Revision::new(last.main, last.sub + 1);
         for (revision, record) in &records {
             restoring.record(*revision, record);
         }
     }
+    drop(view);
     let (store, dead) = restoring.finish().map_err(|error| damaged(&error))?;
     state.discard(&dead)?;
     Ok(store)

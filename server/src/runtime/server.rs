@@ -22,6 +22,7 @@ use super::members::Members;
 use super::mending::{Treated, Ward, treat};
 use super::open::{Doubt, Ground, Opened, Opening};
 use super::peers::{Acceptor, FromPeers, Identity, Links, Peer, Roster, listen};
+use super::rebuilding::{Rebuilding, Wrong};
 use super::register::Register;
 use super::rejoin::{self, taken_in};
 use super::ways::Ways;
@@ -53,7 +54,8 @@ pub enum ServerError {
 }
 
 /// Runs a server on this thread until `stop` turns true: then leadership is handed over, calls
-/// under way are answered, and everything is made durable.
+/// under way are answered, and everything is made durable. A state that is found wrong is put aside
+/// and had anew, in the same process ([`super::rebuilding`]).
 ///
 /// # Errors
 /// [`ServerError`], each with what to do about it.
@@ -65,10 +67,19 @@ pub fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), ServerErro
     };
     let doors = Doors { client, peer };
     let mut who = identify(&config)?;
+    let mut rebuilding = Rebuilding::default();
     loop {
-        match live(&config, who, &doors, stop.clone())? {
+        match live(&config, who, rebuilding.wrong.take(), &doors, stop.clone())? {
             Departure::Stopped => return Ok(()),
             Departure::Replaced(identity) => who = Who::Known(identity),
+            Departure::Condemned(identity, wrong) => {
+                rebuilding.begin(wrong);
+                let Doors { client, .. } = doors.double().map_err(StartError::Thread)?;
+                if !runtime()?.block_on(rebuilding.pause(client, stop.clone()))? {
+                    return Ok(());
+                }
+                who = Who::Known(identity);
+            }
         }
     }
 }
@@ -79,16 +90,18 @@ enum Departure {
     Stopped,
     /// Another one takes its place, in this very process.
     Replaced(storage::Identity),
+    /// Its state was found wrong: it goes on with another one.
+    Condemned(storage::Identity, Wrong),
 }
 
 /// One member from start to end. All that runs for it ends with the runtime that it is given.
 fn live(
     config: &Config,
     who: Who,
+    wrong: Option<Wrong>,
     doors: &Doors,
     stop: watch::Receiver<bool>,
 ) -> Result<Departure, ServerError> {
-    let runtime = || Builder::new_current_thread().enable_all().build().map_err(StartError::Thread);
     let own = runtime()?;
     let identity = match who {
         Who::Known(identity) => identity,
@@ -96,14 +109,24 @@ fn live(
     };
     let address = doors.client.local_addr().map_err(StartError::Thread)?;
     let url = config.advertise_client.clone().unwrap_or_else(|| format!("http://{address}"));
-    let ground = Ground::lay(config, identity, url)?;
+    let ground = Ground::lay(config, identity, url, wrong)?;
     let opening = ground.open(config, Doubt::Open)?;
     let register = ground.register.clone();
     let Doors { client, peer } = doors.double().map_err(StartError::Thread)?;
     let setup =
         Setup { config: config.clone(), client, peer, ground, opening, stopping: stop.clone() };
-    let End::Disowned(disowned) = setup.run(&own)? else { return Ok(Departure::Stopped) };
+    let ended = setup.run(&own);
     drop(own);
+    let disowned = match ended {
+        Ok(End::Disowned(disowned)) => disowned,
+        Ok(End::Stopped) => return Ok(Departure::Stopped),
+        Err(ServerError::Run(RunError::Condemned { why, applied }))
+            if config.data_dir.is_some() =>
+        {
+            return Ok(Departure::Condemned(identity, Wrong { why, applied }));
+        }
+        Err(error) => return Err(error),
+    };
     if !config.rejoin {
         let refused = rejoin::refused(config, &disowned);
         tracing::error!("{refused}");
@@ -118,6 +141,11 @@ fn live(
         Err(ServerError::Start(StartError::Stopped)) => Ok(Departure::Stopped),
         Err(error) => Err(error),
     }
+}
+
+/// What a life runs on: with it end all tasks of that life.
+fn runtime() -> Result<Runtime, StartError> {
+    Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)
 }
 
 /// The ports, which stay open for as long as the process runs.

@@ -27,7 +27,7 @@
 //! | `revisions` | MI1: revisions are made by entries, the same everywhere | etcd |
 //! | `compaction` | MI4: the compact revision grows, the same everywhere | etcd |
 //! | `state_hash` | MI6: same entries, same state | Raft §2 |
-//! | `ways` | VI1: another way is one over one node, to whom it is for | `protocol/src/mesh` |
+//! | `ways` | VI1: what takes another way goes over one other node | `protocol/src/mesh` |
 //!
 //! The other files hold what the laws share: `ghosts` (the memory), `shadow` (a log in it),
 //! `terms` (every entry ever made), `committed` (the committed log), `configurations` (who is a

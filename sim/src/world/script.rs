@@ -378,6 +378,7 @@ impl World {
             request_timeout: stores.request_timeout,
             tick: stores.tick,
             compare_interval: stores.compare_interval,
+            rebuilt_after: None,
             flush_bytes: stores.flush_bytes,
             flush_interval: stores.flush_interval,
             max_unflushed_bytes: 1 << 20,

@@ -56,5 +56,5 @@ const PIECE_BYTES: usize = 64 << 10;
 const PIECE_MAX: usize = 64 << 20;
 /// The most records read at once.
 const BATCH: usize = 64;
-/// Bytes that a batch of records should have: of large records, fewer are read at once.
+/// The record that makes a batch so many bytes is its last one.
 const BATCH_BYTES: usize = 1 << 20;

@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 use store::snapshot::PieceWriter;
-use store::{BackendError, BackendRead, Revision, Stride};
+use store::{BackendError, BackendRead, Revision};
 
 use super::header::{HEADER_BYTES, Header, Origin};
 use super::{BATCH, BATCH_BYTES, BLOCK_BYTES, DIGEST_BYTES, PIECE_BYTES, UNIT};
@@ -23,8 +23,6 @@ pub struct BackupWriter<F = RealFiles> {
     pieces: PieceWriter,
     /// Where to read on; `None` when all has been read.
     from: Option<Revision>,
-    /// How many records to read at once.
-    stride: Stride,
     /// Made and not yet handed out.
     ready: BytesMut,
     /// The bytes made so far, those in `ready` included.
@@ -62,7 +60,6 @@ impl<F: Files> BackupWriter<F> {
             header,
             pieces,
             from: Some(Revision::default()),
-            stride: Stride::new(BATCH_BYTES, BATCH),
             ready: BytesMut::new(),
             made: 0,
             digest: Sha256::new(),
@@ -107,15 +104,12 @@ impl<F: Files> BackupWriter<F> {
     }
 
     fn read_on(&mut self) -> Result<(), BackendError> {
-        let end = Revision::new(i64::MAX, 0);
-        let from = self.from.unwrap_or(end);
-        let records = self.view.scan(from, end, self.stride.records())?;
+        let from = self.from.unwrap_or(Revision::new(i64::MAX, 0));
+        let records = self.view.part(from, BATCH, BATCH_BYTES)?;
         if let Some((last, _)) = records.last() {
             self.from = Some(Revision::new(last.main, last.sub + 1));
             let pieces = self.pieces.records(&records, PIECE_BYTES);
             pieces.iter().for_each(|piece| self.put_piece(piece));
-            let bytes: usize = pieces.iter().map(Bytes::len).sum();
-            self.stride.weigh(records.len(), bytes);
         } else {
             let end = self.pieces.end(self.header.applied);
             self.put_piece(&end);
@@ -158,11 +152,8 @@ impl<F: Files> BackupWriter<F> {
 
 /// The most bytes that the pieces of these records take. Of two pieces of one batch that follow
 /// each other, the second began because it did not fit into the first. A batch has all the records
-/// that may be read at once, or it is one of at most seven by which their number doubles up to
-/// that: at the beginning, and after a batch that had more than half of the bytes it should have.
+/// that may be read at once, or the bytes of a batch at least, or it is the last one.
 fn most_of_records(weight: Weight) -> u64 {
-    let full = weight.records / BATCH as u64 + 1;
-    let large = 2 * weight.bytes / BATCH_BYTES as u64 + 1;
-    let batches = full + 8 * large;
+    let batches = weight.records / BATCH as u64 + weight.bytes / BATCH_BYTES as u64 + 1;
     weight.bytes + FRAME * (2 * weight.bytes / PIECE_BYTES as u64 + 2 * batches)
 }

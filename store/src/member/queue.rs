@@ -261,8 +261,8 @@ impl Store {
         if started > count / 2 { Ok(()) } else { Err(Error::NotEnoughStarted) }
     }
 
-    /// Somebody was removed: what it told of itself goes with it, and so do its alarms, and that its
-    /// disk is short of space.
+    /// Somebody was removed: what it told of itself goes with it, and so do its alarms, and that
+    /// its disk is short of space.
     fn forget_member(&mut self, id: NodeId) {
         self.roster.removed.insert(id);
         self.dirty.insert(Name::Removed(id));

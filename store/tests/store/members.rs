@@ -161,6 +161,22 @@ fn wishes_are_judged_one_after_the_other() {
 }
 
 #[test]
+fn wishes_and_who_was_removed_are_in_the_number_of_the_state() {
+    let mut rig = cluster(&[A, B, C]);
+    let mut numbers = vec![rig.store.state_hash()];
+    wish(&mut rig, MemberChange::Remove { id: C });
+    numbers.push(rig.store.state_hash());
+    wish(&mut rig, add(NEW));
+    numbers.push(rig.store.state_hash());
+    fulfil(&mut rig);
+    numbers.push(rig.store.state_hash());
+    rig.flush();
+    assert_eq!(rig.restarted().store.state_hash(), numbers[3], "a restart changes nothing");
+    numbers.dedup();
+    assert_eq!(numbers.len(), 4);
+}
+
+#[test]
 fn a_leader_refuses_the_first_in_line_and_no_other() {
     let mut rig = cluster(&[A, B, C]);
     let first = wish(&mut rig, MemberChange::Remove { id: A });

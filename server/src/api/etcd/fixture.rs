@@ -47,5 +47,7 @@ pub(crate) fn status_of_one() -> NodeStatus {
         states_compared: 0,
         disputed: None,
         condemned: None,
+        rebuilding: false,
+        deviants: Vec::new(),
     }
 }
