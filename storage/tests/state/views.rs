@@ -41,7 +41,7 @@ fn seen(view: &impl BackendRead) -> Seen {
 fn a_part_of_a_view_is_bounded_by_bytes_and_all_parts_are_the_view() {
     let files = healthy();
     let mut state = State::Disk(Box::new(DiskBackend::open(files, OWNER, SMALL).unwrap()));
-    let value = |main: i64| vec![7; if main % 10 < 5 { 3 } else { 5_000 }];
+    let value = |main: i64| vec![7; if main % 10 < 5 { 3 } else { 400 }];
     let records = (1..=60).map(|main| {
         let (key, value) = (Bytes::from(format!("k{main}")), Bytes::from(value(main)));
         let (create_revision, mod_revision, version, lease) = (main, main, 1, None);
@@ -51,8 +51,7 @@ fn a_part_of_a_view_is_bounded_by_bytes_and_all_parts_are_the_view() {
     state.flush(&Flush { records: records.collect(), ..Flush::default() }).unwrap();
     let view = state.view();
     let whole = seen(&view).records;
-    for (records, bytes, most) in
-        [(usize::MAX, 12_000, 20_000), (7, usize::MAX, 40_000), (9, 1, 5_100)]
+    for (records, bytes, most) in [(usize::MAX, 1_000, 1_400), (7, usize::MAX, 2_800), (9, 1, 400)]
     {
         let (mut again, mut from) = (Vec::new(), Revision::default());
         loop {
