@@ -55,7 +55,7 @@ pub enum ServerError {
 
 /// Runs a server on this thread until `stop` turns true: then leadership is handed over, calls
 /// under way are answered, and everything is made durable. A state that is found wrong is put aside
-/// and had anew, in the same process ([`super::rebuilding`]).
+/// and had anew, in the same process (`rebuilding.rs`).
 ///
 /// # Errors
 /// [`ServerError`], each with what to do about it.
