@@ -143,15 +143,9 @@ impl World {
     /// they may still do is disturb, where the core is protected from that.
     fn shut_out(&mut self, core: &[Place]) {
         let both = (true, true);
-<<<<<<< HEAD
-        // Where there are ways around broken links, who is half cut off is not cut off.
-        let half = self.keeps_promises() && !self.options.mesh;
-        let choices = if half { [both, (true, false), (false, true)] } else { [both; 3] };
-=======
         let choices =
             if self.keeps_promises() { [both, (true, false), (false, true)] } else { [both; 3] };
         let mut all = None;
->>>>>>> i4-mesh
         for outsider in (0..self.nodes()).filter(|at| !core.contains(at)) {
             let drawn = all.unwrap_or_else(|| self.storm.rng().one_of(&choices));
             // With ways around broken links, a deaf one and a mute one would be a whole one.
