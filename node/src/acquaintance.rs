@@ -207,6 +207,12 @@ impl Acquaintances {
         self.known.get(&who).is_some_and(|known| known.nonce == nonce)
     }
 
+    /// Whether anybody but this one was ever welcomed.
+    #[must_use]
+    pub fn anybody_but(&self, own: NodeId) -> bool {
+        self.known.keys().any(|who| *who != own)
+    }
+
     /// Somebody was welcomed. A life that has never started says nothing, and is not noted.
     pub fn note(&mut self, who: NodeId, life: &Life) {
         if let Some(nonce) = life.nonce_at(life.boot) {

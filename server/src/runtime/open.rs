@@ -161,7 +161,10 @@ impl Ground {
                 let led = if let Doubt::Led(last) = known { Some(last) } else { None };
                 salvage.open_in_doubt(led).map_err(log_error)?
             }
-            LogOpening::Wounded(salvage) if alone => return Err(lost_alone(&salvage, found.err())),
+            LogOpening::Wounded(salvage) if alone => {
+                let met = self.register.has_met_others(self.identity.node);
+                return Err(lost_alone(&salvage, found.err(), met));
+            }
             LogOpening::Wounded(salvage) => {
                 let wounded = Wounded { salvage: *salvage, others };
                 return Ok(Opening::Wounded(Box::new(wounded)));
@@ -294,16 +297,22 @@ fn log_error(error: impl std::fmt::Display) -> StartError {
     StartError::Log(error.to_string())
 }
 
-/// What is lost, and nobody else has.
-fn lost_alone(salvage: &Salvage<AnyDisk>, state: Option<StateFault>) -> StartError {
-    const REMEDY: &str = "this member is alone, so nobody else has it: restore the data directory \
-                          from a backup. Nothing in it was changed";
+/// What is lost, and nobody else has, or nobody who is known. `met`: there are others. An old copy
+/// of the directory is just what must not come back to them.
+fn lost_alone(salvage: &Salvage<AnyDisk>, state: Option<StateFault>, met: bool) -> StartError {
+    const ALONE: &str = "this member is alone, so nobody else has it: restore the data directory \
+                         from a backup. Nothing in it was changed";
+    const STRANDED: &str = "who the other members are stood in what is damaged: put the data \
+                            directory aside, and start this member with --initial-cluster naming \
+                            itself and the others and --initial-cluster-state existing; they take \
+                            it in again. Nothing was changed";
+    let remedy = if met { STRANDED } else { ALONE };
     if let Some(fault) = state {
         let why = why(fault);
-        return StartError::State(format!("{why}, and the log no longer has all of it; {REMEDY}"));
+        return StartError::State(format!("{why}, and the log no longer has all of it; {remedy}"));
     }
     let damage = salvage.damage().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    StartError::Log(format!("it lacks what it had acknowledged: {damage}; {REMEDY}"))
+    StartError::Log(format!("it lacks what it had acknowledged: {damage}; {remedy}"))
 }
 
 /// Dismisses the doubt if an operator says so, else tells of it.

@@ -87,6 +87,11 @@ impl Register {
         lock(&self.inner.known).forget(|who| removed.contains(&who));
     }
 
+    /// Whether anybody but this member was ever met.
+    pub(crate) fn has_met_others(&self, own: NodeId) -> bool {
+        lock(&self.inner.known).anybody_but(own)
+    }
+
     /// Whether this life is known not to be that of the member that was met. Nothing at all cannot
     /// be the life of anybody who was met.
     pub(crate) fn refutes(&self, who: NodeId, life: Option<&Life>) -> bool {

@@ -98,7 +98,7 @@ impl World {
         self.crowd.restrict(&core);
         self.shut_out(&core);
         for stranger in (0..self.nodes()).filter(|at| !members.contains(id(*at))) {
-            if protected && self.storm.rng().percent(50) && !self.options.mesh {
+            if protected && self.storm.rng().percent(50) {
                 self.set_links(stranger, &core, (false, false));
             }
         }
