@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::health;
 
 /// A member that is busy may take a while.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The text of a member's metrics.
 #[derive(Clone, Debug)]
@@ -17,7 +17,10 @@ pub(crate) struct Metrics(String);
 impl Metrics {
     pub(crate) fn of(member: SocketAddr) -> Result<Self, Box<dyn Error>> {
         let mut text = Vec::new();
-        health::ask(member, "/metrics", PATIENCE)?.read_to_end(&mut text)?;
+        let asked = health::ask(member, "/metrics", PATIENCE);
+        asked
+            .and_then(|mut answer| answer.read_to_end(&mut text))
+            .map_err(|error| format!("the metrics of {member}: {error}"))?;
         Ok(Self(String::from_utf8_lossy(&text).into_owned()))
     }
 
