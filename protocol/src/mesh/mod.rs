@@ -26,7 +26,7 @@
 //! - Nothing is promised: messages may be lost, repeated or overtaken, all the more when the way
 //!   changes. The protocols above are made for that.
 //! - What is said once, and went into a broken link before that was noticed, is said again on the
-//!   way around: up to [`RECENT`] messages for each member. Everything else is repeated by whoever
+//!   way around: up to `RECENT` messages for each member. Everything else is repeated by whoever
 //!   waits for an answer.
 //! - A broken link is noticed after [`Config::patience`] by its receiver and one way later by its
 //!   sender: well below an election timeout, or an election comes first.
