@@ -114,8 +114,9 @@ fn five_nodes_elect_and_stay_in_every_undirected_topology_within_one_hop() {
         let part = topology::run_part(Family::Undirected5, start, &plan);
         assert!(part.findings.is_empty(), "{part}");
         let reached = part.rows.iter().find(|row| row.connected).unwrap();
-        // More than the 998 sets in which somebody reaches a majority by itself.
-        assert!(reached.sets > 998 && reached.elected > 0, "{part}");
+        // As many sets as without: where three of five hang together, one of them hears two others.
+        // What grows is who may lead.
+        assert_eq!((reached.sets, reached.elected), (998, reached.runs), "{part}");
     }
 }
 

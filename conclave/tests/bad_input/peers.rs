@@ -6,6 +6,8 @@ use std::net::{Shutdown, TcpStream};
 use client::Client;
 use node::codec::{FRAME_HEADER, MAX_FRAME, frame};
 use node::{Acquaintances, Life};
+use storage::datadir::{Note, Notes};
+use storage::disk::RealDisk;
 use tokio::runtime::Runtime;
 
 use super::support::cluster::Cluster;
@@ -179,8 +181,10 @@ fn garbage_after_a_proper_handshake_ends_the_link_and_the_member_gets_it_back() 
     // Only the place of a member that is away can be taken.
     cluster.kill(2);
     // And only by whoever has its directory.
-    let note = std::fs::read(cluster.members[2].dir.join("LIFE")).unwrap();
-    let (from, to, life) = (members[2], members[0], &Life::decode(&note[16..]).unwrap());
+    let dir = &cluster.members[2].dir;
+    let mut notes = Notes::new(RealDisk::open_named(dir, &["LIFE"]).unwrap(), dir);
+    let note = notes.read(Note::Life).unwrap().unwrap();
+    let (from, to, life) = (members[2], members[0], &Life::decode(&note).unwrap());
     let impostor = Hello { version: VERSION, cluster: id, from, to, incarnation: 78, life };
     let stranger = Hello { life: &Life::new(1), ..impostor };
     eventually("the place of the member that is away", || {
