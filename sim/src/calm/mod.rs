@@ -66,7 +66,11 @@ impl World {
     /// the others', its log and its state get whole, and it votes again. Only who has lost its term
     /// and vote does not (`recovery`).
     fn recover_rest(&mut self) -> Result<(), Violation> {
-        self.mend(&self.remaining());
+        let mut all = self.remaining();
+        self.mend(&all);
+        // Who comes back from a lost disk comes back as one who was never here.
+        all.extend((0..self.nodes()).filter(|at| self.machines[*at].life == 0));
+        self.network.heal_among(&all, Weather { loss: 0, flips: 0, ..self.options.weather });
         // A learner that was cut off may take its place only now, and another one leave for it.
         let left = |world: &Self| {
             let mut left = world.remaining();
