@@ -1,0 +1,5 @@
+//! SWIM with Lifeguard, as HashiCorp's memberlist speaks it: who is here, who has gone.
+//!
+//! [`message`] has what members say to each other, as values.
+
+pub mod message;
