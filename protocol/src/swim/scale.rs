@@ -12,7 +12,7 @@ const ONE: u64 = 1 << 32;
 /// log10(2), in units of 2⁻³², rounded.
 const LOG10_OF_2: u64 = 1_292_913_986;
 /// What [`log2`] may lack, times a few: it is added before a floor, so that a power of ten is one.
-const SLACK: u64 = 16;
+const SLACK: u64 = 64;
 
 /// How often one member sends a message on at most, in a pool of this size:
 /// `multiplier · ⌈log10(members + 1)⌉`.
