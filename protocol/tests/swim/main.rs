@@ -5,4 +5,5 @@
 mod chaos;
 mod oracle;
 mod pools;
+mod scenes;
 mod world;

@@ -99,11 +99,15 @@ impl Oracle {
             }
         }
         for output in outputs {
+            if let Output::Event(event) = output {
+                self.event(now, &own, event);
+            }
+        }
+        for output in outputs {
             match output {
                 Output::Incarnation(incarnation) => self.incarnation(&own, *incarnation),
-                Output::Send { messages, .. } => self.sent(now, swim, &own, messages),
+                Output::Send { messages, .. } => self.sent(now, &own, messages),
                 Output::Acked { member, .. } => self.acked(&own, &before.acks, &member.name),
-                Output::Event(event) => self.event(now, &own, event),
                 _ => {}
             }
         }
@@ -117,12 +121,12 @@ impl Oracle {
         ledger.highest = ledger.highest.max(incarnation);
     }
 
-    fn sent(&mut self, now: Time, swim: &Swim, own: &Name, messages: &[Message]) {
+    fn sent(&mut self, now: Time, own: &Name, messages: &[Message]) {
         let compound = if messages.len() > 1 { 2 + 2 * messages.len() } else { 0 };
         let bytes = compound + messages.iter().map(encoded_len).sum::<usize>();
         assert!(bytes <= self.packet_bytes, "SI6: {own} sends {bytes} bytes");
         assert!(!messages.is_empty() && messages.len() <= 127, "SI6: {} parts", messages.len());
-        let limit = retransmit_limit(swim.members().count() + 1, self.multiplier);
+        let limit = retransmit_limit(self.members.len(), self.multiplier);
         for message in messages {
             if let Some((of, incarnation)) = claim(message) {
                 let highest = self.members.get(of).map_or(0, |ledger| ledger.highest);
@@ -158,6 +162,11 @@ impl Oracle {
     }
 
     fn event(&mut self, now: Time, own: &Name, event: &Event) {
+        if let Event::Joined(facts) = event {
+            // Whoever was forgotten is news again.
+            let passed = &mut self.members.get_mut(own).unwrap().passed;
+            passed.retain(|(name, _), _| *name != facts.name);
+        }
         if let Event::Failed(facts) = event {
             let leaves = self.members.get(&facts.name).is_some_and(|ledger| ledger.leaves);
             assert!(!leaves, "SI9: {own} tells of {} as failed", facts.name);

@@ -1,12 +1,30 @@
 //! What a pool promises.
 
-use bytes::Bytes;
 use protocol::swim::message::State;
-use protocol::swim::{Config, Event, Input, Link, suspicion_time};
+use protocol::swim::{Config, Event, Link, suspicion_time};
 
+use crate::scenes::{self, QUIET};
 use crate::world::{MS, SECOND, World, name};
 
-const QUIET: Config = Config { exchange_interval: None, ..Config::LAN };
+/// Scenes that planted bugs spoil, too.
+macro_rules! scenes {
+    ($($scene:ident),* $(,)?) => {$(
+        #[test]
+        fn $scene() {
+            scenes::$scene();
+        }
+    )*};
+}
+
+scenes![
+    everybody_is_asked_within_two_rounds,
+    nobody_dies_of_lost_packets,
+    helpers_save_whoever_one_link_has_lost,
+    whoever_goes_is_never_told_of_as_failed,
+    pools_of_two_labels_never_merge,
+    what_is_said_reaches_everybody_without_exchanges,
+    whoever_stands_still_for_a_while_lives,
+];
 
 #[test]
 fn members_that_join_one_after_another_are_a_pool() {
@@ -52,51 +70,6 @@ fn the_dead_are_found_in_the_expected_time() {
     let mean = periods.iter().sum::<f64>() / periods.len() as f64;
     let theory = std::f64::consts::E / (std::f64::consts::E - 1.0);
     assert!((mean / theory - 1.0).abs() < 0.15, "SI3: {mean} periods, not {theory}");
-}
-
-/// SI3: rounds are shuffled, so nobody waits longer than two of them for its turn.
-#[test]
-fn everybody_is_asked_within_two_rounds() {
-    let members = 30;
-    let mut world = World::pool(members, QUIET, 3);
-    world.run(2 * 30 * SECOND);
-    for node in 0..members {
-        let asked = world.oracle.asked_since(&name(node), world.now, 2 * 30 * SECOND);
-        assert_eq!(asked.len(), members - 1, "SI3: {node} asked {asked:?}");
-    }
-}
-
-#[test]
-fn nobody_dies_of_lost_packets() {
-    for (loss, seconds) in [(10, 300), (50, 200), (100, 100)] {
-        let mut world = World::pool(24, Config::LAN, loss);
-        world.loss = loss;
-        world.run(seconds * SECOND);
-        assert_eq!(world.oracle.failed, [], "SI4: at {loss} in a thousand");
-        world.heal();
-        let agreed = world.run_until(60 * SECOND, |world| world.differences().is_empty());
-        assert!(agreed.is_some(), "SI7: {:?}", world.differences());
-    }
-}
-
-/// SI4: a member that few reach is kept alive by those who do.
-#[test]
-fn helpers_save_whoever_one_link_has_lost() {
-    let mut world = World::pool(8, QUIET, 1);
-    world.no_packets.extend([(0, 1), (1, 0)]);
-    world.config.stream_ping = false;
-    let streams = |world: &World| {
-        let counters = world.living().into_iter().map(|node| *world.swim(node).counters());
-        counters.map(|counters| (counters.probes_failed, counters.stream_answers)).collect()
-    };
-    let before: Vec<(u64, u64)> = streams(&world);
-    world.run(60 * SECOND);
-    assert_eq!(streams(&world), before, "SI4: helpers answered every probe");
-    let links = world.swim(0).status().links;
-    assert_eq!(links, [(name(1), Link::HelpersOnly)]);
-    world.heal();
-    world.run(20 * SECOND);
-    assert_eq!(world.swim(0).status().links, []);
 }
 
 #[test]
@@ -165,66 +138,6 @@ fn a_member_that_comes_back_hears_at_once_that_it_was_dead() {
         let repeated = |node: usize| world.swim(node).counters().accusations_repeated;
         assert_eq!((0..12).map(repeated).sum::<u64>() > 0, !remembers);
         assert_eq!(world.swim(3).counters().refutations > 0, !remembers);
-    }
-}
-
-#[test]
-fn whoever_goes_is_never_told_of_as_failed() {
-    for members in [2, 3, 16] {
-        let mut world = World::pool(members, Config::LAN, 2);
-        world.loss = 50;
-        world.input(1, Input::Leave { patience: 5 * SECOND });
-        let left = world.run_until(10 * SECOND, |world| world.all_believe(1, State::Left));
-        assert!(left.is_some(), "SI9: in a pool of {members}");
-        world.run(5 * SECOND);
-        assert_eq!(world.nodes[1].gone, Some(true));
-        world.crash(1);
-        world.run(20 * SECOND);
-        for node in world.living() {
-            assert_eq!(world.told(node, 1).last(), Some(&"left"), "SI9: at {node}");
-        }
-        world.run(40 * SECOND);
-        assert_eq!(world.state(0, 1), None, "those who left are forgotten, too");
-    }
-}
-
-#[test]
-fn pools_of_two_labels_never_merge() {
-    let mut world = World::new(10, Config::LAN, 6);
-    for node in 0..10 {
-        world.label(node, if node < 5 { "blue" } else { "red" });
-        world.start(node);
-        world.join(node, node / 5 * 5);
-        world.run(50 * MS);
-    }
-    world.join(7, 2);
-    world.join(1, 8);
-    world.run(30 * SECOND);
-    for node in 0..10 {
-        for other in 0..10 {
-            let known = world.state(node, other) == Some(State::Alive);
-            assert_eq!(known, node / 5 == other / 5, "SI8: {node} of {other}");
-        }
-    }
-    assert!(world.nodes[7].joined.contains(&false));
-}
-
-#[test]
-fn what_is_said_reaches_everybody_without_exchanges() {
-    for members in [3, 30, 100] {
-        let mut world = World::pool(members, Config::LAN, 8);
-        // The exchanges of forming the pool are over; the next are a minute away.
-        let said = world.now;
-        world.broadcast(0, "deploy");
-        world.run(3 * SECOND);
-        for node in 1..members {
-            let heard = &world.nodes[node].heard;
-            assert!(heard.iter().any(|(at, _)| *at >= said), "SI7: {node} of {members}");
-        }
-        world.input(1, Input::Update { meta: Bytes::from_static(b"role=db") });
-        let known = world.run_until(5 * SECOND, |world| world.differences().is_empty());
-        assert!(known.is_some(), "SI7: {:?}", world.differences());
-        assert!((2..members).all(|node| world.told(node, 1).last() == Some(&"updated")));
     }
 }
 

@@ -130,6 +130,11 @@ impl World {
             if world.differences().is_empty() {
                 return world;
             }
+            // Without exchanges, gossip alone leaves somebody out now and then.
+            let (node, to) = (world.any(members), world.any(members));
+            if node != to {
+                world.join(node, to);
+            }
         }
         panic!("SI7: {members} members do not become a pool: {:?}", world.differences());
     }
@@ -293,7 +298,12 @@ impl World {
         for output in outputs {
             self.output(node, output);
         }
-        let actor = &mut self.nodes[node];
+        self.schedule(node);
+    }
+
+    /// Sees to it that the member is woken when it wants to be.
+    fn schedule(&mut self, node: usize) {
+        let (actor, now) = (&mut self.nodes[node], self.now);
         let Some(due) = actor.swim.as_ref().and_then(Swim::poll_timeout) else { return };
         if actor.wake.is_none_or(|wake| due < wake || wake < now) {
             let due = due.max(now);
@@ -307,7 +317,7 @@ impl World {
             Output::Send { to, messages, .. } => self.send(node, to, messages),
             Output::StreamPing { to, ping, .. } => {
                 let place = self.places.get(&to).copied();
-                if place.is_some_and(|to| self.stream(node, to)) {
+                if place.is_some_and(|to| self.stream(node, to) && !self.nodes[to].paused) {
                     let time = 2 * self.latency();
                     self.arrive(time, node, Arrival::Input(Input::StreamAcked { seq: ping.seq }));
                 }
@@ -333,7 +343,14 @@ impl World {
             Output::Incarnation(incarnation) => self.nodes[node].incarnation = Some(incarnation),
             Output::Gone { told } => self.nodes[node].gone = Some(told),
             Output::Event(event) => self.nodes[node].events.push((self.now, event)),
-            Output::User(message) => self.nodes[node].heard.push((self.now, message)),
+            Output::User(message) => {
+                let heard = &mut self.nodes[node].heard;
+                // The layer above passes on what it hears for the first time.
+                if !heard.iter().any(|(_, known)| *known == message) {
+                    heard.push((self.now, message.clone()));
+                    self.broadcast(node, message);
+                }
+            }
             Output::UserState { .. } | Output::Acked { .. } | Output::Sent(_) => {}
         }
     }
@@ -408,8 +425,13 @@ impl World {
         kinds.filter(|(_, who)| who.name == facts.name).map(|(kind, _)| kind).collect()
     }
 
-    pub(crate) fn broadcast(&mut self, node: usize, text: &'static str) {
-        let message = Bytes::from_static(text.as_bytes());
+    /// Says something that it has not said or heard before.
+    pub(crate) fn say(&mut self, node: usize, message: Bytes) {
+        self.nodes[node].heard.push((self.now, message.clone()));
+        self.broadcast(node, message);
+    }
+
+    fn broadcast(&mut self, node: usize, message: Bytes) {
         self.input(node, Input::Broadcast { lane: Lane::Event, name: None, tag: None, message });
     }
 }
