@@ -70,3 +70,25 @@ fn streamed(bytes: &[u8]) -> Result<StreamMessage, Error> {
         other => panic!("no message: {other:?}"),
     }
 }
+
+/// The table of what covers what names tests that there are.
+#[test]
+fn the_table_of_tests_is_true() {
+    let files = [
+        ("envelopes", include_str!("envelopes.rs")),
+        ("golden", include_str!("golden.rs")),
+        ("packets", include_str!("packets.rs")),
+        ("random", include_str!("random.rs")),
+        ("serf", include_str!("serf.rs")),
+        ("streams", include_str!("streams.rs")),
+        ("tolerance", include_str!("tolerance.rs")),
+        ("traps", include_str!("traps.rs")),
+    ];
+    let table = include_str!("../../../docs/gossip-tests.md");
+    let named: Vec<_> = table.split('`').filter_map(|word| word.split_once("::")).collect();
+    assert!(named.len() > 40, "the table is there");
+    for (file, test) in named {
+        let (_, text) = files.iter().find(|(name, _)| *name == file).expect(file);
+        assert!(text.contains(&format!("fn {test}(")), "no test {file}::{test}");
+    }
+}
