@@ -16,8 +16,8 @@ use super::message::{Message, Name, State};
 use super::output::Output;
 use super::queue::{Queue, Room, Tag};
 use super::scale::retransmit_limit;
-use super::size::encoded_len;
 use super::table::Slot;
+use super::wire::encoded_len;
 use super::{Address, Lane, SELF, Swim};
 use crate::mutant::{Mutant, planted};
 

@@ -240,6 +240,13 @@ impl Name {
         &self.0
     }
 
+    /// The same name in memory of its own. A decoded name may share that of a whole packet or
+    /// stream, which lives for as long as the name.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// Bytes of it.
     #[must_use]
     pub const fn len(&self) -> usize {

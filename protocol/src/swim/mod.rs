@@ -33,6 +33,9 @@
 //! `gossip` passes on what is new, `exchange` compares everything with one member now and then.
 //! `belief` has the rules by which news replaces what was known.
 //!
+//! [`message`] has what members say to each other as values, [`wire`] as bytes; [`serf`] what Serf's
+//! agents say to each other on top of it.
+//!
 //! # Standing still
 //!
 //! A process that is not scheduled for a while finds all its deadlines past and all answers still
@@ -72,11 +75,12 @@ mod rejoin;
 mod relay;
 mod row;
 mod scale;
-mod size;
+pub mod serf;
 mod status;
 mod suspicion;
 mod table;
 mod version;
+pub mod wire;
 
 pub use config::Config;
 pub use input::{Address, ExchangeId, Identity, Input, Lane, StreamId};
@@ -85,7 +89,6 @@ pub use link::Link;
 pub use output::{Event, JoinError, Member, Output};
 pub use queue::Tag;
 pub use scale::{exchange_scale, retransmit_limit, suspicion_time};
-pub use size::encoded_len;
 pub use status::{Counters, Status};
 pub use version::Refusal;
 

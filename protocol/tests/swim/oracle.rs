@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use protocol::Time;
 use protocol::swim::message::{Message, Name, State};
-use protocol::swim::{Config, Event, Input, Member, Output, Swim, encoded_len, retransmit_limit};
+use protocol::swim::wire::encoded_len;
+use protocol::swim::{Config, Event, Input, Member, Output, Swim, retransmit_limit};
 
 /// What was believed before a step of those that the step is about.
 pub(crate) struct Before {
