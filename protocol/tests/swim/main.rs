@@ -6,4 +6,6 @@ mod chaos;
 mod oracle;
 mod pools;
 mod scenes;
+mod stage;
+mod traces;
 mod world;
