@@ -1,6 +1,6 @@
 //! The stage of a script: one member, `a`, to whom the script says what it likes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -51,6 +51,9 @@ pub(crate) struct Stage {
     numbers: BTreeMap<u32, usize>,
     last: u32,
     exchange: Option<ExchangeId>,
+    /// Who answers pings.
+    answering: BTreeSet<Name>,
+    answers: Vec<(Address, u32)>,
     quiet: bool,
     gossip: bool,
     shown: Vec<String>,
@@ -64,6 +67,8 @@ impl Stage {
             numbers: BTreeMap::new(),
             last: 0,
             exchange: None,
+            answering: BTreeSet::new(),
+            answers: Vec::new(),
             quiet: false,
             gossip: false,
             shown: Vec::new(),
@@ -82,11 +87,16 @@ impl Stage {
                 self.quiet = true;
                 for name in &words[1..] {
                     self.command(&["alive", name, "1"]);
+                    self.answering.insert(Name::from(*name));
                 }
                 self.wait(Duration::from_secs(3));
                 self.shown.clear();
             }
             "wait" => self.wait(Duration::from_millis(number(words[1]).into())),
+            "silent" => words[1..].iter().for_each(|name| {
+                self.answering.remove(&Name::from(*name));
+            }),
+            "answering" => self.answering.extend(words[1..].iter().map(|name| Name::from(*name))),
             "show" => self.show(&words[1..]),
             "status" => self.status(),
             "lane" => {
@@ -194,7 +204,7 @@ impl Stage {
             "asked" => Input::Asked { id: StreamId(7), state: rows(&words[1..]) },
             "exchanged" => {
                 let state = (words.get(1) != Some(&"failed")).then(|| rows(&words[1..]));
-                Input::Exchanged { id: self.exchange.take().unwrap(), state }
+                Input::Exchanged { id: self.exchange.take().unwrap_or(ExchangeId(0)), state }
             }
             "join" => Input::Join { tag: Tag(1), to: place(words[1]) },
             "update" => Input::Update { meta: Bytes::copy_from_slice(words[1].as_bytes()) },
@@ -215,10 +225,14 @@ impl Stage {
 
     fn input(&mut self, input: Input) {
         let now = self.now;
-        let swim = self.swim.as_mut().expect("a member");
-        swim.handle(now, input);
-        while let Some(output) = self.swim.as_mut().unwrap().poll_output() {
-            self.output(&output);
+        self.swim.as_mut().expect("a member").handle(now, input);
+        loop {
+            while let Some(output) = self.swim.as_mut().unwrap().poll_output() {
+                self.output(&output);
+            }
+            let Some((from, seq)) = self.answers.pop() else { break };
+            let messages = vec![Message::Ack(Ack { seq, payload: Bytes::new() })];
+            self.swim.as_mut().unwrap().handle(now, Input::Receive { from, messages });
         }
     }
 
@@ -234,7 +248,14 @@ impl Stage {
             Output::Send { to, messages, .. } => {
                 let carries = messages.iter().any(|message| !is_gossip(message));
                 let parts: Vec<String> = messages.iter().map(|m| self.message(m)).collect();
-                if !carries && !self.gossip {
+                let answered = match &messages[0] {
+                    Message::Ping(ping) if self.answering.contains(&ping.node) => {
+                        self.answers.push((*to, ping.seq));
+                        messages.len() == 1
+                    }
+                    _ => false,
+                };
+                if answered || (!carries && !self.gossip) {
                     return;
                 }
                 format!(">{} {}", whom(*to), parts.join(" + "))
@@ -253,6 +274,7 @@ impl Stage {
             Output::Incarnation(incarnation) => format!("incarnation {incarnation}"),
             Output::User(message) => format!("user {}", text(message)),
             Output::UserState { join, state } => format!("state {} join={join}", text(state)),
+            Output::Acked { payload, .. } if payload.is_empty() => return,
             Output::Acked { member, round_trip, payload } => {
                 let payload = text(payload);
                 format!("acked by {} in {round_trip:?} {payload}", member.name).trim_end().into()

@@ -6,12 +6,14 @@
 //!
 //! ```text
 //! member [local] [exchange] [nostream] [noreclaim] [incarnation=N]   `a` starts
-//! pool b c …       these are known, and all has been said
+//! pool b c …       these are known and answer pings, and all has been said
+//! silent N…        they answer no more            answering N…   they do
 //! alive N I [addr= port= meta= vsn=]   suspect N I by M   dead N I by M   user TEXT
 //! ping S [to=N] [as=N]   ask S N [nack]   ack S|last|#n   nack …   all with [from=N]
 //! unsent S   streamacked S   asked ROW…   exchanged ROW…|failed   join N
 //! update TEXT   payload TEXT   tell N TEXT   leave MS   lane L TEXT [name=] [tag=]
-//! wait MS [gossip]   time passes; packets that carry gossip alone are shown on demand
+//! wait MS [gossip]   time passes; packets that carry gossip alone are shown on demand,
+//!                    and pings that are answered and carry nothing never
 //! stall MS           time passes and nobody calls
 //! show N…   status
 //! ~ COMMAND          only events are shown
@@ -63,4 +65,34 @@ fn every_script_gives_the_trace_beside_it() {
         }
     }
     assert!(different.is_empty(), "UPDATE_GOLDEN=1 accepts:\n{}", different.join("\n"));
+}
+
+/// The table of what covers what names scripts and tests that there are.
+#[test]
+fn the_table_of_tests_is_true() {
+    let sources = [
+        include_str!("chaos.rs"),
+        include_str!("pools.rs"),
+        include_str!("scenes.rs"),
+        include_str!("../../src/swim/awareness.rs"),
+        include_str!("../../src/swim/queue.rs"),
+        include_str!("../../src/swim/relay.rs"),
+        include_str!("../../src/swim/scale.rs"),
+        include_str!("../../src/swim/suspicion.rs"),
+        include_str!("../../src/swim/table.rs"),
+        include_str!("../../src/swim/version.rs"),
+    ];
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/swim/scripts");
+    let text = include_str!("../../../docs/gossip-tests.md");
+    let (_, text) = text.split_once("## The state machine of memberlist").unwrap();
+    let (chapter, _) = text.split_once("\n## ").unwrap();
+    let words = chapter.split('`').skip(1).step_by(2).filter(|word| !word.contains('/'));
+    let named: Vec<&str> = words.collect();
+    assert!(named.len() > 50, "the table is there");
+    for name in named {
+        let function = format!("fn {name}(");
+        let exists =
+            scripts.join(name).exists() || sources.iter().any(|source| source.contains(&function));
+        assert!(exists, "neither a script nor a test: {name}");
+    }
 }

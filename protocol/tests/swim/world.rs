@@ -236,7 +236,7 @@ impl World {
             if self.now - begun >= most {
                 return None;
             }
-            self.run(10 * MS);
+            self.run(50 * MS);
         }
         Some(self.now - begun)
     }
