@@ -205,6 +205,23 @@ impl Swim {
         }
     }
 
+    /// Lets it know members before it begins, as if it had long heard of their first incarnations:
+    /// nothing is passed on or told of. For worlds that begin with a pool. Whoever cannot be
+    /// believed, or is known, is left out.
+    ///
+    /// # Panics
+    ///
+    /// When the member has begun.
+    pub fn acquaint(&mut self, members: impl IntoIterator<Item = Arc<Facts>>) {
+        assert!(!self.started, "members are made known before the first call");
+        for facts in members {
+            let fits = version::check_facts(self.vsn, &facts, self.config.meta_bytes).is_ok();
+            if fits && self.table.find(&facts.name).is_none() {
+                self.table.insert(facts, 1, State::Alive, Moment::of(Time(0)));
+            }
+        }
+    }
+
     /// Takes in what happened. The first call starts the clock.
     pub fn handle(&mut self, now: Time, input: Input) {
         self.advance(now);
