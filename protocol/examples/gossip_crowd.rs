@@ -139,8 +139,8 @@ fn main() {
     crowd.run(now);
     let (wall, member) = (began.elapsed().as_secs_f64(), size as f64 * seconds as f64);
     println!(
-        "quiet: {:.1} s of theirs a second of ours, {:.0} ns an input; {:.3} packets and {:.1} bytes \
-         a member and second",
+        "quiet: {:.1} s of theirs a second of ours, {:.0} ns an input; \
+         {:.3} packets and {:.1} bytes a member and second",
         seconds as f64 / wall,
         wall * 1e9 / (crowd.inputs - before.2) as f64,
         (crowd.packets - before.0) as f64 / member,
@@ -153,8 +153,8 @@ fn main() {
     crowd.run(now);
     let after = |times: &[Time], at: usize| times.get(at).map(|&time| time - died);
     println!(
-        "a death: suspected first after {:.1?}, known to be dead to the first after {:.1?}, to {} of \
-         {} after {:.1?}; {:.1} s of theirs a second of ours",
+        "a death: suspected first after {:.1?}, dead to the first after {:.1?}, to {} of {} after \
+         {:.1?}; {:.1} s of theirs a second of ours",
         after(&crowd.suspected, 0),
         after(&crowd.failed, 0),
         crowd.failed.len(),

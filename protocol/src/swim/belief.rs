@@ -8,7 +8,7 @@
 //! | alive of `j` | `i > j` | `i ≥ j` | `i ≥ j` |
 //! | suspect of `j` | `i > j` | `i > j` anew, `i = j` confirms | `i ≥ j` |
 //! | dead, left of `j` | `i > j` | never | only raises the number |
-//! | this very member | answers from `i = j` on | answers from `i = j` on | the same, unless it goes |
+//! | this very member | answers from `i = j` on | the same | the same, unless it goes |
 //!
 //! Beside upstream's rules: a suspicion of a later incarnation begins anew, since the earlier one
 //! was answered; the dead keep the highest number at which they were called dead, so that an older

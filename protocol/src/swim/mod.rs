@@ -25,7 +25,7 @@
 //!            probe fails, hearsay          time over
 //!   alive ──────────────────────▶ suspect ──────────▶ dead ─▶ forgotten
 //!     ▲  ▲                           │                  │
-//!     │  └──── answers (i + 1) ──────┘                  │      alive ─ says so ─▶ left ─▶ forgotten
+//!     │  └──── answers (i + 1) ──────┘                  │     alive ─ says so ─▶ left ─▶ forgotten
 //!     └─────── hears of it, and answers (i + 1) ────────┘
 //! ```
 //!
@@ -33,8 +33,8 @@
 //! `gossip` passes on what is new, `exchange` compares everything with one member now and then.
 //! `belief` has the rules by which news replaces what was known.
 //!
-//! [`message`] has what members say to each other as values, [`wire`] as bytes; [`serf`] what Serf's
-//! agents say to each other on top of it.
+//! [`message`] has what members say to each other as values, [`wire`] as bytes; [`serf`] what the
+//! agents of Serf say to each other on top of it.
 //!
 //! # Standing still
 //!

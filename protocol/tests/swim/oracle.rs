@@ -4,7 +4,7 @@
 //! |---|---|
 //! | SI1 | only a member itself raises its incarnation, each time to a higher one |
 //! | SI2 | news replaces what was known by the rules of precedence, and by them alone (SWIM §4.2) |
-//! | SI5 | an answer counts for the member that was asked, under the number that it was asked with |
+//! | SI5 | an answer counts for the member that was asked, under the number of the question |
 //! | SI6 | nobody passes a message on more often than the limit, and packets keep their size |
 //! | SI9 | whoever says that it goes is never told of as failed |
 //!
