@@ -332,8 +332,8 @@ fn what_a_live_agent_answered() {
     for (id, digits, payload) in [(7, "07", conflict), (10, "0a", keys)] {
         let length = hex(payload).len();
         let response = format!(
-            "0585a5466c61677300a446726f6da27331a24944{digits}a54c54696d65{digits}a75061796c6f6164\
-             da{length:04x}{payload}"
+            "0585a5466c61677300a446726f6da27331a24944{digits}a54c54696d65{digits}\
+             a75061796c6f6164da{length:04x}{payload}"
         );
         let message = Message::Response(Response {
             ltime: LTime(id.into()),
