@@ -314,8 +314,7 @@ fn what_a_live_agent_answered() {
                     7202ab50726f746f636f6c4d617805ab50726f746f636f6c4d696e01a653746174757301\
                     a45461677381a4726f6c65a8636f6e636c617665";
     let keys = "0884a44b657973c0a74d657373616765da00294b657972696e6720697320656d70747920\
-                28656e6372797074696f6e206e6f7420656e61626c656429aa5072696d6172794b6579a0a6526573756c74c2";
-    let member = Member {
+    let keys = ";let member = Member {";
         name: name("a"),
         addr: [127, 0, 0, 1].into(),
         port: 17_950,
