@@ -167,8 +167,8 @@ fn what_costs_most_is_paid_for() {
 /// A ping costs one allocation at most: the memory that its packet is shared by.
 #[test]
 fn a_ping_is_read_without_memory_of_its_own() {
-    let golden = "0085a44e6f6465a162a55365714e6f2aaa536f7572636541646472a47f000001aa536f757263654e6f\
-                  6465a161aa536f75726365506f7274cd1f0a";
+    let golden = "0085a44e6f6465a162a55365714e6f2aaa536f7572636541646472a47f000001aa536f757263654e\
+                  6f6465a161aa536f75726365506f7274cd1f0a";
     let packet = super::hex(golden);
     let info = allocation_counter::measure(|| {
         assert!(parts(packet.clone()).all(|part| part.is_ok()));

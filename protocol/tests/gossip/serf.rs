@@ -305,3 +305,54 @@ fn events_are_bounded_over_all_slots() {
     assert!(state(&[0x8000, 0x8000]).is_ok());
     assert_eq!(state(&[0x8000, 0x8000, 1]), Err(Error::Count));
 }
+
+/// What an agent of Serf 0.9.4 sent when asked who "a" is, and for its keys, with one relay.
+#[test]
+fn what_a_live_agent_answered() {
+    let conflict = "068ba441646472a47f000001ab44656c656761746543757205ab44656c65676174654d617805\
+                    ab44656c65676174654d696e02a44e616d65a161a4506f7274cd461eab50726f746f636f6c4375\
+                    7202ab50726f746f636f6c4d617805ab50726f746f636f6c4d696e01a653746174757301\
+                    a45461677381a4726f6c65a8636f6e636c617665";
+    let keys = "0884a44b657973c0a74d657373616765da00294b657972696e6720697320656d7074792028656e\
+                6372797074696f6e206e6f7420656e61626c656429aa5072696d6172794b6579a0a6526573756c\
+                74c2";
+    let member = Member {
+        name: name("a"),
+        addr: [127, 0, 0, 1].into(),
+        port: 17_950,
+        tags: Tags(BTreeMap::from([(bytes("role"), bytes("conclave"))])),
+        status: Status::Alive,
+        protocol: [1, 5, 2],
+        delegate: [2, 5, 5],
+    };
+    let refusal = bytes("Keyring is empty (encryption not enabled)");
+    let answer = KeyResponse { message: refusal, ..KeyResponse::default() };
+    golden(&Message::Conflict(Some(member)), conflict);
+    golden(&Message::KeyResponse(answer), keys);
+
+    for (id, digits, payload) in [(7, "07", conflict), (10, "0a", keys)] {
+        let length = hex(payload).len();
+        let response = format!(
+            "0585a5466c61677300a446726f6da27331a24944{digits}a54c54696d65{digits}\
+             a75061796c6f6164da{length:04x}{payload}"
+        );
+        let message = Message::Response(Response {
+            ltime: LTime(id.into()),
+            id,
+            from: name("s1"),
+            flags: 0,
+            payload: hex(payload),
+        });
+        golden(&message, &response);
+        let relay = Relay {
+            addr: [127, 0, 0, 1].into(),
+            port: 17_950,
+            zone: Bytes::new(),
+            node: name("a"),
+            message: hex(&response),
+        };
+        let front = "0982a8446573744164647283a24950a47f000001a4506f7274cd461ea45a6f6e65a0\
+                     a8446573744e616d65a161";
+        golden(&Message::Relay(relay), &format!("{front}{response}"));
+    }
+}

@@ -1,4 +1,4 @@
-//! Streams: they arrive in pieces, say nowhere how long they are, and are never closed by who waits.
+//! Streams: they arrive in pieces, say nowhere how long they are, and are not closed by who waits.
 
 use std::sync::Arc;
 

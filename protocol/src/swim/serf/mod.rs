@@ -1,7 +1,7 @@
 //! Serf's layer: what the agents of Serf, Consul and Nomad say to each other on top of membership.
 //!
-//! It stands within SWIM, not beside it: it has no packets, no timers and no members of its own. All
-//! that it says travels in places that SWIM leaves to the layer above.
+//! It stands within SWIM, not beside it: it has no packets, no timers and no members of its own.
+//! All that it says travels in places that SWIM leaves to the layer above.
 //!
 //! ```text
 //! meta of a member        Tags

@@ -21,6 +21,9 @@ const FRONT: usize = 2;
 /// Bytes that it has for each message.
 const LENGTH: usize = 2;
 
+/// Bytes that are set aside, at most, for a packet of several messages.
+const RESERVED: usize = 1500;
+
 /// Packs messages into packets.
 ///
 /// - No packet is longer than the budget, unless it holds one message that is.
@@ -71,6 +74,9 @@ impl Packer {
         if size == 0 {
             return;
         }
+        if self.lengths.len() == 1 {
+            self.body.reserve(self.budget.min(RESERVED));
+        }
         let full = FRONT + LENGTH * (self.lengths.len() + 1) + self.body.len() > self.budget;
         let length = u16::try_from(size);
         if full || length.is_err() || self.lengths.len() == PARTS_MAX {
@@ -86,20 +92,20 @@ impl Packer {
     }
 
     fn flush(&mut self) {
-        let body = core::mem::take(&mut self.body);
         match self.lengths.len() {
             0 => {}
-            1 => self.packets.push(body),
+            1 => self.packets.push(core::mem::take(&mut self.body)),
             parts => {
                 let parts = u8::try_from(parts).expect("invariant: at most PARTS_MAX parts");
                 let mut packet =
-                    Vec::with_capacity(FRONT + LENGTH * self.lengths.len() + body.len());
+                    Vec::with_capacity(FRONT + LENGTH * self.lengths.len() + self.body.len());
                 packet.extend_from_slice(&[kind::COMPOUND, parts]);
                 for length in &self.lengths {
                     packet.extend_from_slice(&length.to_be_bytes());
                 }
-                packet.extend_from_slice(&body);
+                packet.extend_from_slice(&self.body);
                 self.packets.push(packet);
+                self.body.clear();
             }
         }
         self.lengths.clear();

@@ -148,7 +148,7 @@ impl Sealed {
         out.extend_from_slice(&nonce);
     }
 
-    /// The front of a stream that carries a blob of this length, to be sent and to be authenticated.
+    /// The front of a stream that carries a blob of this length: sent with it, and authenticated.
     ///
     /// # Errors
     /// [`Error::Long`] when no stream can say such a length.

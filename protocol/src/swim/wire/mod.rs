@@ -15,8 +15,9 @@
 //!
 //! Laws:
 //!
-//! - *What is written is what memberlist writes, byte for byte.* Fields in the order of their names,
-//!   numbers as short and unsigned as they can be, byte strings of the old specification alone.
+//! - *What is written is what memberlist writes, byte for byte.* Fields in the order of their
+//!   names, numbers as short and unsigned as they can be, byte strings of the old specification
+//!   alone.
 //! - *What is read may come from any version of it, or from nobody's.* Any family of integers, any
 //!   of strings, fields in any order, missing, unknown, or as an array without names.
 //! - *A refusal has a reason* ([`Error`]), and takes as little along as it can: a part of a packet
