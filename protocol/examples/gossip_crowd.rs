@@ -1,7 +1,7 @@
 //! A pool in one process: `cargo run --release -p protocol --example gossip_crowd -- 3000 30`.
 //!
 //! So many members, so many seconds of their time on a network that loses nothing, and what it
-//! took. In the middle a member dies. The figures stand in `docs/gossip-tests.md`.
+//! took. In the end a member dies.
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
 use std::cmp::Reverse;
