@@ -23,6 +23,7 @@ pub mod mutant;
 pub mod quorum;
 pub mod raft;
 mod rng;
+pub mod swim;
 mod time;
 
 pub use id::{ClusterId, Index, NodeId, Position, Term};

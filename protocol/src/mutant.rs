@@ -11,8 +11,8 @@
 macro_rules! mutants {
     ($($name:ident, $core:literal, $detector:literal, $what:literal;)+) => {
         /// A planted bug. `R` stands for Raft, `W` for the write-ahead log, `A` for applying, `M`
-        /// for revisions and watches, `L` for leases, `X` for sessions, `V` for ways around broken
-        /// links; `E` for what etcd once had under that number.
+        /// for revisions and watches, `L` for leases, `S` for SWIM, `X` for sessions, `V` for ways
+        /// around broken links; `E` for what etcd once had under that number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Mutant {
@@ -106,6 +106,15 @@ mutants! {
     E15271, false, "WI ordered, unique", "A watch without credit goes on from where it began.";
     E17247, false, "WI unique", "A transaction tells its later puts twice.";
     E18667, false, "MI6, MI3", "A read of the compacted past fails only once it is pruned.";
+    S1, true, "SI1, SI4", "A refutation does not raise the incarnation.";
+    S2, true, "SI2", "A sign of life of the same incarnation brings back the dead.";
+    S3, false, "SI5, SI3", "Any acknowledgement answers the probe under way.";
+    S4, false, "SI3", "The next one to probe is drawn at random each time.";
+    S5, false, "SI4", "What helpers were answered does not count.";
+    S6, false, "SI4", "A suspect's time is one probe interval, however large the pool.";
+    S7, false, "SI7", "A message is passed on once.";
+    S8, false, "SI8", "Whatever the label, the pool is taken for the own one.";
+    S9, false, "SI9", "A member that leaves does not say that it is itself who says so.";
     X1, true, "XI1, MI6", "A snapshot leaves out what clients were answered.";
     X2, false, "XI1, MI6", "What a client has done with is carried out when it comes late.";
     V1, false, "VI1", "Whoever passes a message on looks for a way around again.";

@@ -28,8 +28,8 @@ pub enum Ground {
     Worlds(Box<Case>),
     /// Every order of events within a box.
     Box(&'static NamedBox),
-    /// Not here: two crashes at one place of one log are too rare for worlds. A sweep over all
-    /// operations of a script finds it; this is where.
+    /// Not here. Two crashes at one place of one log are too rare for worlds, and a sweep over all
+    /// operations of a script finds the bug; or it is none of a replica. This is where.
     Disks(&'static str),
 }
 
@@ -123,6 +123,16 @@ pub fn ground(mutant: Mutant) -> Ground {
     let worlds = match mutant {
         Mutant::R11 => return in_the_box("late"),
         Mutant::F4 | Mutant::F5 => return Ground::Disks("storage/tests/mutants.rs"),
+        // Members of a pool are a world of their own.
+        Mutant::S1
+        | Mutant::S2
+        | Mutant::S3
+        | Mutant::S4
+        | Mutant::S5
+        | Mutant::S6
+        | Mutant::S7
+        | Mutant::S8
+        | Mutant::S9 => return Ground::Disks("protocol/tests/swim_mutants.rs"),
         // A leader that is cut off and does not know it goes on filling its log.
         Mutant::R4 => "0:kinds=isolate-leader+mute-leader+kill-leader+split,unguarded",
         Mutant::R13 => "0:kinds=isolate-leader+split+deaf-leader+pause-leader,unguarded",
