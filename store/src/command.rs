@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use protocol::{Index, NodeId};
 
-use crate::{KeyRange, KeyValue, LeaseId, MemberChange, MemberRefusal, Range, RangeResult, Recovery, Stamp};
+use crate::{
+    KeyRange, KeyValue, LeaseId, MemberChange, MemberRefusal, Range, RangeResult, Recovery, Stamp,
+};
 
 /// A change of the replicated state. Validated before it is proposed ([`crate::Error`]); what can
 /// only be known at its place in the log is checked when it is applied.

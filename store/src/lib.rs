@@ -60,7 +60,7 @@ pub use inheritance::{Bump, inherit, succeed};
 pub use lease::{LeaseId, LeaseView};
 pub use limits::Limits;
 pub use member::{MAX_WISHES, MemberChange, MemberRefusal, MemberTable, Part, Seat, Wish};
-pub use meta::{installed, membership, revisions};
+pub use meta::{installed, membership, recoveries, revisions};
 pub use plan::{TxnPlan, TxnView};
 pub use range::{Filter, KeyRange, Range, RangeResult, SortOrder, SortTarget};
 pub use record::{KeyValue, Record};

@@ -152,6 +152,29 @@ pub fn membership(meta: &[(Bytes, Bytes)]) -> Option<Membership> {
     Membership::decode(value).ok()
 }
 
+/// The recoveries that this metadata tells of, whatever else is to be thought of it.
+pub fn recoveries(meta: impl Iterator<Item = (Bytes, Bytes)>) -> Vec<(Index, Recovery)> {
+    let of_one = |(name, value): (Bytes, Bytes)| {
+        let named = name.first() == Some(&RECOVERY);
+        match decode(&name, value).ok().filter(|_| named)? {
+            Kept::Recovery(at, recovery) => Some((at, recovery)),
+            Kept::State(_)
+            | Kept::Lease { .. }
+            | Kept::Alarm(..)
+            | Kept::Short(_)
+            | Kept::Member(_)
+            | Kept::Membership(_)
+            | Kept::Removed(_)
+            | Kept::Queue(_)
+            | Kept::Session(..)
+            | Kept::Installed(_)
+            | Kept::Condemned(_)
+            | Kept::Bumped(_) => None,
+        }
+    };
+    meta.filter_map(of_one).collect()
+}
+
 /// The name and value of a configuration.
 pub(crate) fn encode_membership(membership: &Membership) -> (Bytes, Bytes) {
     (Bytes::from_static(MEMBERSHIP), membership.encode())

@@ -141,7 +141,8 @@ mod tests {
         apply(&mut store, &Command::Recovered(recovery(None)));
         assert_eq!(store.revision(), 1);
         let stamp = Stamp::new(crate::ClientId([4; 16]), 1, 1).unwrap();
-        let put = crate::Put { key: "k".into(), value: Some("v".into()), ..Default::default() };
+        let (key, value) = ("k".into(), Some("v".into()));
+        let put = crate::Put { key, value, lease: Some(None), prev_kv: false };
         apply(&mut store, &Command::Put(put).stamped(stamp));
         let (meta, records) = kept(&mut store);
         let told: Vec<_> = store.recoveries().map(|(at, it)| (at, it.clone())).collect();

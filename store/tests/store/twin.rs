@@ -134,7 +134,9 @@ impl Twin {
                 return Ok(Outcome::Done);
             }
             Command::Alarm { action, member, alarm } => self.alarm(*action, *member, *alarm),
-            Command::Publish(_) | Command::StateHash { .. } | Command::Recovered(_) => Outcome::Done,
+            Command::Publish(_) | Command::StateHash { .. } | Command::Recovered(_) => {
+                Outcome::Done
+            }
             Command::Once { .. } => unreachable!("numbers have a model of their own"),
             Command::SpaceReport { member, short } => {
                 self.short.retain(|other| other != member);
