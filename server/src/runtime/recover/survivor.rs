@@ -61,7 +61,7 @@ fn look(path: &Path) -> Result<(Survivor, Looked), RecoverError> {
     let ends = [log.map(|log| log.last), state.and_then(|state| state.applied)];
     let last = ends.into_iter().flatten().max_by_key(|last| (last.term, last.index));
     let Some(last) = last.filter(|last| last.index.0 > 0) else {
-        return Err(RecoverError::Nothing(path.to_owned()));
+        return Err(damaged("neither its log nor its state has an entry that can be read".into()));
     };
     Ok((Survivor { directory }, Looked { path: path.to_owned(), identity, last }))
 }
