@@ -116,20 +116,22 @@ mod tests {
         }
     }
 
+    type Meta = Vec<(Bytes, Bytes)>;
+
     fn apply(store: &mut Store, command: &Command) {
         let at = Position::new(Term(8), store.applied().index.next());
         store.apply(at, command).outcome.unwrap();
     }
 
     /// Metadata and records as a backend has them after a flush of everything.
-    fn kept(store: &mut Store) -> (Vec<(Bytes, Bytes)>, Vec<(Revision, crate::Record)>) {
+    fn kept(store: &mut Store) -> (Meta, Vec<(Revision, crate::Record)>) {
         let flush = store.begin_flush().unwrap();
         store.flushed(flush.applied);
         let meta = flush.meta.into_iter().filter_map(|(name, value)| Some((name, value?)));
         (meta.collect(), flush.records)
     }
 
-    fn restore(meta: Vec<(Bytes, Bytes)>, records: &[(Revision, crate::Record)]) -> Store {
+    fn restore(meta: Meta, records: &[(Revision, crate::Record)]) -> Store {
         let mut restoring = Store::restore(Limits::default(), meta).unwrap();
         records.iter().for_each(|(at, record)| restoring.record(*at, record));
         restoring.finish().unwrap().0

@@ -5,12 +5,11 @@
 //! there, what is damaged and not covered by the state is an error, and what is in doubt is said.
 //! Unlike a start it writes nothing: no mark where it resumes, nothing mended.
 
-use protocol::Index;
 use protocol::raft::{Entry, HardState};
+use protocol::{Index, Position};
 
 use super::survey::survey;
 use super::{Covered, Log, LogOptions, OpenError, ReadError, Salvage};
-use crate::Identity;
 use crate::disk::Disk;
 
 /// A log that is only read.
@@ -26,10 +25,10 @@ impl<D: Disk> Reading<D> {
     /// # Errors
     /// [`OpenError::Corrupt`] when anything is missing that the log had acknowledged and the state
     /// does not cover; otherwise as [`Log::open`].
-    pub fn open(disk: D, identity: Identity, covered: Covered) -> Result<Self, OpenError> {
-        let options = LogOptions::new(identity);
+    pub fn open(disk: D, options: LogOptions, covered: Covered) -> Result<Self, OpenError> {
+        options.check()?;
         let page_bytes = usize::try_from(options.page_bytes).unwrap_or(usize::MAX);
-        let survey = survey(&disk, identity, page_bytes)?;
+        let survey = survey(&disk, options.identity, page_bytes)?;
         if survey.is_corrupt() && !survey.has_newest_hard_state() {
             return Err(OpenError::Corrupt(survey.damage));
         }
@@ -51,13 +50,13 @@ impl<D: Disk> Reading<D> {
 
     /// The position just before the first entry.
     #[must_use]
-    pub fn base(&self) -> protocol::Position {
+    pub fn base(&self) -> Position {
         self.log.base()
     }
 
     /// The last entry that is there, or the base.
     #[must_use]
-    pub fn last(&self) -> protocol::Position {
+    pub fn last(&self) -> Position {
         self.log.last()
     }
 

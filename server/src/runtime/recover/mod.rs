@@ -14,9 +14,9 @@
 //!
 //! - nothing in a survivor's directory is changed: whoever finds better data later still has it;
 //! - everything that can fail for what a survivor has fails before anybody is asked to confirm;
-//! - the whole log is kept, entries included that the survivor did not know to be committed. Each of
-//!   them may have been acknowledged, and one that was not is like a request whose answer was lost:
-//!   its client must reckon with both;
+//! - the whole log is kept, with entries that the survivor did not know to be committed. Each may
+//!   have been acknowledged, and one that was not is like a request whose answer was lost: its
+//!   client must reckon with both;
 //! - the new cluster has an id of its own, drawn at random, and one voter. A member of the old one
 //!   that comes back is refused by it, whatever it remembers. So nobody has to prove here that the
 //!   others are gone; that two clusters then serve clients, if a majority of the old one is alive,

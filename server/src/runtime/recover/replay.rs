@@ -11,7 +11,7 @@ use node::codec::Envelope;
 use protocol::raft::{Entry, HardState, Membership, Payload};
 use protocol::{Index, Position};
 use storage::disk::RealDisk;
-use storage::log::{Covered, Reading};
+use storage::log::{Covered, LogOptions, Reading};
 use storage::state::{State, StateOptions};
 use store::{Backend, BackendRead, Command, Limits, Revision, Store};
 
@@ -49,7 +49,7 @@ pub(super) fn replay(survivor: &Survivor, scratch: &Path) -> Result<Replayed, Re
         Err(_) => Covered::default(),
     };
     let disk = RealDisk::open_read_only(directory.log()).map_err(|it| damaged(it.to_string()))?;
-    let log = Reading::open(disk, directory.identity(), covered);
+    let log = Reading::open(disk, LogOptions::new(directory.identity()), covered);
     let log = log.map_err(|error| damaged(format!("its log: {error}")));
     let (mut state, mut store, log) = match (found, log) {
         (Ok((state, store)), log) => (state, store, log?),
