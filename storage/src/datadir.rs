@@ -29,10 +29,12 @@ use rustix::fs::{FlockOperation, flock};
 
 mod building;
 mod note;
+mod reading;
 mod succession;
 
 pub use building::Building;
 pub use note::{Note, Notes};
+pub use reading::Reading;
 
 use crate::Identity;
 use crate::disk::RealDisk;

@@ -131,7 +131,8 @@ fn weight(command: &Command) -> Weight {
         | Command::StateHash { .. }
         | Command::SpaceReport { .. }
         | Command::Member(_)
-        | Command::Settle { .. } => Weight::None,
+        | Command::Settle { .. }
+        | Command::Recovered(_) => Weight::None,
     }
 }
 

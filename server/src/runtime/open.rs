@@ -3,15 +3,21 @@
 use std::io;
 
 use node::Node;
+use node::codec::Envelope;
+use protocol::raft::Payload;
 use protocol::{ClusterId, Index, NodeId, raft};
 use storage::Identity;
+use storage::backup::Stamp;
 use storage::datadir::DataDir;
 use storage::disk::{FaultPlan, FaultyDisk, RealDisk};
 use storage::log::{
     Covered, Damage, Log, LogError, LogOptions, Opening as LogOpening, Recovered, Salvage,
 };
 use storage::state::{State, StateOptions};
-use store::{Backend, BackendError, BackendRead, MemberTable, RestoreError, Revision, Store};
+use store::{
+    Backend, BackendError, BackendRead, Command, MemberTable, Recovery, RestoreError, Revision,
+    Store,
+};
 
 use super::StartError;
 use super::members::address_of;
@@ -213,6 +219,7 @@ impl Ground {
         let restored = log
             .restored(store.applied().index)
             .map_err(|error| StartError::Log(format!("it does not continue the state: {error}")))?;
+        tell_recoveries(&store, &restored.entries);
         let Identity { cluster, node: id } = self.identity;
         let founding = founds(config, self.identity, &store, &restored)?;
         let client_url = self.client_url.clone();
@@ -334,6 +341,34 @@ fn heed_doubt(
         );
     }
     Ok(())
+}
+
+/// Tells at every start what this data has come through; the last recovery may be in the log only.
+fn tell_recoveries(store: &Store, entries: &[raft::Entry]) {
+    let in_log = entries.iter().filter_map(|entry| match &entry.payload {
+        Payload::Command(bytes) => {
+            let envelope = Envelope::open(bytes.clone()).ok()?;
+            match Command::decode(envelope.command).ok()? {
+                Command::Recovered(recovery) => Some((entry.position.index, recovery)),
+                _ => None,
+            }
+        }
+        Payload::Empty | Payload::Membership(_) => None,
+    });
+    let applied = store.recoveries().map(|(at, recovery)| (at, recovery.clone()));
+    for (at, recovery) in applied.chain(in_log) {
+        let Recovery { cluster, survivor, last, commit, given_up, .. } = recovery;
+        let taken_at = Stamp::of_ms(recovery.at_ms);
+        let given_up: Vec<String> =
+            given_up.iter().map(|(id, name)| format!("{name} ({id})")).collect();
+        tracing::warn!(
+            "this cluster was recovered at {taken_at} from member {survivor} of cluster \
+             {:016x}, with its log up to {last} (known to be committed: {commit}), without {} \
+             (entry {at})",
+            cluster.0,
+            given_up.join(", ")
+        );
+    }
 }
 
 /// The members of a configuration, with their addresses.

@@ -83,7 +83,9 @@ fn remedy(error: &DataDirError) -> &'static str {
             "restore it; or empty the directory: this member is then taken in again as a new one, \
              while a majority of the others is up"
         }
-        DataDirError::Unfinished(_) => "run `conclave snapshot restore` for it once more",
+        DataDirError::Unfinished(_) => {
+            "run `conclave snapshot restore` or `conclave recover` for it once more"
+        }
         DataDirError::Damaged(_) => {
             "restore it, or choose an empty directory with --data-dir and join as a new member"
         }

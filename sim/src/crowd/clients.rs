@@ -434,6 +434,7 @@ fn is_write(request: &Request) -> bool {
             | Command::Publish(_)
             | Command::StateHash { .. }
             | Command::SpaceReport { .. }
+            | Command::Recovered(_)
             | Command::Member(_)
             | Command::Settle { .. }
             | Command::Once { .. } => false,

@@ -77,6 +77,7 @@ impl CommittedEntry {
                 | Command::StateHash { .. }
                 | Command::Once { .. }
                 | Command::SpaceReport { .. }
+                | Command::Recovered(_)
                 | Command::Member(_)
                 | Command::Settle { .. },
             )

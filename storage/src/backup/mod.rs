@@ -29,6 +29,7 @@ mod error;
 mod fill;
 pub mod fuzz;
 mod header;
+mod pipe;
 mod place;
 mod reader;
 mod stamp;
@@ -36,8 +37,9 @@ mod survey;
 mod writer;
 
 pub use error::BackupError;
-pub use fill::{FillError, fill};
+pub use fill::{FillError, fill, fill_as};
 pub use header::{Header, Origin};
+pub use pipe::Pipe;
 pub use place::{BackupFile, PlaceError};
 pub use reader::{BackupReader, verify};
 pub use stamp::Stamp;

@@ -173,6 +173,7 @@ impl Model {
             }
             Command::Alarm { action, member, alarm } => Ok(self.alarm(*action, *member, *alarm)),
             Command::Once { command, .. } => self.execute(command),
+            Command::Recovered(_) => Ok(Outcome::Done),
             Command::SpaceReport { member, short } => {
                 if *short && !self.removed.contains(member) {
                     self.short.insert(*member);
@@ -209,6 +210,7 @@ impl Model {
             | Command::Publish(_)
             | Command::StateHash { .. }
             | Command::SpaceReport { .. }
+            | Command::Recovered(_)
             | Command::Member(_)
             | Command::Settle { .. } => (false, false),
         };
