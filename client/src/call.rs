@@ -184,6 +184,13 @@ impl Client {
         Err(Error::new(Code::Unimplemented, text, Outcome::Refused))
     }
 
+    /// Whether a stream that ended this way may be opened again, somewhere. A learner may be the
+    /// only one of several endpoints that does not serve it, or become a voter.
+    pub(crate) fn may_pass(&self, error: &Error) -> bool {
+        let others = self.shared.balance.endpoints().len() > 1;
+        error.is_stream_break() || others && error.is_turned_away()
+    }
+
     /// Opens a stream on the endpoint whose turn it is, trying each once before giving up.
     /// Returns the endpoint's name beside the stream, for messages.
     pub(crate) async fn open<R, F, Fut>(&self, send: F) -> Result<(R, String), Error>
@@ -201,7 +208,7 @@ impl Client {
                 Ok(stream) => return Ok((stream, endpoint.name().to_owned())),
                 Err(error) => {
                     tries -= 1;
-                    if tries == 0 || !error.is_stream_break() {
+                    if tries == 0 || !self.may_pass(&error) {
                         return Err(error);
                     }
                 }
@@ -251,6 +258,8 @@ struct Attempts {
     failed: u32,
     /// Attempts in a row that could not connect.
     unreachable: u32,
+    /// Attempts in a row that a member turned away which others would take.
+    turned_away: u32,
     /// The first failure that left open whether a write was done, and when it was sent.
     doubt: Option<(Error, Instant)>,
 }
@@ -258,7 +267,7 @@ struct Attempts {
 impl Attempts {
     fn new(kind: Kind, endpoints: usize) -> Attempts {
         let endpoints = u32::try_from(endpoints).unwrap_or(u32::MAX).max(1);
-        Attempts { kind, endpoints, failed: 0, unreachable: 0, doubt: None }
+        Attempts { kind, endpoints, failed: 0, unreachable: 0, turned_away: 0, doubt: None }
     }
 
     /// Whether the next attempt is a repeated write.
@@ -280,6 +289,7 @@ impl Attempts {
     /// time with an attempt that began at `began`.
     fn after(&mut self, error: &Error, began: Instant) -> Option<Duration> {
         self.failed += 1;
+        self.turned_away = if error.is_turned_away() { self.turned_away + 1 } else { 0 };
         if error.outcome() == Outcome::Unsent {
             self.unreachable += 1;
         } else {
@@ -305,8 +315,8 @@ impl Attempts {
         if error.outcome() == Outcome::Unsent {
             return true;
         }
-        if error.is_learner_refusal() {
-            return self.failed <= self.endpoints || self.in_doubt();
+        if error.is_turned_away() {
+            return self.turned_away <= self.endpoints || self.in_doubt();
         }
         let unavailable = matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded);
         match self.kind {
@@ -379,6 +389,30 @@ mod tests {
         let long_ago = now().checked_sub(REPEAT_FOR + Duration::from_secs(1)).unwrap();
         assert!(attempts.after(&lost, long_ago).is_some());
         assert!(attempts.after(&lost, now()).is_none());
+    }
+
+    #[test]
+    fn learners_are_counted_in_a_row() {
+        let text = "etcdserver: rpc not supported for learner";
+        let learner = || Error::new(Code::FailedPrecondition, text, Outcome::Refused);
+        let mut attempts = Attempts::new(Kind::Read, 3);
+        for _ in 0..20 {
+            assert!(attempts.after(&error(Code::Unavailable, Outcome::Unknown), now()).is_some());
+            assert!(attempts.after(&learner(), now()).is_some());
+        }
+        assert!(attempts.after(&learner(), now()).is_some());
+        assert!(attempts.after(&learner(), now()).is_some());
+        assert!(attempts.after(&learner(), now()).is_none(), "all three are learners");
+    }
+
+    #[test]
+    fn a_server_without_space_does_not_say_that_an_earlier_attempt_was_not_done() {
+        let text = "etcdserver: mvcc: database space exceeded";
+        let full = || Error::new(Code::ResourceExhausted, text, Outcome::Refused);
+        let mut attempts = Attempts::new(Kind::Once, 1);
+        assert_eq!(attempts.last_word(full()).outcome(), Outcome::Refused);
+        assert!(attempts.after(&error(Code::Unavailable, Outcome::Unknown), now()).is_some());
+        assert_eq!(attempts.last_word(full()).outcome(), Outcome::Unknown);
     }
 
     #[test]

@@ -8,7 +8,11 @@ use crate::link::LinkError;
 
 /// The text with which a learner turns a request away: nothing has been done.
 const LEARNER_REFUSES: &str = "etcdserver: rpc not supported for learner";
+/// What a member says whose state was found wrong, and which does nothing more with it.
+const WRONG_STATE: &str = "etcdserver: corrupt cluster";
 
+/// The text with which a server refuses what grows: nothing has been done this time.
+const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
 /// The text with which a server sheds load: nothing has been done this time.
 const TOO_MANY_REQUESTS: &str = "etcdserver: too many requests";
 /// The server does not know the client of a request id: nothing has been done this time.
@@ -91,18 +95,25 @@ impl Error {
         self.outcome
     }
 
-    /// Whether a learner turned the request away, which any voting member would take.
-    pub(crate) fn is_learner_refusal(&self) -> bool {
-        self.message == LEARNER_REFUSES
+    /// Whether a member turned the request away, with nothing done, that any other one would take:
+    /// a learner, or one whose state is wrong.
+    pub(crate) fn is_turned_away(&self) -> bool {
+        self.message == LEARNER_REFUSES || self.message == WRONG_STATE
     }
 
     /// Whether a refusal says nothing about an earlier attempt at the same write: this one was
     /// turned away before it could be found out whether the write had been done.
     pub(crate) fn is_of_this_attempt_alone(&self) -> bool {
-        self.is_learner_refusal()
+        self.is_turned_away()
             || self.is_overload()
             || self.is_session_unknown()
             || self.is_out_of_sessions()
+            || self.is_no_space()
+    }
+
+    /// Whether a server had no room for a write that grows.
+    pub(crate) fn is_no_space(&self) -> bool {
+        self.message == NO_SPACE
     }
 
     /// Whether a server shed load.
@@ -126,9 +137,9 @@ impl Error {
         self
     }
 
-    /// Whether a stream that ended this way should be opened again. A server that does not answer
-    /// in time may be frozen, and another one may answer. Other ends are final: the server would
-    /// give the same answer once more.
+    /// Whether a stream that ended this way should be opened again, wherever. A server that does
+    /// not answer in time may be frozen, and another one may answer. Other ends are final: the
+    /// server would give the same answer once more.
     pub(crate) fn is_stream_break(&self) -> bool {
         matches!(self.code, Code::Unavailable | Code::Internal | Code::DeadlineExceeded)
     }

@@ -256,7 +256,7 @@ async fn keep_alive(
             }
             Err(error) => {
                 failures += 1;
-                if !error.is_stream_break() || life.left(Instant::now()).is_zero() {
+                if !client.may_pass(&error) || life.left(Instant::now()).is_zero() {
                     drop(sender.send_replace(Err(error)));
                     return;
                 }

@@ -69,7 +69,7 @@ impl Watcher {
             match self.advance().await {
                 Ok(Some(response)) => return Ok(response),
                 Ok(None) => failures = 0,
-                Err(error) if error.is_stream_break() => {
+                Err(error) if self.client.may_pass(&error) => {
                     self.stream = None;
                     self.cursor.drop_fragments();
                     failures += 1;

@@ -70,6 +70,21 @@ async fn progress_moves_the_place_to_resume_at() {
 }
 
 #[tokio::test]
+async fn a_learner_among_the_endpoints_ends_no_watch() {
+    let learner = Server::start(Script { learner: true, ..Script::default() });
+    let streams = (11..15).map(|revision| vec![at(revision, &[revision])]).collect();
+    let voter = Server::start(Script { streams, ..Script::default() });
+    let client = Client::new(Options::to([learner.endpoint(), voter.endpoint()])).unwrap();
+    let request = WatchCreateRequest { key: "k".into(), ..WatchCreateRequest::default() };
+    let mut watcher = client.watch(request.clone()).await.unwrap();
+    assert_eq!(revisions(&mut watcher, 4).await, [11, 12, 13, 14]);
+    // Where there is nobody else, that is the answer.
+    let alone = Client::new(Options::to([learner.endpoint()])).unwrap();
+    let error = alone.watch(request).await.unwrap_err();
+    assert_eq!(error.code(), Code::FailedPrecondition);
+}
+
+#[tokio::test]
 async fn a_compacted_start_is_final() {
     let gone = WatchResponse { canceled: true, compact_revision: 9, ..at(0, &[]) };
     let streams = vec![vec![gone]];

@@ -21,13 +21,17 @@ fn id(runtime: &Runtime, cluster: &Cluster, at: usize) -> u64 {
     status.header.unwrap().member_id
 }
 
-/// Starts a member that was added, and waits until its vote counts.
+/// Starts a member that was added, and waits until its vote counts and it is known to have
+/// started.
 fn join(runtime: &Runtime, cluster: &mut Cluster, at: usize) {
     cluster.run(at);
     let client = cluster.client(at);
     eventually("a new voter", || {
         let status = runtime.block_on(client.status()).ok()?;
-        (!status.is_learner && status.leader != 0).then_some(())
+        let members = runtime.block_on(client.member_list(true)).ok()?.members;
+        let own = status.header?.member_id;
+        let started = members.iter().any(|member| member.id == own && !member.name.is_empty());
+        (!status.is_learner && status.leader != 0 && started).then_some(())
     });
 }
 

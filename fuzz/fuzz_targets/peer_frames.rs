@@ -1,4 +1,4 @@
-//! What a peer sends: frames, the messages in them, and the envelopes of forwarded commands.
+//! What a peer sends: frames, the packets in them, and the envelopes of forwarded commands.
 #![no_main]
 
 use bytes::Bytes;
@@ -12,10 +12,10 @@ fuzz_target!(|data: &[u8]| {
             let _ = codec::unframe(header, bytes.slice(FRAME_HEADER..));
         }
     }
-    if let Ok(message) = codec::decode_message(bytes.clone()) {
+    if let Ok(packet) = codec::decode_packet(bytes.clone()) {
         let mut again = Vec::new();
-        codec::encode_message(&message, &mut again);
-        assert_eq!(codec::decode_message(again.into()), Ok(message), "a message survives the wire");
+        codec::encode_packet(&packet, &mut again);
+        assert_eq!(codec::decode_packet(again.into()), Ok(packet), "a packet survives the wire");
     }
     if let Ok(envelope) = Envelope::open(bytes) {
         let _ = store::Command::decode(envelope.command);

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use protocol::raft;
+use protocol::{Index, raft};
 use store::{Limits, Member, watch::WatchLimits};
 
 /// The settings of a replica. Sizes are in bytes.
@@ -27,6 +27,10 @@ pub struct Config {
     pub tick: Duration,
     /// How often the members compare their states while these change; `None`: never.
     pub compare_interval: Option<Duration>,
+    /// This member's state was found wrong when this entry had been applied, and is had anew: it
+    /// serves nobody before it has come so far again and agrees with another member. See
+    /// `node::rebuild`.
+    pub rebuilt_after: Option<Index>,
     /// Applied changes are flushed when they take this much memory…
     pub flush_bytes: usize,
     /// …or are this old.

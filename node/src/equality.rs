@@ -21,7 +21,10 @@
 //! - a condemned member answers `corrupt cluster` from that very entry on, applies nothing more,
 //!   notes in its state that it must not be served, and ends as soon as that is durable. So no
 //!   restart serves it either: its state has to be had from the others;
-//! - its log is not in question, only its state: what it has acknowledged and voted for stays.
+//! - its log is not in question, only its state: what it has acknowledged and voted for stays;
+//! - a leader that is condemned hands over before it ends, if somebody is there;
+//! - its state is had anew by itself ([`crate::rebuild`]), and until it has been heard to be right
+//!   again, all members list an alarm `CORRUPT` of it, which refuses nothing elsewhere.
 //!
 //! What is left out: two members that differ while a third one is away, or two halves that do,
 //! have no majority. Neither ends then: status and metrics say that they differ until a
@@ -30,12 +33,14 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::time::Duration;
 
+use protocol::raft;
 use protocol::raft::Role;
 use protocol::{Index, NodeId, Time};
 use store::{BackendError, Command, Error};
 
 use crate::node::Node;
-use crate::request::{Failure, Request, RequestId};
+use crate::rebuild::Rebuild;
+use crate::request::Failure;
 use crate::writes::Waiter;
 
 /// Entries of which the hashes are remembered: reports come within a few seconds, or in vain.
@@ -74,9 +79,16 @@ pub(crate) struct Equality {
     pub(crate) compared: u64,
     /// The condemned state's note of it is being made durable.
     ending: bool,
+    /// Members whose states were not a majority's after these entries, and not found right since.
+    wrong: BTreeMap<NodeId, Index>,
+    pub(crate) rebuild: Rebuild,
 }
 
 impl Equality {
+    pub(crate) fn new(rebuilt_after: Option<Index>) -> Self {
+        Self { rebuild: Rebuild::new(rebuilt_after), ..Self::default() }
+    }
+
     fn own_at(&self, at: Index) -> Option<u64> {
         self.own.iter().find(|(index, _)| *index == at).map(|(_, hash)| *hash)
     }
@@ -96,8 +108,9 @@ impl Equality {
 
     /// Another state took the place of the one that these hashes are of.
     pub(crate) fn replaced(&mut self) {
-        let Self { propose_at, report_at, compared, .. } = *self;
-        *self = Self { propose_at, report_at, compared, ..Self::default() };
+        let Self { propose_at, report_at, compared, rebuild, .. } = *self;
+        let wrong = core::mem::take(&mut self.wrong);
+        *self = Self { propose_at, report_at, compared, rebuild, wrong, ..Self::default() };
     }
 }
 
@@ -111,7 +124,8 @@ impl Node {
             self.equality.idle &= nothing;
             return;
         };
-        if !core::mem::replace(&mut self.equality.idle, true) {
+        // Whoever tells nothing wants to know where everybody stands, whether or not it is idle.
+        if !core::mem::replace(&mut self.equality.idle, true) || told.is_none() {
             let own = (at, self.store.state_hash());
             self.equality.own.push_back(own);
             if self.equality.own.len() > REMEMBERED {
@@ -130,21 +144,49 @@ impl Node {
         if equality.told.len() > REMEMBERED {
             equality.told.pop_first();
         }
+        let right = self.majority_at(at);
+        let equality = &mut self.equality;
+        if let Some(right) = right {
+            let wrong = equality.told[&at].iter().filter(|(_, told)| **told != right);
+            equality.wrong.extend(wrong.map(|(by, _)| (*by, at)));
+        }
         let Some(own) = equality.own_at(at) else { return };
-        equality.compared += u64::from(member != self.config.raft.id);
-        let told = &equality.told[&at];
-        let alike = |voters: &BTreeSet<NodeId>| {
-            let alike = told.iter().filter(|(by, told)| **told == hash && voters.contains(by));
-            alike.count() * 2 > voters.len()
-        };
-        // Raft §6: while voters change, of the old ones and of the new ones.
-        let membership = self.raft.membership();
-        let old = membership.outgoing.is_empty() || alike(&membership.outgoing);
-        let decided = alike(&membership.voters) && old;
-        if own != hash && decided && equality.condemned.is_none() {
-            equality.condemned = Some(Condemned { at, own, others: hash });
+        if own == hash && equality.wrong.get(&member).is_some_and(|since| *since < at) {
+            equality.wrong.remove(&member);
+        }
+        if member != self.config.raft.id {
+            equality.compared += 1;
+            equality.rebuild.compared(at, own == hash);
+        } else if own == hash {
+            equality.rebuild.told();
+        }
+        if let Some(others) = right.filter(|right| *right != own)
+            && equality.condemned.is_none()
+        {
+            equality.condemned = Some(Condemned { at, own, others });
             self.store.condemn(at);
         }
+    }
+
+    /// The hash that a majority of the voters has told of an entry.
+    fn majority_at(&self, at: Index) -> Option<u64> {
+        let told = self.equality.told.get(&at)?;
+        // Raft §6: while voters change, of the old ones and of the new ones.
+        let raft::Membership { voters, outgoing, .. } = self.raft.membership();
+        let decided = |hash: u64| {
+            let alike = |voters: &BTreeSet<NodeId>| {
+                let alike = told.iter().filter(|(by, told)| **told == hash && voters.contains(by));
+                alike.count() * 2 > voters.len()
+            };
+            alike(voters) && (outgoing.is_empty() || alike(outgoing))
+        };
+        told.values().copied().find(|hash| decided(*hash))
+    }
+
+    /// The members whose states were found wrong, and have not been found right since.
+    pub(crate) fn deviants(&self) -> impl Iterator<Item = NodeId> {
+        let members = self.raft.membership().members();
+        self.equality.wrong.keys().copied().filter(move |id| members.contains(id))
     }
 
     /// What this member must report: its own hash where others differ, from each other or from it,
@@ -160,7 +202,12 @@ impl Node {
             let told = equality.told.get(at);
             told.is_some_and(|told| !told.contains_key(&me) && Equality::differs(told))
         });
-        disputes.or(again).copied()
+        let proof = equality.own.iter().rev().find(|(at, own)| {
+            let Some(told) = equality.told.get(at) else { return false };
+            !told.contains_key(&me) && told.values().any(|hash| hash == own)
+        });
+        let proof = proof.filter(|_| equality.rebuild.is_to_be_told());
+        disputes.or(again).or(proof).copied()
     }
 
     /// As leader, what to tell now and then: the newest hash that nobody has been told of.
@@ -176,12 +223,21 @@ impl Node {
         if self.raft.leader().is_none() || self.equality.condemned.is_some() {
             return;
         }
+        if self.raft.membership().members().len() <= 1 {
+            // Nobody is left to differ from.
+            self.equality.rebuild = Rebuild::None;
+        }
         let member = self.config.raft.id;
         if self.now >= self.equality.report_at
             && let Some(told) = self.to_report()
         {
             self.equality.report_at = self.now + REPORT_PAUSE;
             self.write(Waiter::Nobody, &Command::StateHash { member, told: Some(told) });
+            return;
+        }
+        if self.asks_for_hashes() && self.now >= self.equality.report_at {
+            self.equality.report_at = self.now + interval * 2;
+            self.write(Waiter::Nobody, &Command::StateHash { member, told: None });
             return;
         }
         if self.raft.role() == Role::Leader
@@ -199,19 +255,11 @@ impl Node {
         if self.raft.leader().is_none() || self.equality.condemned.is_some() {
             return None;
         }
-        let report = self.to_report().map(|_| self.equality.report_at);
+        let reports = self.to_report().is_some() || self.asks_for_hashes();
+        let report = reports.then_some(self.equality.report_at);
         let leads = self.raft.role() == Role::Leader;
         let tell = self.to_tell().filter(|_| leads).map(|_| self.equality.propose_at);
         report.into_iter().chain(tell).min()
-    }
-
-    /// Answers whatever is asked of a condemned member. True when it was.
-    pub(crate) fn refuse_condemned(&mut self, id: RequestId, request: &Request) -> bool {
-        let refused = self.is_condemned() && !matches!(request, Request::Status);
-        if refused {
-            self.reply(id, Err(Failure::Store(Error::Corrupt)));
-        }
-        refused
     }
 
     /// A condemned member makes its note durable, and ends.
@@ -228,6 +276,11 @@ impl Node {
             for id in self.reads.drain() {
                 self.reply(id, Err(Failure::Store(Error::Corrupt)));
             }
+            if self.raft.role() == Role::Leader
+                && let Some(successor) = self.successor()
+            {
+                self.consensus(raft::Input::TransferLeadership(successor));
+            }
             if self.flush_now() {
                 return;
             }
@@ -235,8 +288,7 @@ impl Node {
         self.halt(BackendError::Corrupt(alloc::format!(
             "after entry {at} this member's state was {own:016x}, and that of a majority \
              {others:016x}: it must not be served, and says so to every start. The other members \
-             go on. Start this one again; where it is not rebuilt by itself, replace it as if its \
-             disk were lost"
+             go on"
         )));
     }
 

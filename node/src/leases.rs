@@ -55,10 +55,10 @@ impl Leases {
 }
 
 impl Node {
-    /// As leader, lets the leases' clock go on. While proposals have to wait it stands still: a
-    /// tick that waited could be proposed by a follower.
+    /// As leader, lets the leases' clock go on. While proposals have to wait, or are not made any
+    /// more, it stands still: a tick that waited could be proposed by a follower.
     pub(crate) fn tick_leases(&mut self) {
-        let telling = self.raft.role() == Role::Leader || planted(Mutant::L1);
+        let telling = self.tells_time() || planted(Mutant::L1);
         if !telling || self.now < self.writes.retry_at() {
             return;
         }
@@ -75,6 +75,11 @@ impl Node {
         self.leases.told = Some(self.now);
         let elapsed_ms = u32::try_from(elapsed.min(MAX_TICK).as_millis()).unwrap_or(u32::MAX);
         self.write(Waiter::Nobody, &Command::Tick { elapsed_ms });
+    }
+
+    /// Whether the clock of leases goes by this member: it leads, and is not about to go.
+    fn tells_time(&self) -> bool {
+        self.raft.role() == Role::Leader && !self.members.leaving
     }
 
     /// How long after a tick the next one is due: soon, while leases wait that are over, and as
@@ -125,7 +130,7 @@ impl Node {
     /// When the clock must go on, or the member must tell its name again.
     pub(crate) fn leases_timeout(&self) -> Option<Time> {
         let timed = self.store.has_leases() || self.store.has_sessions();
-        let tick = self.leases.told.filter(|_| timed && self.raft.role() == Role::Leader);
+        let tick = self.leases.told.filter(|_| timed && self.tells_time());
         let tick = tick.map(|told| (told + self.tick_interval()).max(self.writes.retry_at()));
         let publish = (!self.is_published() && self.raft.leader().is_some())
             .then_some(self.leases.publish_at);

@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod acquaintance;
 mod apply;
 pub mod codec;
 mod config;
@@ -20,6 +21,7 @@ mod mend;
 mod node;
 mod output;
 mod reads;
+mod rebuild;
 mod request;
 mod settle;
 mod snapshot;
@@ -28,6 +30,7 @@ mod status;
 mod weights;
 mod writes;
 
+pub use acquaintance::{Acquaintance, Acquaintances, Judgement, Life, MAX_RUNS, Run};
 pub use config::Config;
 pub use equality::Condemned;
 pub use input::Input;

@@ -34,8 +34,8 @@ use crate::output::Output;
 use crate::request::{Body, Failure, MemberInfo, RequestId};
 use crate::writes::Waiter;
 
-/// Entries that a new voter may lack. Its vote counts at once, and a majority may have to wait for
-/// what it lacks.
+/// Entries that a new voter may lack beside the newest. Its vote counts at once, and a majority may
+/// have to wait for what it lacks.
 const NEAR: u64 = 500;
 
 /// Operators who wait, and what is under way.
@@ -49,6 +49,10 @@ pub(crate) struct Members {
     look_at: Time,
     /// The wish first in line, and when this leader first saw it.
     seen: Option<(u64, Time)>,
+    /// What became of it, where this leader has refused it: it stays refused until that is settled.
+    refused: Option<(u64, MemberRefusal)>,
+    /// How far the log grows.
+    pace: Option<Pace>,
     /// This leader was to hand over before it goes, and has until then.
     handing: Option<Time>,
     /// A configuration has named this member.
@@ -58,6 +62,16 @@ pub(crate) struct Members {
     /// Its removal is committed and applied; when it gives up what is not answered yet.
     gone: Option<Time>,
     told: bool,
+}
+
+/// Where the log ended not long ago: who has that keeps up, however fast the log grows.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    since: Time,
+    /// At `since`.
+    last: Index,
+    /// A period before that, or at the same time.
+    before: Index,
 }
 
 /// What a leader does next about the members.
@@ -74,7 +88,7 @@ enum Step {
 impl Members {
     /// Nothing is to be done.
     fn rest(&mut self) {
-        (self.seen, self.handing) = (None, None);
+        (self.seen, self.handing, self.refused, self.pace) = (None, None, None, None);
         self.look_at = Time::default();
     }
 
@@ -193,9 +207,15 @@ impl Node {
         let since = self.members.seen.map_or(self.now, |(_, since)| since);
         let patient = self.now < since + self.config.request_timeout / 2;
         let status = self.raft.status();
-        match step(&self.store, &status, patient) {
+        let pace = self.pace(&status);
+        let step = match self.members.refused {
+            Some((ticket, refusal)) => Step::Refuse(ticket, refusal),
+            None => step(&self.store, &status, pace, patient),
+        };
+        match step {
             Step::Change(membership) => self.change_members(membership),
             Step::Refuse(ticket, refusal) => {
+                self.members.refused = Some((ticket, refusal));
                 self.look_again();
                 self.write(Waiter::Nobody, &Command::Settle { ticket, refusal });
             }
@@ -205,11 +225,21 @@ impl Node {
         }
     }
 
+    /// Where the log ended one to two periods ago, or when there began to be something to do.
+    fn pace(&mut self, status: &Status) -> Index {
+        let (now, last) = (self.now, status.last.index);
+        let pace = self.members.pace.get_or_insert(Pace { since: now, last, before: last });
+        if now >= pace.since + *self.config.raft.election_timeout.start() / 2 {
+            *pace = Pace { since: now, last, before: pace.last };
+        }
+        pace.before
+    }
+
     fn note_wish(&mut self) {
         let ticket = self.store.wish().map(|wish| wish.ticket);
         if self.members.seen.map(|(seen, _)| seen) != ticket {
             self.members.seen = ticket.map(|ticket| (ticket, self.now));
-            self.members.handing = None;
+            (self.members.handing, self.members.refused) = (None, None);
         }
     }
 
@@ -239,7 +269,8 @@ impl Node {
     fn heir(&self, next: &Membership) -> Option<NodeId> {
         let status = self.raft.status();
         let able = |id: &NodeId| status.membership.voters.contains(id) && next.voters.contains(id);
-        let near = status.peers.iter().filter(|(id, peer)| able(id) && is_near(peer, &status));
+        let pace = self.members.pace.map_or(status.last.index, |pace| pace.before);
+        let near = status.peers.iter().filter(|(id, peer)| able(id) && is_near(peer, pace));
         near.max_by_key(|(_, peer)| peer.matched).map(|(id, _)| *id)
     }
 
@@ -291,25 +322,31 @@ fn awaits_vote(membership: &Membership) -> bool {
     seats.iter().any(|(id, seat)| seat.part == Part::Voter && membership.learners.contains(id))
 }
 
-/// What to do next. `patient`: the first in line has not stood there for long.
-fn step(store: &Store, status: &Status, patient: bool) -> Step {
+/// What to do next. `pace`: who has this of the log keeps up. `patient`: the first in line has not
+/// stood there for long.
+fn step(store: &Store, status: &Status, pace: Index, patient: bool) -> Step {
     let Some(membership) = store.membership() else { return Step::Wait };
-    let wished = store.wish().map(|wish| fulfil(wish, membership, status, patient));
+    let wished = store.wish().map(|wish| fulfil(wish, membership, status, (pace, patient)));
     match wished {
         Some(step @ (Step::Change(_) | Step::Refuse(..))) => step,
-        Some(Step::Wait) | None => promote(membership, status),
+        Some(Step::Wait) | None => promote(membership, status, pace),
     }
 }
 
 /// What becomes of the first in line.
-fn fulfil(wish: &Wish, membership: &Membership, status: &Status, patient: bool) -> Step {
+fn fulfil(
+    wish: &Wish,
+    membership: &Membership,
+    status: &Status,
+    (pace, patient): (Index, bool),
+) -> Step {
     let Ok(next) = wish.change.on(membership) else { return Step::Wait };
     if let MemberChange::Promote { id } = &wish.change {
         let peer = status.peers.get(id);
         // etcd: nine tenths of the leader's log make a learner ready.
         let begun =
             peer.is_some_and(|it| it.active && it.matched.0 >= status.last.index.0 / 10 * 9);
-        let near = peer.is_some_and(|peer| is_near(peer, status));
+        let near = peer.is_some_and(|peer| is_near(peer, pace));
         if !near && begun && patient {
             return Step::Wait;
         }
@@ -318,18 +355,20 @@ fn fulfil(wish: &Wish, membership: &Membership, status: &Status, patient: bool) 
         }
     }
     if next.voters != membership.voters && !is_healthy(&next, status) {
-        return Step::Refuse(wish.ticket, MemberRefusal::Unhealthy);
+        let may_be = is_majority(&next, status, |peer| peer.active || peer.awaited);
+        let refusal = Step::Refuse(wish.ticket, MemberRefusal::Unhealthy);
+        return if may_be { Step::Wait } else { refusal };
     }
     Step::Change(next)
 }
 
 /// Gives their votes to those who shall have them and are ready, all at once.
-fn promote(membership: &Membership, status: &Status) -> Step {
+fn promote(membership: &Membership, status: &Status, pace: Index) -> Step {
     let Ok(table) = MemberTable::of(membership) else { return Step::Wait };
     let mut next = membership.clone();
     for (&id, seat) in &table.seats {
         let waits = seat.part == Part::Voter && membership.learners.contains(&id);
-        let ready = status.peers.get(&id).is_some_and(|peer| is_near(peer, status));
+        let ready = status.peers.get(&id).is_some_and(|peer| is_near(peer, pace));
         if waits
             && ready
             && let Ok(promoted) = (MemberChange::Promote { id }).on(&next)
@@ -341,15 +380,19 @@ fn promote(membership: &Membership, status: &Status) -> Step {
     if next == *membership { Step::Wait } else { Step::Change(next) }
 }
 
-/// Whether a member answers, and lacks little of the log.
-fn is_near(peer: &Peer, status: &Status) -> bool {
+/// Whether a member answers, and lacks little of the log but what was written a moment ago.
+fn is_near(peer: &Peer, pace: Index) -> bool {
     // Nothing matched is nothing known: it may never have answered.
-    peer.active && peer.matched > Index(0) && peer.matched.0 + NEAR >= status.last.index.0
+    peer.active && peer.matched > Index(0) && peer.matched.0 + NEAR >= pace.0
 }
 
-/// Whether a majority of the voters has answered lately.
+/// Whether a majority of the voters has answered this leader, lately. Nobody is taken for alive
+/// who has not: a change that the dead have to decide would be the end of the cluster.
 fn is_healthy(membership: &Membership, status: &Status) -> bool {
-    let active =
-        |id: &&NodeId| **id == status.id || status.peers.get(*id).is_some_and(|peer| peer.active);
-    membership.voters.iter().filter(active).count() > membership.voters.len() / 2
+    is_majority(membership, status, |peer| peer.active)
+}
+
+fn is_majority(membership: &Membership, status: &Status, counts: impl Fn(&Peer) -> bool) -> bool {
+    let counted = |id: &&NodeId| **id == status.id || status.peers.get(*id).is_some_and(&counts);
+    membership.voters.iter().filter(counted).count() > membership.voters.len() / 2
 }

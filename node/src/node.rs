@@ -25,7 +25,7 @@ use crate::output::Output;
 use crate::reads::{Reads, is_local};
 use crate::request::{Body, Failure, Header, Reply, Request, RequestId};
 use crate::settle::Settling;
-use crate::snapshot::{Following, Receiving, Sending};
+use crate::snapshot::{Following, Receiving, Sending, Unwanted};
 use crate::space::Measured;
 use crate::writes::{Waiter, Writes};
 
@@ -61,6 +61,7 @@ pub struct Node {
     pub(crate) sending: BTreeMap<NodeId, Sending>,
     /// Members that have got one and go on from the log.
     pub(crate) following: BTreeMap<NodeId, Following>,
+    pub(crate) unwanted: BTreeMap<NodeId, Unwanted>,
     /// The name of the next view.
     pub(crate) next_view: u64,
     /// The snapshot that is being received.
@@ -109,11 +110,12 @@ impl Node {
             flushing: Flushing::new(store.applied(), base),
             leases: Leases::default(),
             measured: Measured::default(),
-            equality: Equality::default(),
+            equality: Equality::new(config.rebuilt_after),
             members: Members::default(),
             counters: Counters::default(),
             sending: BTreeMap::new(),
             following: BTreeMap::new(),
+            unwanted: BTreeMap::new(),
             next_view: 0,
             receiving: None,
             stages_to_ignore: 0,
@@ -157,6 +159,10 @@ impl Node {
                 if !self.hub.open(stream) {
                     self.output(Output::WatchOverrun(stream));
                 }
+            }
+            Input::WatchCreate { stream, .. } if !self.may_serve() => {
+                self.hub.close(stream);
+                self.output(Output::WatchOverrun(stream));
             }
             Input::WatchCreate { stream, create } => {
                 self.hub.create(self.now, stream, create, &self.store);
@@ -219,6 +225,8 @@ impl Node {
 
     /// Works off everything that came in.
     fn turn(&mut self) {
+        // First: what is late was given up by whoever asked, and must not be proposed any more.
+        self.give_up_late();
         self.propose();
         self.ask_for_reads();
         while self.consensus_outputs() | self.apply_committed() {}
@@ -229,7 +237,6 @@ impl Node {
         self.end_condemned();
         self.flush();
         self.trim();
-        self.give_up_late();
         self.reconcile();
         self.members_due();
         self.finish_transfers();
@@ -421,11 +428,11 @@ impl Node {
     }
 
     /// The voter with the longest log that answers.
-    fn successor(&self) -> Option<NodeId> {
+    pub(crate) fn successor(&self) -> Option<NodeId> {
         let raft::Status { peers, membership, .. } = self.raft.status();
         let voters = peers.iter().filter(|(id, _)| membership.voters.contains(id));
-        let active = voters.filter(|(_, peer)| peer.active);
-        active.max_by_key(|(_, peer)| peer.matched).map(|(id, _)| *id)
+        let alive = voters.filter(|(_, peer)| peer.active || peer.awaited);
+        alive.max_by_key(|(_, peer)| peer.matched).map(|(id, _)| *id)
     }
 
     fn finish_stopping(&mut self) {
@@ -451,7 +458,7 @@ impl Node {
             self.reply(id, Err(Failure::Stopped));
             return;
         }
-        if self.refuse_condemned(id, &request) {
+        if self.refuse_unsound(id, &request) {
             return;
         }
         if self.members.leaving && !is_local(&request) {
@@ -515,10 +522,12 @@ impl Node {
         }
     }
 
-    /// Whether writes are refused for now: too many wait, or applying or flushing is far behind.
+    /// Whether writes are refused for now: too many wait, or committing, applying or flushing is
+    /// far behind.
     fn overloaded(&self) -> bool {
         self.writes.len() >= self.config.max_pending
             || self.writes.bytes() > self.config.raft.max_uncommitted_bytes
+            || self.raft.crowded()
             || self.apply.len() as u64 > self.config.max_unapplied
             || self.store.unflushed_bytes() > self.config.max_unflushed_bytes
     }

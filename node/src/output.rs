@@ -84,7 +84,7 @@ pub enum Output {
         view: ViewId,
         /// The first revision.
         from: Revision,
-        /// The most records.
+        /// The most records. Fewer may come; none says that there are no more.
         limit: usize,
     },
     /// Let go of a view, whether or not it is open yet.

@@ -225,7 +225,7 @@ impl Node {
                 self.reply(id, Ok(Body::Members(members)));
             }
             Request::Alarms => {
-                let alarms = self.store.alarms().collect();
+                let alarms = self.alarms();
                 self.reply(id, Ok(Body::Alarms(alarms)));
             }
             Request::Barrier

@@ -183,6 +183,8 @@ pub struct NodeStatus {
     pub watch_streams: u64,
     /// Watchers over all streams.
     pub watchers: u64,
+    /// Of these, watches that are being told of the past, and those whose client does not read.
+    pub slow_watchers: u64,
     /// Leases alive.
     pub leases: u64,
     /// Clients whose last answers are remembered.
@@ -211,6 +213,10 @@ pub struct NodeStatus {
     pub disputed: Option<Index>,
     /// This member's state is not that of a majority: it must not be served.
     pub condemned: Option<Condemned>,
+    /// This member's state was found wrong and is had anew: it is not served yet.
+    pub rebuilding: bool,
+    /// Members whose states were found wrong, and have not been found right since.
+    pub deviants: Vec<NodeId>,
 }
 
 /// Why a request failed. Unless it says otherwise, nothing happened.

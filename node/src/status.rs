@@ -20,6 +20,7 @@ impl Node {
             pending: (self.writes.len() + self.reads.len()) as u64,
             watch_streams: self.hub.counts().streams as u64,
             watchers: self.hub.counts().watchers as u64,
+            slow_watchers: (self.hub.counts().ready + self.hub.counts().blocked) as u64,
             sessions: self.store.session_count() as u64,
             session_bytes: self.store.session_bytes() as u64,
             leases: self.store.lease_count() as u64,
@@ -34,6 +35,8 @@ impl Node {
             states_compared: self.equality.compared,
             disputed: self.equality.disputed(),
             condemned: self.equality.condemned,
+            rebuilding: self.equality.rebuild.is_under_way(),
+            deviants: self.deviants().collect(),
         }
     }
 

@@ -4,9 +4,10 @@
 
 use bytes::Bytes;
 use node::codec::{
-    DecodeError, Envelope, FRAME_HEADER, FrameHeader, MAX_FRAME, decode_message, encode_message,
-    frame, unframe,
+    DecodeError, Envelope, FRAME_HEADER, FrameHeader, MAX_FRAME, decode_message, decode_packet,
+    encode_message, encode_packet, frame, unframe,
 };
+use protocol::mesh::{Packet, View};
 use protocol::raft::{Body, Entry, Mend, Message, Parcel, Payload, ReadId, Rejection};
 use protocol::{Index, NodeId, Position, Rng, Term};
 
@@ -95,12 +96,59 @@ fn encoded(message: &Message) -> Vec<u8> {
     out
 }
 
+fn packet(rng: &mut Rng) -> Packet<Message> {
+    match rng.below(4) {
+        0 => Packet::Relayed {
+            origin: NodeId(rng.next()),
+            target: NodeId(rng.next()),
+            life: rng.next(),
+            message: message(rng),
+        },
+        1 => {
+            let view = |rng: &mut Rng| View {
+                node: NodeId(rng.next()),
+                life: rng.next(),
+                number: rng.next(),
+                hears: (0..rng.below(4)).map(|n| NodeId(n * 7)).collect(),
+            };
+            Packet::Hello((0..rng.below(4)).map(|_| view(rng)).collect())
+        }
+        _ => Packet::Direct(message(rng)),
+    }
+}
+
+fn packed(packet: &Packet<Message>) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_packet(packet, &mut out);
+    out
+}
+
+#[test]
+fn what_is_passed_on_or_lists_too_many_or_out_of_order_is_refused() {
+    let mut rng = Rng::new(9);
+    let message = message(&mut rng);
+    let inner = Packet::Relayed { origin: NodeId(1), target: NodeId(2), life: 3, message };
+    let mut outer = packed(&inner)[..25].to_vec();
+    outer.extend(packed(&inner));
+    assert_eq!(decode_packet(outer.into()), Err(DecodeError::UnknownKind(41)), "twice relayed");
+    let hears = |ids: Vec<u64>| {
+        let hears = ids.into_iter().map(NodeId).collect();
+        Packet::Hello(vec![View { node: NodeId(1), life: 2, number: 3, hears }])
+    };
+    let read = |packet| decode_packet(packed(&packet).into());
+    assert_eq!(read(hears(vec![4, 4])), Err(DecodeError::Malformed));
+    assert!(read(hears((0..256).collect())).is_ok());
+    assert_eq!(read(hears((0..257).collect())), Err(DecodeError::TooLarge(257)));
+    let lie = [&[40][..], &9_u32.to_le_bytes(), &[0; 40]].concat();
+    assert_eq!(decode_packet(lie.into()), Err(DecodeError::Short));
+}
+
 #[test]
 fn s1_07_a_message_decodes_to_itself() {
     let mut rng = Rng::new(1);
     for _ in 0..5_000 {
-        let message = message(&mut rng);
-        assert_eq!(decode_message(encoded(&message).into()), Ok(message));
+        let packet = packet(&mut rng);
+        assert_eq!(decode_packet(packed(&packet).into()), Ok(packet));
     }
 }
 
@@ -108,14 +156,14 @@ fn s1_07_a_message_decodes_to_itself() {
 fn every_cut_of_a_message_is_refused() {
     let mut rng = Rng::new(2);
     for _ in 0..500 {
-        let whole = encoded(&message(&mut rng));
+        let whole = packed(&packet(&mut rng));
         for length in 0..whole.len() {
             let cut = Bytes::copy_from_slice(&whole[..length]);
-            assert!(decode_message(cut).is_err());
+            assert!(decode_packet(cut).is_err());
         }
         let mut longer = whole;
         longer.push(0);
-        assert!(decode_message(longer.into()).is_err());
+        assert!(decode_packet(longer.into()).is_err());
     }
 }
 
@@ -124,22 +172,19 @@ fn arbitrary_bytes_are_refused_or_are_exactly_what_they_decode_to() {
     let mut rng = Rng::new(3);
     for round in 0..20_000 {
         // Half of them start from something valid, so that the depths are reached.
-        let mut input = if round % 2 == 0 {
-            bytes(&mut rng, 120).to_vec()
-        } else {
-            encoded(&message(&mut rng))
-        };
+        let mut input =
+            if round % 2 == 0 { bytes(&mut rng, 120).to_vec() } else { packed(&packet(&mut rng)) };
         for _ in 0..rng.below(4) {
             if !input.is_empty() {
                 let at = usize::try_from(rng.below(input.len() as u64)).unwrap();
                 input[at] = u8::try_from(rng.below(256)).unwrap();
             }
         }
-        if let Ok(message) = decode_message(input.clone().into()) {
+        if let Ok(packet) = decode_packet(input.clone().into()) {
             // A rejection without a conflict ignores the position that stands in its place.
-            let again = encoded(&message);
+            let again = packed(&packet);
             assert_eq!(again.len(), input.len());
-            assert_eq!(decode_message(again.into()), Ok(message));
+            assert_eq!(decode_packet(again.into()), Ok(packet));
         }
     }
 }

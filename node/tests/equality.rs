@@ -208,3 +208,101 @@ fn without_a_majority_nobody_is_condemned_until_there_is_one() {
     world.run_until("its end", |world| !world.halts.is_empty());
     assert_eq!(world.halts[0].0, wrong);
 }
+
+/// Spoils a follower of an idle or busy cluster, waits for its end, and has its state anew.
+fn rebuilt(world: &mut World, wrong: usize) {
+    spoil(world, wrong);
+    world.run_for(SECONDS(1));
+    let leader = leading(world);
+    put(world, leader, "more", "1".into());
+    world.run_until("its end", |world| !world.halts.is_empty());
+    let leader = leading(world);
+    let alarmed = vec![NodeId(wrong as u64 + 1)];
+    assert_eq!(world.node(leader).status().deviants, alarmed);
+    let after = world.node(leader).store().applied().index;
+    world.rebuild(wrong, after);
+    assert!(world.node(wrong).status().rebuilding);
+}
+
+/// What a replica answers to the question for the members, asked until something is so.
+fn asked_until(
+    world: &mut World,
+    at: usize,
+    so: impl Fn(&World) -> bool,
+) -> Vec<Result<Body, Failure>> {
+    let mut answers = Vec::new();
+    for _ in 0..10_000 {
+        if world.running(at) {
+            let asked = world.ask(at, Request::Members { linearizable: false });
+            answers.extend(world.replies.remove(&asked).map(|reply| reply.body));
+        }
+        if so(world) {
+            return answers;
+        }
+        world.run_for(Duration::from_millis(5));
+    }
+    panic!("in vain");
+}
+
+#[test]
+fn a_state_had_anew_is_served_when_it_agrees_and_the_alarm_ends() {
+    let mut world = comparing(3, 7);
+    work(&mut world, 20);
+    let wrong = (leading(&mut world) + 1) % 3;
+    rebuilt(&mut world, wrong);
+    // Nobody writes: the comparison is asked for.
+    let answers = asked_until(&mut world, wrong, |world| !world.node(wrong).status().rebuilding);
+    let refused = |it: &&Result<Body, Failure>| matches!(it, Err(Failure::Store(Error::Corrupt)));
+    let refused = answers.iter().filter(refused).count();
+    assert!(refused > 0, "it refused at first");
+    assert!(answers[..refused].iter().all(Result::is_err) && answers[refused..].len() == 1);
+    let log = world.log(wrong).len();
+    world.run_until("the end of the alarm", |world| {
+        (0..3).all(|at| world.node(at).status().deviants.is_empty())
+    });
+    work(&mut world, 5);
+    world.run_for(SECONDS(60));
+    assert!(world.log(wrong).len() < log + 20, "it asks for no more");
+    assert_eq!(world.halts.len(), 1, "{:?}", world.halts);
+}
+
+#[test]
+fn a_state_had_anew_that_is_still_wrong_is_never_served() {
+    let mut world = comparing(3, 8);
+    work(&mut world, 20);
+    let wrong = (leading(&mut world) + 1) % 3;
+    rebuilt(&mut world, wrong);
+    world.run_for(SECONDS(3));
+    // Once more, and nobody has put it aside.
+    world.crash(wrong);
+    world.tamper(wrong, |records| {
+        let (_, record) =
+            records.iter_mut().rev().find(|(_, it)| matches!(it, Record::Put(_))).unwrap();
+        let Record::Put(kv) = record else { panic!("just seen") };
+        kv.value = b"something else again".to_vec().into();
+    });
+    world.start(wrong);
+    let answers = asked_until(&mut world, wrong, |world| world.halts.len() == 2);
+    assert!(!answers.is_empty() && answers.iter().all(Result::is_err), "it served");
+}
+
+#[test]
+fn a_leader_that_is_condemned_hands_over() {
+    let mut world = comparing(3, 9);
+    work(&mut world, 20);
+    let wrong = (leading(&mut world) + 1) % 3;
+    spoil(&mut world, wrong);
+    let old = leading(&mut world);
+    let to = NodeId(wrong as u64 + 1);
+    world.ask(old, Request::MoveLeader(to));
+    world.run_until("its leadership", |world| world.node(wrong).raft().leader() == Some(to));
+    put(&mut world, wrong, "more", "1".into());
+    world.run_until("its end", |world| !world.halts.is_empty());
+    let ended = world.now;
+    let led = |world: &World| {
+        let other = (wrong + 1) % 3;
+        world.node(other).raft().leader().is_some_and(|leader| leader != to)
+    };
+    world.run_until("another leader", led);
+    assert!(world.now - ended < Duration::from_millis(500), "before anybody missed it");
+}

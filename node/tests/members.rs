@@ -309,3 +309,23 @@ fn a_learner_stays_one_until_it_is_promoted() {
     world.run_for(Duration::from_secs(5));
     assert!(!votes(&world, leader, 3) && world.running(3));
 }
+
+#[test]
+fn a_leader_takes_nobody_for_alive_who_has_not_answered_it() {
+    for seed in 0..30 {
+        let mut world = World::new(3, seed);
+        let dead = world.leader();
+        call(&mut world, dead, put(0));
+        world.crash(dead);
+        let leads = |world: &World, at: usize| {
+            world.running(at) && world.node(at).raft().role() == Role::Leader
+        };
+        world.run_until("another leader", |world| (0..3).any(|at| leads(world, at)));
+        let leader = (0..3).find(|at| leads(&world, *at)).unwrap();
+        // With its removal the other one would leave the decision to the one that is dead.
+        let other = 3 - dead - leader;
+        let removed = change(&mut world, leader, remove(other));
+        assert!(matches!(removed, Err(Failure::Store(Error::Unhealthy))), "{seed}: {removed:?}");
+        assert!(call(&mut world, other, put(1)).body.is_ok(), "{seed}");
+    }
+}

@@ -9,7 +9,8 @@ mod world;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use node::Request;
+use node::{Acquaintances, Judgement, Life, Request};
+use protocol::NodeId;
 use protocol::mutant::{Mutant, plant};
 use store::{ClientId, Command, LeaseId, Put, Stamp};
 use world::World;
@@ -131,4 +132,17 @@ fn x1_a_member_that_got_the_state_whole_does_a_write_again() {
         [2, leader].map(|at| world.node(at).store().revision())
     });
     assert_eq!((planted[0], honest[0]), (honest[0] + 1, honest[1]));
+}
+
+#[test]
+fn r26_a_member_that_has_forgotten_is_welcome() {
+    let (planted, honest) = both(Mutant::R26, || {
+        let (mut before, mut wiped) = (Life::new(1), Life::new(2));
+        before.start(10);
+        wiped.start(20);
+        let mut met = Acquaintances::default();
+        met.note(NodeId(3), &before);
+        matches!(met.judge(NodeId(3), &wiped), Judgement::Welcome { .. })
+    });
+    assert_eq!((planted, honest), (true, false));
 }

@@ -7,9 +7,10 @@ mod world;
 use std::time::Duration;
 
 use node::codec::Envelope;
-use node::{Body, Reply, Request};
+use node::{Body, Failure, Reply, Request};
+use protocol::NodeId;
 use protocol::raft::Payload;
-use store::{ClientId, Command, LeaseId, Outcome, Put, Stamp};
+use store::{Alarm, AlarmAction, ClientId, Command, LeaseId, Outcome, Put, Stamp};
 use world::World;
 
 fn stamp(client: u8, sequence: u64) -> Stamp {
@@ -107,6 +108,22 @@ fn a_leader_that_dies_at_any_moment_of_a_write_leaves_one_write() {
     // In some the leader died before anything was known elsewhere, in others after.
     assert!((5..100).contains(&answered), "{answered}");
     assert!((10..110).contains(&found), "{found}");
+}
+
+#[test]
+fn what_was_done_is_answered_when_there_is_no_space_any_more() {
+    let mut world = World::new(3, 11);
+    let leader = world.leader();
+    let first = told(&call(&mut world, leader, once(stamp(1, 1), put("k", "v"))));
+    let (action, member) = (AlarmAction::Activate, Some(NodeId(1)));
+    let raise = Command::Alarm { action, member, alarm: Some(Alarm::NoSpace) };
+    call(&mut world, leader, Request::Write(raise));
+    settle(&mut world);
+    for at in 0..3 {
+        assert_eq!(told(&call(&mut world, at, once(stamp(1, 1), put("k", "v")))), first);
+        let new = call(&mut world, at, once(stamp(1, 2), put("k", "w")));
+        assert!(matches!(new.body, Err(Failure::NoSpace)), "{:?}", new.body);
+    }
 }
 
 #[test]

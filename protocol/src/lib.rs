@@ -18,10 +18,12 @@
 extern crate alloc;
 
 mod id;
+pub mod mesh;
 pub mod mutant;
 pub mod quorum;
 pub mod raft;
 mod rng;
+pub mod swim;
 mod time;
 
 pub use id::{ClusterId, Index, NodeId, Position, Term};

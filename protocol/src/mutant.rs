@@ -11,8 +11,8 @@
 macro_rules! mutants {
     ($($name:ident, $core:literal, $detector:literal, $what:literal;)+) => {
         /// A planted bug. `R` stands for Raft, `W` for the write-ahead log, `A` for applying, `M`
-        /// for revisions and watches, `L` for leases, `X` for sessions; `E` for what etcd once had
-        /// under that number.
+        /// for revisions and watches, `L` for leases, `S` for SWIM, `X` for sessions, `V` for ways
+        /// around broken links; `E` for what etcd once had under that number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Mutant {
@@ -84,6 +84,7 @@ mutants! {
     R23, false, "RI16", "Being asked for a pre-vote raises the term.";
     R24, true, "RI16, liveness", "A leader that no quorum answers goes on leading.";
     R25, false, "RI6", "Term and vote are forgotten when both copies are damaged.";
+    R26, true, "RI4, RI15", "A member that has forgotten what it promised is welcome.";
     W1, true, "MI6, RI3", "The checksum of a record is not looked at.";
     W2, true, "RI15, RI9", "Damage in the last segment is taken for a torn end and cut.";
     W3, true, "RI8, RI15", "A failed sync is tried again, and believed.";
@@ -105,8 +106,19 @@ mutants! {
     E15271, false, "WI ordered, unique", "A watch without credit goes on from where it began.";
     E17247, false, "WI unique", "A transaction tells its later puts twice.";
     E18667, false, "MI6, MI3", "A read of the compacted past fails only once it is pruned.";
+    S1, true, "SI1, SI4", "A refutation does not raise the incarnation.";
+    S2, true, "SI2", "A sign of life of the same incarnation brings back the dead.";
+    S3, false, "SI5, SI3", "Any acknowledgement answers the probe under way.";
+    S4, false, "SI3", "The next one to probe is drawn at random each time.";
+    S5, false, "SI4", "What helpers were answered does not count.";
+    S6, false, "SI4", "A suspect's time is one probe interval, however large the pool.";
+    S7, false, "SI7", "A message is passed on once.";
+    S8, false, "SI8", "Whatever the label, the pool is taken for the own one.";
+    S9, false, "SI9", "A member that leaves does not say that it is itself who says so.";
     X1, true, "XI1, MI6", "A snapshot leaves out what clients were answered.";
     X2, false, "XI1, MI6", "What a client has done with is carried out when it comes late.";
+    V1, false, "VI1", "Whoever passes a message on looks for a way around again.";
+    V2, false, "VI1", "A relay takes for its own what it should pass on.";
     F1, false, "RI15", "A parcel of proposals counts each time it arrives.";
     F2, false, "recovery, RI15", "What a failed sync left in the cache is believed.";
     F3, false, "RI16", "Only the answer to the very latest beat frees a lost probe.";

@@ -76,6 +76,9 @@ pub struct Config {
     pub join: bool,
     /// Open the peer port even when this member is alone: others can join then.
     pub expects_peers: bool,
+    /// Come back as a new member when the others do not take this one for what it was, since its
+    /// disk was emptied or put back.
+    pub rejoin: bool,
     /// Distinguishes clusters that have the same members.
     pub cluster_token: String,
     /// The period of heartbeats.
@@ -135,6 +138,7 @@ impl Config {
             initial_cluster: vec![InitialMember { name: name.into(), peer: peer.to_string() }],
             join: false,
             expects_peers: false,
+            rejoin: true,
             cluster_token: "conclave".into(),
             heartbeat: Duration::from_millis(100),
             election_timeout: Duration::from_millis(1000),

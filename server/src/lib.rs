@@ -7,4 +7,7 @@ pub mod runtime;
 
 pub use config::{BackupSchedule, Config, InitialMember, Reads, Threads};
 pub use reserve::DiskReserve;
-pub use runtime::{Restore, RestoreError, Restored, RunError, ServerError, restore, run};
+pub use runtime::{
+    Found, Looked, Recover, RecoverError, Recovered, Recovering, Restore, RestoreError, Restored,
+    RunError, ServerError, restore, run,
+};

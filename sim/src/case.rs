@@ -11,8 +11,9 @@
 //! that all number their writes and repeat them, `spares=8` for so many trimmed segments that are
 //! used again, `cache=0` for so many bytes of applied entries that are kept in memory, `keep=0` for
 //! so many bytes of the log that are kept for those who lag, `nodes=5` and `joiners=3` for a
-//! cluster of so many nodes and so many machines that may join it, `busy` for three nodes with much
-//! to do and every fault. A name that stands twice is chosen twice as often.
+//! cluster of so many nodes and so many machines that may join it, `mesh` for nodes that find ways
+//! around broken links, `busy` for three nodes with much to do and every fault. A name that stands
+//! twice is chosen twice as often.
 //!
 //! Written on one line, so that a failure can be repeated by whoever reads it.
 
@@ -61,6 +62,8 @@ pub struct Case {
     pub joiners: Option<usize>,
     /// Neither quorum checks nor stickiness protect leaders.
     pub unguarded: bool,
+    /// Nodes find ways around broken links.
+    pub mesh: bool,
     /// Reads are served by leases, for clocks that differ by so many parts per thousand.
     pub lease: Option<u32>,
 }
@@ -79,7 +82,7 @@ const MOST_NODES: usize = 8;
 /// What may follow a seed, each at most once.
 const PARTS: &str = "busy, length=12s, strikes=3+17, operations=90, clients=4, kinds=kill+split, \
                      mix=put+get, spares=8, cache=0, keep=0, repeat, nodes=3, joiners=3, \
-                     unguarded, lease=200";
+                     unguarded, mesh, lease=200";
 
 impl Case {
     /// The whole world of a seed.
@@ -131,6 +134,7 @@ impl Case {
             options.consensus.stickiness = false;
             options.consensus.reads = ReadMode::Quorum;
         }
+        options.mesh |= self.mesh;
         if let Some(drift_per_mille) = self.lease {
             options.consensus.reads = ReadMode::Lease { drift_per_mille };
             options.consensus.check_quorum = true;
@@ -193,6 +197,9 @@ impl fmt::Display for Case {
         if self.unguarded {
             parts.push("unguarded".to_owned());
         }
+        if self.mesh {
+            parts.push("mesh".to_owned());
+        }
         if let Some(lease) = self.lease {
             parts.push(format!("lease={lease}"));
         }
@@ -232,6 +239,7 @@ fn read_part(case: &mut Case, part: &str) -> Result<(), String> {
         None if part == "busy" => case.busy = true,
         None if part == "repeat" => case.repeat = true,
         None if part == "unguarded" => case.unguarded = true,
+        None if part == "mesh" => case.mesh = true,
         Some(("lease", drift)) => {
             let drift = drift.parse().ok().filter(|it| *it < 1_000);
             case.lease = Some(drift.ok_or_else(|| wrong("a drift per mille, such as lease=200"))?);

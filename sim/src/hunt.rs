@@ -28,8 +28,8 @@ pub enum Ground {
     Worlds(Box<Case>),
     /// Every order of events within a box.
     Box(&'static NamedBox),
-    /// Not here: two crashes at one place of one log are too rare for worlds. A sweep over all
-    /// operations of a script finds it; this is where.
+    /// Not here. Two crashes at one place of one log are too rare for worlds, and a sweep over all
+    /// operations of a script finds the bug; or it is none of a replica. This is where.
     Disks(&'static str),
 }
 
@@ -123,6 +123,16 @@ pub fn ground(mutant: Mutant) -> Ground {
     let worlds = match mutant {
         Mutant::R11 => return in_the_box("late"),
         Mutant::F4 | Mutant::F5 => return Ground::Disks("storage/tests/mutants.rs"),
+        // Members of a pool are a world of their own.
+        Mutant::S1
+        | Mutant::S2
+        | Mutant::S3
+        | Mutant::S4
+        | Mutant::S5
+        | Mutant::S6
+        | Mutant::S7
+        | Mutant::S8
+        | Mutant::S9 => return Ground::Disks("protocol/tests/swim_mutants.rs"),
         // A leader that is cut off and does not know it goes on filling its log.
         Mutant::R4 => "0:kinds=isolate-leader+mute-leader+kill-leader+split,unguarded",
         Mutant::R13 => "0:kinds=isolate-leader+split+deaf-leader+pause-leader,unguarded",
@@ -142,6 +152,10 @@ pub fn ground(mutant: Mutant) -> Ground {
         Mutant::R22 => {
             "0:kinds=remove-leader+demote+add-voter+loss+gray-link+slow-peer+long-pause,\
              nodes=5,joiners=8"
+        }
+        // Disks that are lost while the others come and go.
+        Mutant::R26 => {
+            "0:kinds=wiped-disk+old-disk+kill+kill-leader+isolate-one+long-pause,nodes=3,joiners=8"
         }
         Mutant::R25 => "0:kinds=head-rot+kill+kill-leader",
         Mutant::W1 | Mutant::W2 => "0:kinds=log-rot+isolate-leader+kill-leader",
@@ -165,6 +179,8 @@ pub fn ground(mutant: Mutant) -> Ground {
         Mutant::X1 => "0:busy,kinds=isolate-leader+kill-leader+long-pause+split,keep=0,repeat",
         // Attempts that come after their client has done with the write.
         Mutant::X2 => "0:busy,kinds=short-pause+long-pause+kill-leader,repeat",
+        // Links that are broken while both ends reach somebody else, of many nodes.
+        Mutant::V1 | Mutant::V2 => "0:kinds=chain+bridge+star+one-way+ring,nodes=5,mesh",
         // Compactions and transactions in one batch at one node and in two at another.
         Mutant::E18667 => "0:kinds=short-pause,mix=put+compact+txn-mixed+txn-mixed",
         _ => "0",

@@ -74,7 +74,10 @@ marks! {
     LearnerPromoted: "A learner became a voter.",
     ChangeUndone: "A configuration that was in force was cut off.",
     LeaderDeparted: "A leader committed its own removal and made room.",
+    Disowned: "A node was told that it had forgotten what it promised.",
+    Rejoined: "A newcomer took the place of a node that had forgotten.",
     RemovalTold: "A member was told of its removal and had nothing more to answer.",
+    Relayed: "A node passed on a message between two others.",
 }
 
 /// How often each mark was reached and each kind of fault struck.
@@ -135,7 +138,7 @@ impl Marks {
     /// Counts what can be told from outside; true when a node became leader.
     pub(crate) fn see(&mut self, seen: &Seen<'_>) -> bool {
         match seen {
-            Seen::Turn { at, view } => return self.turn(*at, view),
+            Seen::Turn { at, view, .. } => return self.turn(*at, view),
             Seen::Sent { message, .. }
                 if matches!(message.body, Body::Snapshot { done: true, .. }) =>
             {
@@ -148,6 +151,7 @@ impl Marks {
                 self.hit(Mark::ChangeCompleted);
             }
             Seen::Installed { .. } => self.hit(Mark::SnapshotInstalled),
+            Seen::Passed { by, origin, .. } if by != origin => self.hit(Mark::Relayed),
             Seen::Crashed { at } | Seen::Halted { at, .. } => self.roles[*at] = Role::Follower,
             _ => {}
         }

@@ -167,6 +167,19 @@ pub enum Seen<'a> {
         /// What the network makes of it.
         fate: Fate,
     },
+    /// A node gave a message to another one that is to pass it on, or passed it on.
+    Passed {
+        /// Who.
+        by: Place,
+        /// Whom to.
+        to: Place,
+        /// Who said it.
+        origin: Place,
+        /// Whom it is for.
+        target: Place,
+        /// Its name.
+        number: u64,
+    },
     /// A message arrived at a running node.
     Delivered {
         /// Who sent it.
@@ -184,6 +197,8 @@ pub enum Seen<'a> {
         at: Place,
         /// What it looks like now.
         view: &'a View,
+        /// Whether it ends itself: its disk may have refused what it had just written.
+        last: bool,
     },
     /// A client's request arrived at a node.
     Asked {

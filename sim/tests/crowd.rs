@@ -57,6 +57,7 @@ fn node() -> Node {
         request_timeout: Duration::from_secs(7),
         tick: Duration::from_millis(250),
         compare_interval: None,
+        rebuilt_after: None,
         flush_bytes: 512,
         flush_interval: SECOND,
         max_unflushed_bytes: 1 << 22,
@@ -252,7 +253,8 @@ impl Stand {
                 }
                 Output::Watch { stream, response } => {
                     let Self { crowd, backend, .. } = self;
-                    crowd.watched(now, stream, response, &mut |at| backend.get(at).unwrap());
+                    let told = crowd.watched(now, stream, response, &mut |at| backend.get(at));
+                    assert!(told, "a backend in memory can be read");
                 }
                 Output::WatchOverrun(stream) => self.crowd.overrun(now, stream),
                 Output::Halt(error) => panic!("the node halts: {error}"),
@@ -281,7 +283,7 @@ impl Stand {
         let Self { crowd, backend, rng, gone, now, .. } = self;
         crowd.replied(*now, id, reply, &mut |at| {
             let gone = rng.below(100) < *gone;
-            if gone { None } else { backend.get(at).unwrap() }
+            if gone { Ok(None) } else { backend.get(at) }
         });
     }
 

@@ -72,6 +72,27 @@ mod sound {
         assert!(found.replay().unwrap().iter().all(|node| node.applied.0 == 2), "{found}");
     }
 
+    /// The numbers say what those of `tiny` do, where the members change as well.
+    #[test]
+    fn a_learner_joins_and_votes_and_no_law_is_broken() {
+        let report = explore(named("join"));
+        assert!(report.finished && report.violation.is_none(), "{report}");
+        let counts = (report.states, report.transitions, report.depth);
+        assert_eq!(counts, (1_040, 1_745, 24), "{report}");
+    }
+
+    #[test]
+    fn a_change_of_members_can_be_completed_by_one_that_joined() {
+        let mut explorer = Explorer::refuting(named("join"), |nodes| {
+            let [_, joined, _] = nodes;
+            let voters = joined.membership.voters.len();
+            voters < 2 || joined.role != Role::Leader || joined.applied.0 < 4
+        });
+        let found = explorer.run(u64::MAX, &mut |_| true).violation.unwrap();
+        let nodes = found.replay().unwrap();
+        assert_eq!(nodes[1].role, Role::Leader, "{found}");
+    }
+
     #[test]
     fn an_exploration_can_pause() {
         let whole = explore(named("tiny"));
@@ -107,6 +128,9 @@ mod planted {
         (Mutant::R10, "tiny", Law::CommitDurable),
         (Mutant::R11, "late", Law::CommitDurable),
         (Mutant::R12, "heartbeat", Law::StateMachineSafety),
+        (Mutant::R19, "shrink", Law::LeaderCompleteness),
+        (Mutant::R21, "promote", Law::CommitDurable),
+        (Mutant::R22, "remove", Law::CommitDurable),
         (Mutant::W8, "disk", Law::VoteDurable),
     ];
 

@@ -105,6 +105,21 @@ fn five_nodes_elect_and_stay_in_every_undirected_topology_after_a_storm() {
     assert_lawful(Family::Undirected5, Start::Storm);
 }
 
+/// With ways around broken links, whoever reaches a majority over others may lead, and a leader
+/// that still does so stays.
+#[test]
+fn five_nodes_elect_and_stay_in_every_undirected_topology_within_one_hop() {
+    let plan = Plan { mesh: true, ..ONCE };
+    for start in Start::ALL {
+        let part = topology::run_part(Family::Undirected5, start, &plan);
+        assert!(part.findings.is_empty(), "{part}");
+        let reached = part.rows.iter().find(|row| row.connected).unwrap();
+        // As many sets as without: where three of five hang together, one of them hears two others.
+        // What grows is who may lead.
+        assert_eq!((reached.sets, reached.elected), (998, reached.runs), "{part}");
+    }
+}
+
 /// The laws of the topologies see what each protection is for.
 #[test]
 fn without_any_one_protection_some_topology_is_unstable() {

@@ -10,13 +10,21 @@ use sim::run;
 const SEEDS: [(&str, &str, &str); 3] = [
     ("0", "F1", "the network doubled a forwarded proposal, and the write was done twice"),
     ("199", "F2", "a log went on behind what a failed sync had never stored, and became corrupt"),
-    ("4", "F3", "answers took longer than beats, and a lost probe was never repeated"),
+    ("32", "F3", "answers took longer than beats, and a lost probe was never repeated"),
 ];
 
 /// Seeds whose bugs cannot be planted: shown by tests of their own, too.
-const MENDED: [(&str, &str); 2] = [
+const MENDED: [(&str, &str); 7] = [
     ("298", "a number that came too late for a session's window kept its member busy for ever"),
     ("1667", "what was written during a transfer was trimmed behind it, and it began again"),
+    ("4538", "a leader took in more than it could commit, and the time of leases queued behind it"),
+    ("7752", "a member that was replaced after the last healing was awaited in vain"),
+    (
+        "8014",
+        "a log was missed on a disk that had refused it, and whose node ended itself for that",
+    ),
+    ("8442", "the end came before a watcher had read a long history from a slow disk"),
+    ("8668", "a value that the disk did not give was told as compacted, where a server says why"),
 ];
 
 /// A planted bug is planted for the whole process: one test at a time.

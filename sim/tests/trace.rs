@@ -66,7 +66,7 @@ impl Story {
     }
 
     fn turn(&mut self, place: Place, role: Role, term: u64, leader: Option<Place>, commit: u64) {
-        self.see(&Seen::Turn { at: place, view: &view(role, term, leader, commit) });
+        self.see(&Seen::Turn { at: place, view: &view(role, term, leader, commit), last: false });
     }
 
     /// Sends to several; all of it arrives from 2 ms on, a little apart.

@@ -5,7 +5,9 @@
 //! DIR/FORMAT    32 bytes: who owns the directory and how it is laid out
 //! DIR/log/      the log's segments
 //! DIR/state/    the state backend's files
+//! DIR/LIFE, DIR/ACQUAINTANCES   notes (`datadir/note.rs`): its life, and whom it has met
 //! DIR/state.damaged-N/   a state that was put aside, the last one only; nobody reads it
+//! DIR/outdated-N/        all there was of a member that was replaced, the last one only
 //! ```
 //!
 //! ```text
@@ -18,7 +20,7 @@
 //! file `RESTORING` until it is whole.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -26,10 +28,16 @@ use protocol::{ClusterId, NodeId};
 use rustix::fs::{FlockOperation, flock};
 
 mod building;
+mod note;
+mod reading;
+mod succession;
 
 pub use building::Building;
+pub use note::{Note, Notes};
+pub use reading::Reading;
 
 use crate::Identity;
+use crate::disk::RealDisk;
 
 /// The version of the layout that this code writes, and the only one it reads.
 pub const DATA_DIR_FORMAT_VERSION: u32 = 1;
@@ -88,6 +96,9 @@ pub enum DataDirError {
     /// Its `FORMAT` file is damaged or missing although there is data.
     #[error("{}: the file FORMAT is damaged or missing", .0.display())]
     Damaged(PathBuf),
+    /// A note in it is not what was written there.
+    #[error("{} is damaged", .0.display())]
+    DamagedNote(PathBuf),
     /// It was to be made from a backup, and that did not come to its end: do that once more.
     #[error("{} was not restored to its end", .0.display())]
     Unfinished(PathBuf),
@@ -118,7 +129,12 @@ impl DataDir {
         create_folder(&path)?;
         let lock = lock(&path)?;
         match Self::identity(&path)? {
-            Some(found) if found == identity => building::forget(&path)?,
+            Some(found) if found == identity => {
+                building::forget(&path)?;
+                if path.join(succession::SUCCESSOR).exists() {
+                    succession::complete(&path)?;
+                }
+            }
             Some(found) => return Err(DataDirError::Foreign { path, found, wanted: identity }),
             None => write_format(&path, identity)?,
         }
@@ -133,7 +149,8 @@ impl DataDir {
     /// changes nothing.
     pub fn identity(path: impl AsRef<Path>) -> Result<Option<Identity>, DataDirError> {
         let path = path.as_ref();
-        let bytes = match fs::read(path.join(FORMAT)) {
+        let heir = fs::read(path.join(succession::SUCCESSOR));
+        let bytes = match heir.or_else(|_| fs::read(path.join(FORMAT))) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 if building::is_unfinished(path) {
@@ -147,6 +164,26 @@ impl DataDir {
             Err(error) => return Err(classify(&path.join(FORMAT))(error)),
         };
         decode_format(&bytes, path).map(Some)
+    }
+
+    /// Gives the directory of a member that cannot come back to another one, which begins with
+    /// nothing: all there was is put aside, for people to look at. Of what was put aside before,
+    /// nothing is kept. Gives where it is now.
+    ///
+    /// # Errors
+    /// [`DataDirError`]: nothing has changed, or the directory is the new one's and the next
+    /// [`DataDir::open`] brings it to its end.
+    pub fn hand_over(path: impl AsRef<Path>, heir: Identity) -> Result<PathBuf, DataDirError> {
+        succession::hand_over(path.as_ref(), heir)
+    }
+
+    /// What the node keeps besides log and state.
+    ///
+    /// # Errors
+    /// [`DataDirError`]: they cannot be opened.
+    pub fn notes(&self) -> Result<Notes<RealDisk>, DataDirError> {
+        let disk = RealDisk::open_named(&self.path, &Note::NAMES).map_err(classify(&self.path))?;
+        Ok(Notes::new(disk, &self.path))
     }
 
     /// The directory itself.
@@ -173,7 +210,7 @@ impl DataDir {
     /// # Errors
     /// [`DataDirError::Io`]: the state is where it was, or aside; it is safe to try again.
     pub fn set_state_aside(&self) -> Result<PathBuf, DataDirError> {
-        let older = self.set_aside()?;
+        let older = numbered(&self.path, ASIDE)?;
         let number = older.iter().map(|(number, _)| number + 1).max().unwrap_or(1);
         let aside = self.path.join(format!("{ASIDE}{number}"));
         match fs::rename(self.state(), &aside) {
@@ -189,18 +226,18 @@ impl DataDir {
         }
         Ok(aside)
     }
+}
 
-    /// States that were put aside: their numbers and places.
-    fn set_aside(&self) -> Result<Vec<(u64, PathBuf)>, DataDirError> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(classify(&self.path))? {
-            let entry = entry.map_err(classify(&self.path))?;
-            let name = entry.file_name();
-            let number = name.to_str().and_then(|name| name.strip_prefix(ASIDE)?.parse().ok());
-            found.extend(number.map(|number: u64| (number, entry.path())));
-        }
-        Ok(found)
+/// Folders of a name with a number: their numbers and places.
+fn numbered(path: &Path, name: &str) -> Result<Vec<(u64, PathBuf)>, DataDirError> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).map_err(classify(path))? {
+        let entry = entry.map_err(classify(path))?;
+        let file = entry.file_name();
+        let number = file.to_str().and_then(|file| file.strip_prefix(name)?.parse().ok());
+        found.extend(number.map(|number: u64| (number, entry.path())));
     }
+    Ok(found)
 }
 
 fn lock(path: &Path) -> Result<File, DataDirError> {
@@ -238,15 +275,12 @@ fn sync_folder(path: &Path) -> Result<(), DataDirError> {
 }
 
 fn write_format(path: &Path, identity: Identity) -> Result<(), DataDirError> {
-    let mut bytes = [0; FORMAT_BYTES];
-    bytes[4..8].copy_from_slice(&DATA_DIR_FORMAT_VERSION.to_le_bytes());
-    bytes[8..16].copy_from_slice(MAGIC);
-    bytes[16..24].copy_from_slice(&identity.cluster.0.to_le_bytes());
-    bytes[24..32].copy_from_slice(&identity.node.0.to_le_bytes());
-    let sum = crc32c::crc32c(&bytes[4..]);
-    bytes[..4].copy_from_slice(&sum.to_le_bytes());
+    write_whole(path, (FORMAT_NEW, FORMAT), &encode_format(identity))
+}
 
-    let new = path.join(FORMAT_NEW);
+/// Writes a file under its first name, syncs it, and gives it its second name, durably.
+fn write_whole(folder: &Path, (new, name): (&str, &str), bytes: &[u8]) -> Result<(), DataDirError> {
+    let new = folder.join(new);
     let mut options = OpenOptions::new();
     options
         .write(true)
@@ -254,10 +288,21 @@ fn write_format(path: &Path, identity: Identity) -> Result<(), DataDirError> {
         .truncate(true)
         .mode(0o600)
         .open(&new)
-        .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&new, path.join(FORMAT)))
-        .map_err(classify(path))?;
-    sync_folder(path)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&new, folder.join(name)))
+        .map_err(classify(folder))?;
+    sync_folder(folder)
+}
+
+fn encode_format(identity: Identity) -> [u8; FORMAT_BYTES] {
+    let mut bytes = [0; FORMAT_BYTES];
+    bytes[4..8].copy_from_slice(&DATA_DIR_FORMAT_VERSION.to_le_bytes());
+    bytes[8..16].copy_from_slice(MAGIC);
+    bytes[16..24].copy_from_slice(&identity.cluster.0.to_le_bytes());
+    bytes[24..32].copy_from_slice(&identity.node.0.to_le_bytes());
+    let sum = crc32c::crc32c(&bytes[4..]);
+    bytes[..4].copy_from_slice(&sum.to_le_bytes());
+    bytes
 }
 
 fn decode_format(bytes: &[u8], path: &Path) -> Result<Identity, DataDirError> {

@@ -35,10 +35,12 @@ impl Store {
         self.short.contains(&member)
     }
 
-    /// Whether a command is refused for want of space, now as when it is applied.
+    /// Whether a command is refused for want of space, now as when it is applied. One that was done
+    /// before is not: it gets its answer.
     #[must_use]
     pub fn refuses_growth(&self, command: &Command) -> bool {
-        self.has_alarm(Alarm::NoSpace) && weight(command) == Weight::Grows
+        let again = matches!(command, Command::Once { stamp, .. } if !self.is_first(stamp));
+        !again && self.has_alarm(Alarm::NoSpace) && weight(command) == Weight::Grows
     }
 
     /// Refuses what the alarms forbid: with [`Alarm::Corrupt`] all that reads or changes keys or
@@ -60,7 +62,8 @@ impl Store {
     /// Nobody is told what was there before: a member asks for itself, of itself.
     pub(crate) fn apply_report(&mut self, member: NodeId, short: bool) -> Outcome {
         self.dirty.insert(Name::Short(member));
-        if short {
+        // Told before it was removed, it would stand for ever.
+        if short && !self.was_removed(member) {
             self.short.insert(member);
         } else {
             self.short.remove(&member);
@@ -128,7 +131,8 @@ fn weight(command: &Command) -> Weight {
         | Command::StateHash { .. }
         | Command::SpaceReport { .. }
         | Command::Member(_)
-        | Command::Settle { .. } => Weight::None,
+        | Command::Settle { .. }
+        | Command::Recovered(_) => Weight::None,
     }
 }
 

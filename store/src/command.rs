@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use protocol::{Index, NodeId};
 
-use crate::{KeyRange, KeyValue, LeaseId, MemberChange, MemberRefusal, Range, RangeResult, Stamp};
+use crate::{
+    KeyRange, KeyValue, LeaseId, MemberChange, MemberRefusal, Range, RangeResult, Recovery, Stamp,
+};
 
 /// A change of the replicated state. Validated before it is proposed ([`crate::Error`]); what can
 /// only be known at its place in the log is checked when it is applied.
@@ -92,6 +94,8 @@ pub enum Command {
         /// Why.
         refusal: MemberRefusal,
     },
+    /// This cluster was begun out of what another one had left.
+    Recovered(Recovery),
 }
 
 impl Command {
@@ -113,6 +117,7 @@ impl Command {
             | Self::SpaceReport { .. }
             | Self::Member(_)
             | Self::Settle { .. }
+            | Self::Recovered(_)
             | Self::Once { .. } => self,
         }
     }

@@ -1,4 +1,4 @@
-//! What a new cluster takes over from the state of another one: from a backup, that is.
+//! What a new cluster takes over from the state of another one: from a backup, or from a survivor.
 //!
 //! Records stay as they are, with their revisions, so that nobody who kept one is misled. Of the
 //! metadata:
@@ -10,7 +10,9 @@
 //! - the members go, what they told of themselves, who was removed and what other members were
 //!   wished: the new cluster has members of its own;
 //! - sessions go: a client that had one is told so, and cannot take the new cluster for the old
-//!   one;
+//!   one. Where a survivor's state goes on ([`succeed`]) they stay, and so a write that a client
+//!   repeats is not done twice;
+//! - records of recoveries stay: they tell what this data has come through;
 //! - the new state has come as a whole at the position given, so that an empty log begins after it.
 //!
 //! Laws:
@@ -23,8 +25,11 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 use protocol::Position;
+use protocol::raft::Membership;
 
-use crate::meta::{Gap, Kept, decode, encode_fresh_lease, encode_gap, encode_state, installed};
+use crate::meta::{
+    Gap, Kept, decode, encode_fresh_lease, encode_gap, encode_membership, encode_state, installed,
+};
 use crate::{LeaseId, RestoreError};
 
 /// How the revisions of a new cluster go on.
@@ -48,15 +53,41 @@ pub fn inherit(
     applied: Position,
     bump: Bump,
 ) -> Result<Vec<(Bytes, Bytes)>, RestoreError> {
+    pass_on(meta, applied, bump, None)
+}
+
+/// The same for the cluster that goes on with what a survivor has: its members are these, and
+/// sessions stay.
+///
+/// # Errors
+/// As [`inherit`].
+pub fn succeed(
+    meta: Vec<(Bytes, Bytes)>,
+    applied: Position,
+    bump: Bump,
+    members: &Membership,
+) -> Result<Vec<(Bytes, Bytes)>, RestoreError> {
+    pass_on(meta, applied, bump, Some(members))
+}
+
+fn pass_on(
+    meta: Vec<(Bytes, Bytes)>,
+    applied: Position,
+    bump: Bump,
+    successors: Option<&Membership>,
+) -> Result<Vec<(Bytes, Bytes)>, RestoreError> {
     let (mut state, mut gap) = (None, None);
+    let mut kept: Vec<(Bytes, Bytes)> = Vec::new();
     let mut leases: Vec<(LeaseId, i64)> = Vec::new();
     for (name, value) in meta {
-        match decode(&name, value).map_err(RestoreError::Meta)? {
+        match decode(&name, value.clone()).map_err(RestoreError::Meta)? {
             Kept::State(kept) => state = Some(kept),
             // What must not be served is no beginning either.
             Kept::Condemned(at) => return Err(RestoreError::Differs(at)),
             Kept::Bumped(kept) => gap = Some(kept),
             Kept::Lease { id, ttl, .. } => leases.push((id, ttl)),
+            Kept::Recovery(..) => kept.push((name, value)),
+            Kept::Session(..) if successors.is_some() => kept.push((name, value)),
             Kept::Alarm(..)
             | Kept::Short(_)
             | Kept::Member(_)
@@ -83,5 +114,7 @@ pub fn inherit(
         meta.push(encode_gap(Gap { from, to: state.revision }));
     }
     meta.extend(leases.into_iter().map(|(id, ttl)| encode_fresh_lease(id, ttl)));
+    meta.extend(kept);
+    meta.extend(successors.map(encode_membership));
     Ok(installed(meta, applied))
 }

@@ -14,6 +14,7 @@
 //! "c"                           the configuration, encoded as in the log
 //! "q"                           the first one stands u8 | list of: ticket u64 | change
 //! "x" member u64 (BE)           nothing: it was removed
+//! "r" index u64 (BE)            a recovery; the index is that of its entry
 //! "installed"                   term u64 | index u64: where it came as a whole, if it did
 //! "bumped"                      from i64 | to i64: no record stands between these revisions
 //! ```
@@ -31,9 +32,10 @@ use crate::codec::{
     read_member, write_member,
 };
 use crate::member::Queue;
+use crate::recovery::{read_recovery, write_recovery};
 use crate::session::{self, Answer};
 use crate::store::{FIRST_REVISION, NEVER_COMPACTED};
-use crate::{Alarm, ClientId, LeaseId, Member, RestoreError, Store};
+use crate::{Alarm, ClientId, LeaseId, Member, Recovery, RestoreError, Store};
 
 const STATE: &[u8] = b"state";
 const INSTALLED: &[u8] = b"installed";
@@ -48,6 +50,7 @@ const SESSION: u8 = b's';
 /// Where the kind of an alarm stands: it is the member's own report.
 const SHORT: u8 = 3;
 const REMOVED: u8 = b'x';
+const RECOVERY: u8 = b'r';
 const MEMBERSHIP: &[u8] = b"c";
 const QUEUE: &[u8] = b"q";
 
@@ -63,6 +66,7 @@ pub(crate) enum Name {
     Membership,
     Removed(NodeId),
     Queue,
+    Recovery(Index),
 }
 
 /// The numbers of the store, which every flush writes.
@@ -89,6 +93,7 @@ pub(crate) enum Kept {
     Installed(Position),
     Condemned(Index),
     Bumped(Gap),
+    Recovery(Index, Recovery),
 }
 
 /// Revisions that were skipped when a backup became a cluster of its own: until the first write
@@ -135,8 +140,44 @@ pub fn revisions(meta: &[(Bytes, Bytes)]) -> Result<(i64, i64), RestoreError> {
         | Kept::Session(..)
         | Kept::Installed(_)
         | Kept::Condemned(_)
-        | Kept::Bumped(_) => Err(RestoreError::NoState),
+        | Kept::Bumped(_)
+        | Kept::Recovery(..) => Err(RestoreError::NoState),
     }
+}
+
+/// The configuration that this metadata holds, whatever else is to be thought of it.
+#[must_use]
+pub fn membership(meta: &[(Bytes, Bytes)]) -> Option<Membership> {
+    let (_, value) = meta.iter().find(|(name, _)| name == MEMBERSHIP)?;
+    Membership::decode(value).ok()
+}
+
+/// The recoveries that this metadata tells of, whatever else is to be thought of it.
+pub fn recoveries(meta: impl Iterator<Item = (Bytes, Bytes)>) -> Vec<(Index, Recovery)> {
+    let of_one = |(name, value): (Bytes, Bytes)| {
+        let named = name.first() == Some(&RECOVERY);
+        match decode(&name, value).ok().filter(|_| named)? {
+            Kept::Recovery(at, recovery) => Some((at, recovery)),
+            Kept::State(_)
+            | Kept::Lease { .. }
+            | Kept::Alarm(..)
+            | Kept::Short(_)
+            | Kept::Member(_)
+            | Kept::Membership(_)
+            | Kept::Removed(_)
+            | Kept::Queue(_)
+            | Kept::Session(..)
+            | Kept::Installed(_)
+            | Kept::Condemned(_)
+            | Kept::Bumped(_) => None,
+        }
+    };
+    meta.filter_map(of_one).collect()
+}
+
+/// The name and value of a configuration.
+pub(crate) fn encode_membership(membership: &Membership) -> (Bytes, Bytes) {
+    (Bytes::from_static(MEMBERSHIP), membership.encode())
 }
 
 /// The name and value of skipped revisions.
@@ -225,6 +266,15 @@ pub(crate) fn encode(store: &Store, name: Name) -> (Bytes, Option<Bytes>) {
             key.extend_from_slice(QUEUE);
             store.roster.queue.encode()
         }
+        Name::Recovery(at) => {
+            key.push(RECOVERY);
+            key.extend_from_slice(&at.0.to_be_bytes());
+            store.recoveries.get(&at).map(|recovery| {
+                let mut value = Vec::new();
+                write_recovery(&mut value, recovery);
+                value
+            })
+        }
     };
     (key.into(), value.map(Bytes::from))
 }
@@ -286,6 +336,7 @@ pub(crate) fn decode(name: &Bytes, value: Bytes) -> Result<Kept, DecodeError> {
         }
         SESSION => Kept::Session(ClientId(name.array()?), read_session(&mut value)?),
         REMOVED => Kept::Removed(NodeId(name.u64_be()?)),
+        RECOVERY => Kept::Recovery(Index(name.u64_be()?), read_recovery(&mut value)?),
         _ => return Err(DecodeError::Tag("name of metadata")),
     };
     name.end(())?;
@@ -300,8 +351,8 @@ fn write_session(kept: &session::Kept) -> Vec<u8> {
     for (number, answer) in &kept.answers {
         put_u64(&mut value, *number);
         put_i64(&mut value, answer.revision);
-        value.push(u8::from(answer.told.is_some()));
-        answer.told.iter().for_each(|told| put_bytes(&mut value, told));
+        value.push(u8::from(answer.told().is_some()));
+        answer.told().iter().for_each(|told| put_bytes(&mut value, told));
     }
     value
 }
@@ -320,7 +371,7 @@ fn read_session(value: &mut Reader) -> Result<session::Kept, DecodeError> {
         if let Some(told) = &told {
             let _sound = read_answer(told.clone())?;
         }
-        Ok((number, Answer { revision, told }))
+        Ok((number, Answer::new(revision, told)))
     })?;
     Ok(session::Kept { floor, used_ms, answers })
 }

@@ -35,7 +35,8 @@ impl Store {
             | Command::StateHash { .. }
             | Command::SpaceReport { .. }
             | Command::Member(_)
-            | Command::Settle { .. } => {}
+            | Command::Settle { .. }
+            | Command::Recovered(_) => {}
         }
         self.unsupplied(needs)
     }

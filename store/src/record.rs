@@ -32,3 +32,14 @@ pub enum Record {
         key: Bytes,
     },
 }
+
+impl Record {
+    /// Bytes of key and value.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Put(kv) => kv.key.len() + kv.value.len(),
+            Self::Tombstone { key } => key.len(),
+        }
+    }
+}

@@ -107,6 +107,9 @@ impl Store {
                     store.roster.removed.insert(id);
                 }
                 Kept::Queue(queue) => store.roster.queue = queue,
+                Kept::Recovery(at, recovery) => {
+                    store.recoveries.insert(at, recovery);
+                }
                 Kept::Member(member) => {
                     store.members.insert(member.id, member);
                 }

@@ -23,7 +23,11 @@
 //! its session is gone, it is told, instead of being taken for a new one.
 //!
 //! What is left out: whether a repeated stamp asks for the same as the first one. It gets the first
-//! one's answer whatever it asks.
+//! one's answer whatever it asks. And that nobody repeats late does not bind the network: a copy of
+//! a session's *first* write that lies in the socket of a member that sleeps for longer than
+//! answers are kept (a suspended machine) is done when it wakes, although another copy was done
+//! elsewhere and forgotten. Sessions that are opened by a write of their own would close that, for
+//! one more round trip (Raft thesis §6.3).
 
 use core::fmt;
 

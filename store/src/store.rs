@@ -16,7 +16,7 @@ use crate::recent::Recent;
 use crate::session::Sessions;
 use crate::{
     Alarm, Command, Error, Event, KeyValue, LeaseId, LeaseView, Limits, Member, Outcome, Range,
-    Record, Revision, Txn, validate,
+    Record, Recovery, Revision, Txn, validate,
 };
 
 /// The revision of a new store.
@@ -50,6 +50,8 @@ pub struct Store {
     /// This state was found to differ from that of a majority.
     pub(crate) condemned: Option<LogIndex>,
     pub(crate) roster: Roster,
+    /// By the index of their entries.
+    pub(crate) recoveries: BTreeMap<LogIndex, Recovery>,
     /// Records that the caller fetched for the next command.
     pub(crate) supplied: BTreeMap<Revision, Option<Record>>,
     pub(crate) watched: bool,
@@ -94,6 +96,7 @@ impl Store {
             sum: Sum::default(),
             condemned: None,
             roster: Roster::default(),
+            recoveries: BTreeMap::new(),
             supplied: BTreeMap::new(),
             watched: false,
             events: Vec::new(),
@@ -273,6 +276,7 @@ impl Store {
             Command::SpaceReport { member, short } => Ok(self.apply_report(*member, *short)),
             Command::Member(change) => self.apply_member(change),
             Command::Settle { ticket, refusal } => Ok(self.apply_settle(*ticket, *refusal)),
+            Command::Recovered(recovery) => Ok(self.apply_recovery(recovery)),
         }
     }
 

@@ -51,7 +51,8 @@ fn checked(command: &Command, max_txn_ops: usize) -> Result<(), Error> {
         | Command::StateHash { .. }
         | Command::SpaceReport { .. }
         | Command::Member(_)
-        | Command::Settle { .. } => Ok(()),
+        | Command::Settle { .. }
+        | Command::Recovered(_) => Ok(()),
     }
 }
 
@@ -162,6 +163,10 @@ fn size(command: &Command) -> usize {
         }
         Command::Member(change) => {
             change.peer_urls().iter().fold(OPERATION_COST, |sum, url| sum + url.len())
+        }
+        Command::Recovered(recovery) => {
+            let members = recovery.given_up.iter();
+            members.fold(OPERATION_COST, |sum, (_, name)| sum + 8 + name.len())
         }
         Command::Compact { .. }
         | Command::Settle { .. }

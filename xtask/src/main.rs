@@ -26,6 +26,7 @@ usage: cargo xtask <command>
   tidy                 hold the sources to the laws that no compiler knows
   peers                find or fetch the programs that tests run against, and print where they are
   bench [--help]       Conclave beside etcd 3.5.1: ratios of speed, processor time and memory
+  bench growth|leases|hang|cost    what one event costs those who write meanwhile
 ";
 
 fn main() -> ExitCode {

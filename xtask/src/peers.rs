@@ -78,6 +78,12 @@ pub(crate) fn etcd(repo: &Repo) -> Result<PathBuf, Box<dyn Error>> {
     Ok(ETCD.program(repo).map_err(|error| ETCD.missing(error.as_ref()))?)
 }
 
+/// etcd and its client.
+pub(crate) fn both(repo: &Repo) -> Result<(PathBuf, PathBuf), Box<dyn Error>> {
+    let program = ETCDCTL.program(repo).map_err(|error| ETCDCTL.missing(error.as_ref()))?;
+    Ok((etcd(repo)?, program))
+}
+
 impl Peer {
     /// What a person is told who must do something about it.
     fn missing(&self, error: &dyn Error) -> String {

@@ -38,6 +38,8 @@ pub(crate) struct Script {
     pub(crate) ids: Vec<Option<(String, String, String)>>,
     /// What each next watch stream sends after its confirmation; it then ends.
     pub(crate) streams: VecDeque<Vec<WatchResponse>>,
+    /// It serves no watches, as a learner.
+    pub(crate) learner: bool,
     /// The watches that were asked for.
     pub(crate) watches: Vec<WatchCreateRequest>,
 }
@@ -138,6 +140,9 @@ impl Watch for Service {
         &self,
         request: Request<Streaming<WatchRequest>>,
     ) -> Result<Response<Responses>, Status> {
+        if self.0.lock().unwrap().learner {
+            return Err(Status::failed_precondition("etcdserver: rpc not supported for learner"));
+        }
         let mut requests = request.into_inner();
         let first = requests.message().await?.and_then(|request| request.request_union);
         let Some(RequestUnion::CreateRequest(create)) = first else {

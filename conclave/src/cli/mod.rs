@@ -11,6 +11,7 @@ mod lease;
 mod local;
 mod member;
 mod output;
+mod recover;
 mod sim;
 mod snapshot;
 mod status;
@@ -56,6 +57,7 @@ enum Command {
     /// Back up a cluster, look into a backup, begin a new cluster from one.
     #[command(subcommand)]
     Snapshot(snapshot::Snapshot),
+    Recover(recover::Recover),
     /// Look into a data directory, without changing it.
     #[command(subcommand)]
     Inspect(inspect::Inspect),
@@ -79,6 +81,7 @@ impl Cli {
             Command::Member(member) => member.run(),
             Command::Status(status) => status.run(),
             Command::Snapshot(snapshot) => snapshot.run(),
+            Command::Recover(recover) => recover.run(),
             Command::Inspect(inspect) => inspect.run(),
             Command::Bench(bench) => bench.run(),
             Command::Sim(sim) => sim.run(),

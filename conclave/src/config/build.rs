@@ -65,6 +65,7 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
             keep: settings.backup_keep.unwrap_or(BACKUP_KEEP),
         }),
         disk_reserved: settings.disk_reserved.unwrap_or(default.disk_reserved),
+        rejoin: settings.rejoin.unwrap_or(default.rejoin),
         dismiss_doubt: settings.dismiss_doubt.unwrap_or(default.dismiss_doubt),
         name,
     };

@@ -141,7 +141,8 @@ mod tests {
         for argument in command.get_arguments() {
             let name = argument.get_long().unwrap();
             let value = match name {
-                "server" | "pre-vote" | "check-quorum" | "stickiness" | "dismiss-doubt" => "true",
+                "server" | "pre-vote" | "check-quorum" | "stickiness" | "rejoin"
+                | "dismiss-doubt" => "true",
                 "listen-client" | "listen-peer" => "127.0.0.1:1",
                 "initial-cluster" => "a=h:1,b=h:2",
                 "initial-cluster-state" => "existing",

@@ -59,6 +59,10 @@ pub(crate) struct Settings {
     /// once there is a data directory [default: new].
     #[arg(long, value_enum, value_name = "STATE")]
     pub(crate) initial_cluster_state: Option<ClusterState>,
+    /// Come back as a new member when the others see that the disk was emptied or put back
+    /// [default: true].
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) rejoin: Option<bool>,
     /// Distinguishes clusters that have the same members [default: conclave].
     #[arg(long, value_name = "TEXT")]
     pub(crate) cluster_token: Option<String>,
@@ -139,6 +143,7 @@ impl Settings {
             listen_peer: self.listen_peer.or(below.listen_peer),
             initial_cluster: self.initial_cluster.or(below.initial_cluster),
             initial_cluster_state: self.initial_cluster_state.or(below.initial_cluster_state),
+            rejoin: self.rejoin.or(below.rejoin),
             cluster_token: self.cluster_token.or(below.cluster_token),
             profile: self.profile.or(below.profile),
             heartbeat_interval: self.heartbeat_interval.or(below.heartbeat_interval),

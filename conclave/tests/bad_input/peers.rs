@@ -5,6 +5,9 @@ use std::net::{Shutdown, TcpStream};
 
 use client::Client;
 use node::codec::{FRAME_HEADER, MAX_FRAME, frame};
+use node::{Acquaintances, Life};
+use storage::datadir::{Note, Notes};
+use storage::disk::RealDisk;
 use tokio::runtime::Runtime;
 
 use super::support::cluster::Cluster;
@@ -12,7 +15,7 @@ use super::support::{PATIENCE, eventually};
 use super::wire::noise;
 
 const MAGIC: &[u8; 8] = b"CNCLPEER";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Magic, version, cluster and id of who answers; the verdict stands behind.
 const ANSWER: usize = 8 + 4 + 8 + 8;
 
@@ -23,18 +26,20 @@ const OTHER_CLUSTER: u8 = 2;
 const NOT_ME: u8 = 3;
 const STRANGER: u8 = 4;
 const DUPLICATE: u8 = 5;
+const FORGOTTEN: u8 = 8;
 
 /// What a dialler says first.
 #[derive(Clone, Copy)]
-struct Hello {
+struct Hello<'a> {
     version: u32,
     cluster: u64,
     from: u64,
     to: u64,
     incarnation: u64,
+    life: &'a Life,
 }
 
-impl Hello {
+impl Hello<'_> {
     fn bytes(self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(self.version.to_le_bytes());
@@ -43,6 +48,10 @@ impl Hello {
         }
         // The index of a configuration as old as can be, and no address to be reached at.
         bytes.extend([0; 8 + 2]);
+        for part in [self.life.encode(), Acquaintances::default().encode()] {
+            bytes.extend(u16::try_from(part.len()).unwrap().to_le_bytes());
+            bytes.extend(part);
+        }
         bytes
     }
 }
@@ -73,7 +82,7 @@ fn is_ignored(port: u16, bytes: &[u8]) {
 }
 
 /// The verdict upon a hello, and the connection.
-fn verdict(port: u16, hello: Hello) -> (u8, TcpStream) {
+fn verdict(port: u16, hello: Hello<'_>) -> (u8, TcpStream) {
     let mut stream = dial(port);
     stream.write_all(&hello.bytes()).unwrap();
     let mut answer = [0; ANSWER + 1];
@@ -126,8 +135,8 @@ fn strangers_and_impostors_on_the_peer_port_change_nothing() {
     let client = cluster.any_client();
     let (id, members) = identities(&runtime, &cluster);
     let port = cluster.members[0].peer_port;
-    let proper =
-        Hello { version: VERSION, cluster: id, from: members[1], to: members[0], incarnation: 77 };
+    let (from, to, life) = (members[1], members[0], &Life::new(1));
+    let proper = Hello { version: VERSION, cluster: id, from, to, incarnation: 77, life };
 
     for (seed, length) in [(1, 3), (2, 44), (3, 100_000)] {
         is_ignored(port, &noise(seed, length));
@@ -171,8 +180,16 @@ fn garbage_after_a_proper_handshake_ends_the_link_and_the_member_gets_it_back() 
     let port = cluster.members[0].peer_port;
     // Only the place of a member that is away can be taken.
     cluster.kill(2);
-    let impostor =
-        Hello { version: VERSION, cluster: id, from: members[2], to: members[0], incarnation: 78 };
+    // And only by whoever has its directory.
+    let dir = &cluster.members[2].dir;
+    let mut notes = Notes::new(RealDisk::open_named(dir, &["LIFE"]).unwrap(), dir);
+    let note = notes.read(Note::Life).unwrap().unwrap();
+    let (from, to, life) = (members[2], members[0], &Life::decode(&note).unwrap());
+    let impostor = Hello { version: VERSION, cluster: id, from, to, incarnation: 78, life };
+    let stranger = Hello { life: &Life::new(1), ..impostor };
+    eventually("the place of the member that is away", || {
+        (verdict(port, stranger).0 == FORGOTTEN).then_some(())
+    });
     let welcomed = || {
         eventually("the place of the member that is away", || {
             let (given, stream) = verdict(port, impostor);

@@ -7,11 +7,13 @@
 mod envelope;
 mod frame;
 mod message;
+mod packet;
 mod reader;
 
 pub use envelope::Envelope;
 pub use frame::{FRAME_HEADER, FrameHeader, MAX_FRAME, frame, unframe};
 pub use message::{decode_message, encode_message};
+pub use packet::{decode_packet, encode_packet};
 
 /// Why bytes were refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -115,6 +115,7 @@ impl Node {
         }
         if number - receiving.next < WINDOW as u64 {
             receiving.ahead.insert(number, data);
+            debug_assert!(receiving.ahead.len() <= WINDOW, "what was taken is not kept");
         }
         self.take_piece();
     }
@@ -222,6 +223,8 @@ impl Node {
         }
         receiving.next += 1;
         let next = receiving.next;
+        // Copies of what was staged meanwhile.
+        receiving.ahead.retain(|number, _| *number >= next);
         self.answer_piece(from, last, Some(next));
         self.take_piece();
     }

@@ -13,7 +13,7 @@ use super::WINDOW;
 use crate::node::Node;
 use crate::output::Output;
 
-/// Records read at once.
+/// Records read at once, if they are small.
 const BATCH: usize = 256;
 
 /// The name of a pinned view.
@@ -26,6 +26,8 @@ pub(crate) struct Sending {
     view: ViewId,
     /// What it stands for; `None` until the view is open.
     last: Option<Position>,
+    /// When to open it; `None` once that was done.
+    open_at: Option<Time>,
     /// The entry that the member needs.
     needed: Index,
     meta: Vec<(Bytes, Bytes)>,
@@ -45,6 +47,15 @@ pub(crate) struct Sending {
     again_at: Time,
     /// When the member was last heard to get on.
     progress_at: Time,
+}
+
+/// A member that did not take the state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unwanted {
+    /// In a row.
+    times: u32,
+    /// When to try again.
+    until: Time,
 }
 
 /// A member that has got the state and goes on from the log.
@@ -74,6 +85,7 @@ impl Sending {
         Self {
             view,
             last: None,
+            open_at: None,
             needed,
             meta: Vec::new(),
             writer: PieceWriter::default(),
@@ -119,16 +131,38 @@ impl Node {
         self.following.remove(&peer);
         let view = ViewId(self.next_view);
         self.next_view += 1;
-        self.sending.insert(peer, Sending::new(view, needed, self.now));
-        self.output(Output::ViewOpen { view });
+        let mut sending = Sending::new(view, needed, self.now);
+        match self.unwanted.get(&peer) {
+            Some(refusal) if self.now < refusal.until => {
+                sending.open_at = Some(refusal.until);
+                sending.progress_at = refusal.until;
+            }
+            _ => self.output(Output::ViewOpen { view }),
+        }
+        self.sending.insert(peer, sending);
+    }
+
+    /// A member does not take the state: its disk may be full, and it is not sent all of it over
+    /// and over.
+    fn snapshot_unwanted(&mut self, peer: NodeId) {
+        let longest = *self.config.raft.election_timeout.end();
+        let refusal = self.unwanted.entry(peer).or_insert(Unwanted { times: 0, until: self.now });
+        refusal.times += 1;
+        refusal.until = self.now + longest * (1 << (refusal.times - 1).min(3));
+        self.snapshot_failed(peer);
     }
 
     /// A member needs it no more.
     pub(crate) fn snapshot_ended(&mut self, peer: NodeId) {
-        if let Some(Sending { view, last, from, pieces, .. }) = self.sending.remove(&peer) {
-            let received = last.is_some() && from.is_none() && pieces.is_empty();
-            self.counters.snapshots_sent += u64::from(received);
-            self.output(Output::ViewClose { view });
+        if let Some(sending) = self.sending.remove(&peer) {
+            let Sending { view, last, open_at, from, pieces, .. } = sending;
+            if last.is_some() && from.is_none() && pieces.is_empty() {
+                self.counters.snapshots_sent += 1;
+                self.unwanted.remove(&peer);
+            }
+            if open_at.is_none() {
+                self.output(Output::ViewClose { view });
+            }
             if let Some(last) = last {
                 let (until, matched) = (self.raft.last().index, last.index);
                 let following = Following { until, matched, progress_at: self.now };
@@ -221,7 +255,7 @@ impl Node {
             return;
         };
         match next {
-            None => self.snapshot_failed(peer),
+            None => self.snapshot_unwanted(peer),
             Some(next) if next < sending.first => {
                 // It has lost what it had: a restart. What is older than that comes out of order,
                 // and is told from it by being nothing to begin with.
@@ -247,6 +281,12 @@ impl Node {
             let Some(sending) = self.sending.get_mut(&peer) else { continue };
             if self.now >= sending.progress_at + patience {
                 self.snapshot_failed(peer);
+                continue;
+            }
+            if sending.open_at.is_some_and(|at| self.now >= at) {
+                sending.open_at = None;
+                let view = sending.view;
+                self.output(Output::ViewOpen { view });
                 continue;
             }
             let Some(last) = sending.last else { continue };
@@ -279,7 +319,8 @@ impl Node {
         let due = |sending: &Sending| {
             let waits = sending.sent > 0;
             let given_up = sending.progress_at + patience;
-            if waits { sending.again_at.min(given_up) } else { given_up }
+            let next = if waits { sending.again_at.min(given_up) } else { given_up };
+            sending.open_at.map_or(next, |at| at.min(next))
         };
         self.sending.values().map(due).min()
     }

@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) halts: Vec<(usize, String)>,
     /// How often states are compared.
     pub(crate) compare: Option<Duration>,
+    /// Whose states are had anew, and after which entry.
+    pub(crate) rebuilt_after: BTreeMap<usize, Index>,
     /// How many members the cluster has at first; the others may join.
     initial: usize,
     /// Those who were told that they are members no more.
@@ -90,6 +92,7 @@ impl World {
             may_halt: false,
             halts: Vec::new(),
             compare: None,
+            rebuilt_after: BTreeMap::new(),
             nodes: (0..size).map(|_| None).collect(),
             disks: (0..size).map(|_| Disk::default()).collect(),
             runs: vec![0; size],
@@ -147,6 +150,7 @@ impl World {
             request_timeout: Duration::from_secs(7),
             tick: Duration::from_millis(500),
             compare_interval: self.compare,
+            rebuilt_after: self.rebuilt_after.get(&at).copied(),
             flush_bytes: 512,
             flush_interval: Duration::from_secs(1),
             max_unflushed_bytes: 1 << 20,
@@ -421,6 +425,14 @@ impl World {
         backend.stage_begin();
         backend.stage(&records);
         backend.install(&meta, applied);
+    }
+
+    /// Puts the backend of a replica that does not run aside, as a server does with one that must
+    /// not be served, and starts it again.
+    pub(crate) fn rebuild(&mut self, at: usize, after: Index) {
+        self.disks[at].backend = MemoryBackend::default();
+        self.rebuilt_after.insert(at, after);
+        self.start(at);
     }
 
     /// What a start would make of a replica's backend.

@@ -1,6 +1,7 @@
 //! From memory to disk and on to the state machine.
 
 use super::boundary::{Event, HardState, Output, Write, WriteId};
+use super::message::{Body, Message};
 use super::writes::Held;
 use super::{Raft, State};
 use crate::Index;
@@ -30,9 +31,21 @@ impl Raft {
         }
     }
 
+    /// Whether a message that waited for the disk is still what this node has to say. A vote that
+    /// was asked for on a disk that hung, in a term that is over, would be asked by whoever this
+    /// node has become: perhaps by nobody who votes.
+    fn still_says(&self, message: &Message) -> bool {
+        let asks = matches!(message.body, Body::Vote { .. });
+        message.term == self.term && (!asks || matches!(self.state, State::Candidate(_)))
+    }
+
     fn release(&mut self, held: Held) {
         match held {
-            Held::Send(to, message) => self.outbox.push_back(Output::Send { to, message }),
+            Held::Send(to, message) => {
+                if self.still_says(&message) {
+                    self.outbox.push_back(Output::Send { to, message });
+                }
+            }
             Held::OwnVote(term) => self.on_own_vote(term),
             Held::Chunk(term, chunk) => self.pass_on(term, chunk),
         }

@@ -68,7 +68,8 @@ impl Leader {
             matched: progress.matched,
             next: progress.next,
             state: progress.name(),
-            active: is_recent(progress.confirmed.unwrap_or(self.since)),
+            active: progress.confirmed.is_some_and(&is_recent),
+            awaited: progress.confirmed.is_none() && is_recent(self.since),
         };
         let members = self.peers.iter().filter(|(id, _)| !self.leaving.contains_key(id));
         members.map(|(&id, progress)| (id, peer(progress))).collect()
@@ -133,7 +134,7 @@ impl Raft {
 
     pub(super) fn on_propose(&mut self, tag: Tag, command: Bytes) {
         let reason = match &mut self.state {
-            State::Leader(_) => match self.admit(&command) {
+            State::Leader(_) => match self.admit(&command, self.config.max_uncommitted_bytes) {
                 Ok(()) => return self.append_own(Payload::Command(command)),
                 Err(reason) => reason,
             },
@@ -153,25 +154,34 @@ impl Raft {
             return self.drop_message();
         }
         for command in commands {
-            if self.admit(&command).is_ok() {
+            if self.admit(&command, self.config.max_client_bytes()).is_ok() {
                 self.append_own(Payload::Command(command));
             }
         }
     }
 
-    /// Whether another command may enter the log now.
-    fn admit(&self, command: &Bytes) -> Result<(), Refusal> {
+    /// Whether another command may enter the log now, with at most `room` bytes uncommitted.
+    fn admit(&self, command: &Bytes, room: usize) -> Result<(), Refusal> {
         let State::Leader(leader) = &self.state else { return Err(Refusal::NoLeader) };
         if leader.transfer.is_some() || leader.departed {
             return Err(Refusal::Transferring);
         }
         // One command always fits into an empty queue, however large it is.
         let waiting = leader.uncommitted_bytes;
-        let full = waiting + command.len() > self.config.max_uncommitted_bytes;
+        let full = waiting + command.len() > room;
         if full && waiting > 0 && !command.is_empty() {
             return Err(Refusal::Overloaded);
         }
         Ok(())
+    }
+
+    /// Whether so much waits for commit that no more of clients' commands should be proposed here.
+    #[must_use]
+    pub const fn crowded(&self) -> bool {
+        match &self.state {
+            State::Leader(leader) => leader.uncommitted_bytes > self.config.max_client_bytes(),
+            State::Follower(_) | State::Candidate(_) => false,
+        }
     }
 
     /// Commits what a majority holds durably.

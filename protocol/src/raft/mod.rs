@@ -284,7 +284,7 @@ impl Raft {
         match body {
             Body::PreVote { last } => self.on_pre_vote(from, term, last),
             Body::PreVoteReply { granted } => self.on_pre_vote_reply(from, term, granted),
-            Body::Vote { last, .. } => self.on_vote(from, last),
+            Body::Vote { last, transfer } => self.on_vote(from, last, transfer),
             Body::VoteReply { granted } => self.on_vote_reply(from, granted),
             Body::Append { base, entries, commit, trim } => {
                 self.on_append(from, base, entries, commit, trim);

@@ -28,8 +28,10 @@ pub struct Peer {
     pub next: Index,
     /// `probe`, `replicate` or `snapshot`.
     pub state: &'static str,
-    /// Whether it answered within the last election timeout.
+    /// Whether it answered this leader within the last election timeout.
     pub active: bool,
+    /// Whether it has never answered this leader, and could not have had the time.
+    pub awaited: bool,
 }
 
 /// A look at a core, for operators and tests.

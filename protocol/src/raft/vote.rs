@@ -106,7 +106,11 @@ impl Raft {
         self.outbox.push_back(super::Output::Send { to: from, message });
     }
 
-    pub(super) fn on_vote(&mut self, from: NodeId, last: Position) {
+    pub(super) fn on_vote(&mut self, from: NodeId, last: Position, transfer: bool) {
+        // The promise binds, too, where a reply has brought the term here before the candidate.
+        if self.vote.is_none() && !transfer && self.is_sticky() {
+            return;
+        }
         if !self.would_vote(from, last) {
             return self.send(from, Body::VoteReply { granted: false });
         }

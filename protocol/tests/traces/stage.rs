@@ -494,7 +494,7 @@ impl Stage {
                 status.role, status.last, status.trim_bound
             );
             for (peer, state) in status.peers {
-                let idle = if state.active { "" } else { " silent" };
+                let idle = if state.active || state.awaited { "" } else { " silent" };
                 let (name, matched, next) = (state.state, state.matched, state.next);
                 line += &format!(" {peer}:{name} {matched}/{next}{idle}");
             }

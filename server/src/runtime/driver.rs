@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use node::{Input, Node, Output, Reply, RequestId, Space};
+use node::{Input, Node, Output, Reply, Request, RequestId, Space};
+use protocol::{Index, Time};
+use store::BackendError;
 use store::watch::{StreamId, WatchResponse};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -10,7 +12,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::clock::Clock;
 use super::handle::Call;
 use super::members::Members;
-use super::peers::{FromPeers, Links, Peer};
+use super::peers::{Disowned, FromPeers, Links, Peer};
+use super::ways::Ways;
 use super::workers::{Done, LogWorker, StateWorkers};
 
 /// Calls taken in one turn; more wait for the next.
@@ -28,6 +31,14 @@ pub enum RunError {
     /// The state backend failed for good, or holds what cannot be read.
     #[error("the state failed, and this member must not go on: {0}")]
     State(String),
+    /// The state is not that of a majority of the members: it is to be had anew.
+    #[error("the state is wrong, and this member must not serve it: {why}")]
+    Condemned {
+        /// What was found, in words.
+        why: String,
+        /// The last entry that was applied to it.
+        applied: Index,
+    },
     /// A worker's thread has panicked. What was acknowledged is durable.
     #[error("the {0} thread has panicked, and this member must not go on")]
     Panicked(&'static str),
@@ -40,6 +51,29 @@ pub enum RunError {
          to join again, add it as a new member and start it with an empty data directory"
     )]
     Removed,
+    /// The others do not take this member for what it was, and it is not to come back by itself.
+    #[error(
+        "this member cannot go on: {by} says: {why}. Give it back the data directory that it had; \
+         if that is lost, run `conclave member replace ID http://{own}` and start it with an empty \
+         one and --initial-cluster-state existing. Without --rejoin=false that is done by itself"
+    )]
+    Disowned {
+        /// Who says so: its address.
+        by: String,
+        /// What it says.
+        why: &'static str,
+        /// Where this member is reached.
+        own: String,
+    },
+}
+
+/// How a driver ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was told to.
+    Stopped,
+    /// Another member does not take this one for what it was: it must not go on with what it has.
+    Disowned(Disowned),
 }
 
 /// Everything a node needs to live.
@@ -47,11 +81,14 @@ pub(crate) struct Driver {
     pub(crate) node: Node,
     pub(crate) clock: Clock,
     pub(crate) links: Links,
+    pub(crate) ways: Ways,
     pub(crate) members: Members,
     pub(crate) log: LogWorker,
     pub(crate) state: StateWorkers,
     pub(crate) queues: Queues,
     pub(crate) waiting: Waiting,
+    /// Set when another member does not take this one for what it was.
+    pub(crate) disowned: Option<Disowned>,
 }
 
 /// Where things come in.
@@ -84,15 +121,21 @@ enum Next {
 
 impl Driver {
     /// Drives the node until it has stopped.
-    pub(crate) async fn run(mut self) -> Result<(), RunError> {
+    pub(crate) async fn run(mut self) -> Result<End, RunError> {
         let mut stopping = false;
         loop {
+            if let Some(disowned) = self.disowned.take() {
+                // The directory may go to another member as soon as nobody writes there any more.
+                let _given_up = self.log.close();
+                return Ok(End::Disowned(disowned));
+            }
             self.heed_stop(&mut stopping);
             if let Next::Stopped = self.carry_out()? {
-                return self.log.close().map_err(|error| RunError::Log(error.to_string()));
+                self.log.close().map_err(|error| RunError::Log(error.to_string()))?;
+                return Ok(End::Stopped);
             }
             let now = self.clock.now();
-            let due = self.node.poll_timeout().is_some_and(|due| due <= now);
+            let due = self.poll_timeout().is_some_and(|due| due <= now);
             if due {
                 // Work is left, or a timer has run out meanwhile: others on this thread first.
                 tokio::task::yield_now().await;
@@ -100,8 +143,15 @@ impl Driver {
                 self.wait(stopping).await?;
             }
             self.take_all()?;
-            self.node.handle(self.clock.now(), Input::Timeout);
+            let now = self.clock.now();
+            self.ways.timeout(now, &mut self.links);
+            self.node.handle(now, Input::Timeout);
         }
+    }
+
+    /// When there is something to do even if nothing comes in.
+    fn poll_timeout(&self) -> Option<Time> {
+        self.node.poll_timeout().into_iter().chain(self.ways.poll_timeout()).min()
     }
 
     /// Begins to stop when told to. Looked at every turn: under load something is always ready.
@@ -115,7 +165,7 @@ impl Driver {
 
     /// Waits for the first thing to come in, and takes it.
     async fn wait(&mut self, stopping: bool) -> Result<(), RunError> {
-        let timeout = self.node.poll_timeout().map(|time| self.clock.instant(time));
+        let timeout = self.poll_timeout().map(|time| self.clock.instant(time));
         let timer = async {
             match timeout {
                 Some(instant) => tokio::time::sleep_until(instant).await,
@@ -160,19 +210,32 @@ impl Driver {
     fn peers(&mut self, event: FromPeers) -> Result<(), RunError> {
         let now = self.clock.now();
         match event {
-            FromPeers::Messages(from, messages) => {
-                for message in messages {
-                    self.node.handle(now, Input::Receive { from, message });
+            FromPeers::Packets(from, packets) => {
+                for packet in packets {
+                    self.ways.arrived(now, from, packet);
+                    while let Some((from, message)) = self.ways.poll(&mut self.links) {
+                        self.node.handle(now, Input::Receive { from, message });
+                    }
                 }
             }
+            FromPeers::Broke(peer) => self.ways.broke(now, peer, &mut self.links),
             FromPeers::Unreachable(peer) => self.node.handle(now, Input::Unreachable(peer)),
             FromPeers::Newcomer(id, address) => {
                 tracing::info!(%id, address, "a member that is not known here yet has dialled");
                 let name = id.to_string();
                 self.links.dial_newcomer(Peer { id, name, address });
             }
-            FromPeers::Join(request) => self.members.admit(&self.node, request),
-            FromPeers::Removed => return Err(RunError::Removed),
+            FromPeers::Join(request) => {
+                if let Some((change, answer)) = self.members.admit(&self.node, request) {
+                    self.call(Call::Request(Request::MemberChange(change), answer));
+                }
+            }
+            // Who has never heard of anything was never that member.
+            FromPeers::Removed(by) if self.node.raft().status().last.index == Index(0) => {
+                self.disowned = Some(by)
+            }
+            FromPeers::Removed(_) => return Err(RunError::Removed),
+            FromPeers::Disowned(by) => self.disowned = Some(by),
         }
         Ok(())
     }
@@ -250,9 +313,21 @@ impl Driver {
         }
     }
 
+    /// Why the node must not go on.
+    fn halted(&self, error: &BackendError) -> RunError {
+        let why = error.to_string();
+        if self.node.compared().1 {
+            RunError::Condemned { why, applied: self.node.store().applied().index }
+        } else {
+            RunError::State(why)
+        }
+    }
+
     fn output(&mut self, output: Output) -> Result<Next, RunError> {
         match output {
-            Output::Send { to, message } => self.links.push(to, &message),
+            Output::Send { to, message } => {
+                self.ways.send(self.clock.now(), &mut self.links, to, message);
+            }
             Output::Persist { id, write } => self.log.persist(id, write),
             Output::Fetch { peer, from, max_bytes } => self.log.fetch(peer, from, max_bytes),
             Output::Look { peer, life, wanted } => self.log.look(peer, life, wanted),
@@ -289,13 +364,18 @@ impl Driver {
                 }
             }
             Output::WatchOverrun(stream) => {
-                tracing::warn!(stream = stream.0, "a watch stream asks and does not read: ended");
+                tracing::warn!(
+                    stream = stream.0,
+                    "a watch stream is ended: it asks and does not read, or this member must \
+                     not serve"
+                );
                 self.waiting.streams.remove(&stream);
             }
             Output::Membership { at, membership } => {
                 tracing::info!(%at, voters = ?membership.voters, outgoing = ?membership.outgoing,
                     learners = ?membership.learners, "members");
                 self.members.changed(at, &membership, (&self.node, &mut self.links));
+                self.ways.keep_to(self.clock.now(), &membership);
             }
             Output::Removed => {
                 // What the others wait for leaves first.
@@ -303,7 +383,7 @@ impl Driver {
                 return Err(RunError::Removed);
             }
             Output::Event(event) => tracing::info!("{event:?}"),
-            Output::Halt(error) => return Err(RunError::State(error.to_string())),
+            Output::Halt(error) => return Err(self.halted(&error)),
             Output::Stopped => return Ok(Next::Stopped),
         }
         Ok(Next::Go)

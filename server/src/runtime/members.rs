@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use node::Node;
+use node::{Node, Reply};
 use protocol::raft::Membership;
 use protocol::{ClusterId, Index, NodeId};
-use store::MemberTable;
+use store::{MemberChange, MemberTable, Seat};
+use tokio::sync::oneshot;
 
-use super::peers::{Admission, JoinRequest, Links, Peer, Roster};
+use super::identity::new_member_id;
+use super::open::random;
+use super::peers::{Admission, Ask, JoinRequest, Links, Peer, Roster};
+use super::register::Register;
 
 /// The driver's knowledge of the members.
 #[derive(Debug)]
@@ -24,19 +28,26 @@ pub(crate) struct Members {
     pub(crate) roster: Roster,
     /// Whether this member has no vote, for the APIs.
     pub(crate) learner: Arc<AtomicBool>,
+    pub(crate) register: Register,
     /// How many had been removed when the roster was last told.
     removed: usize,
+    /// Who is to be replaced, as was last wished for here, and where the answer will be.
+    replacing: Option<(NodeId, oneshot::Receiver<Reply>)>,
 }
+
+/// A change that is to be wished for on behalf of a newcomer, and where the answer goes.
+pub(crate) type Wish = (MemberChange, oneshot::Sender<Reply>);
 
 impl Members {
     pub(crate) fn new(
         (cluster, me): (ClusterId, NodeId),
         token: u64,
         founders: Vec<Peer>,
-        roster: Roster,
+        (roster, register): (Roster, Register),
         learner: Arc<AtomicBool>,
     ) -> Self {
-        Self { me, cluster, token, founders, roster, learner, removed: 0 }
+        let (removed, replacing) = (0, None);
+        Self { me, cluster, token, founders, roster, learner, register, removed, replacing }
     }
 
     /// Another configuration is in force.
@@ -77,37 +88,93 @@ impl Members {
         let removed = node.store().removed_count();
         if removed != self.removed {
             self.removed = removed;
-            self.roster.removed(node.store().removed().collect::<BTreeSet<_>>());
+            let gone = node.store().removed().collect::<BTreeSet<_>>();
+            self.register.forget(&gone);
+            self.roster.removed(gone);
         }
     }
 
-    /// Answers a newcomer by what has been applied here.
-    pub(crate) fn admit(&self, node: &Node, request: JoinRequest) {
-        let admission = self.admission(node, request.token, &request.address);
-        tracing::info!(address = request.address, ?admission, "a newcomer asks to join");
+    /// Answers a newcomer by what has been applied here. May give a wish on its behalf.
+    pub(crate) fn admit(&mut self, node: &Node, request: JoinRequest) -> Option<Wish> {
+        let JoinRequest { ask, present, answer } = request;
+        let (admission, seat) = self.admission(node, &ask, &present);
+        tracing::info!(address = ask.address, ?admission, "a newcomer asks to join");
         // It may have gone, and will ask again.
-        let _ = request.answer.send(admission);
+        let _ = answer.send(admission);
+        let (old, seat) = seat.filter(|_| admission == Admission::Waiting)?;
+        if !self.may_wish(old) {
+            return None;
+        }
+        tracing::warn!(%old, address = ask.address,
+            "the member at this address has lost what it knew: it is to be replaced by a new one");
+        let id = new_member_id(&seat.peer_urls, random());
+        let (sender, receiver) = oneshot::channel();
+        self.replacing = Some((old, receiver));
+        Some((MemberChange::Replace { old, id, peer_urls: seat.peer_urls }, sender))
     }
 
-    fn admission(&self, node: &Node, token: u64, address: &str) -> Admission {
-        if token != self.token {
-            return Admission::Token;
-        }
-        let Some(membership) = node.store().membership() else { return Admission::Unknown };
-        let table = MemberTable::of(membership).unwrap_or_default();
-        let has_started = |id: NodeId| {
-            id == self.me || node.store().members().any(|it| it.id == id && !it.name.is_empty())
-        };
-        let mut found = Admission::Unknown;
-        for (&id, seat) in &table.seats {
-            if seat.peer_urls.iter().any(|url| address_of(url) == Some(address)) {
-                if !has_started(id) {
-                    return Admission::Welcome(self.cluster, id);
-                }
-                found = Admission::Started;
+    /// Whether there is no wish under way for this member.
+    fn may_wish(&mut self, old: NodeId) -> bool {
+        let Some((wished, answer)) = &mut self.replacing else { return true };
+        match answer.try_recv() {
+            Err(oneshot::error::TryRecvError::Empty) => *wished != old,
+            Ok(Reply { body: Err(failure), .. }) => {
+                tracing::warn!(old = %wished, ?failure, "a member was not replaced yet");
+                true
             }
+            Ok(_) | Err(oneshot::error::TryRecvError::Closed) => true,
         }
-        found
+    }
+
+    /// What a newcomer is told, and the seat that it means.
+    fn admission(
+        &self,
+        node: &Node,
+        ask: &Ask,
+        present: &BTreeSet<NodeId>,
+    ) -> (Admission, Option<(NodeId, Seat)>) {
+        if ask.token != self.token {
+            return (Admission::Token, None);
+        }
+        let Some((id, seat)) = self.seat_at(node, &ask.address) else {
+            return (Admission::Unknown, None);
+        };
+        let has_started =
+            id == self.me || node.store().members().any(|it| it.id == id && !it.name.is_empty());
+        let lost = self.register.refutes(id, ask.life.as_ref());
+        let admission = if lost && present.contains(&id) {
+            Admission::Taken
+        } else if lost && ask.may_replace {
+            Admission::Waiting
+        } else if has_started || lost {
+            Admission::Started
+        } else {
+            Admission::Welcome(self.cluster, id)
+        };
+        (admission, Some((id, seat)))
+    }
+
+    /// The seat at an address. While its member is being replaced there are two: the new one's.
+    fn seat_at(&self, node: &Node, address: &str) -> Option<(NodeId, Seat)> {
+        let seats = match node.store().membership() {
+            Some(membership) => MemberTable::of(membership).unwrap_or_default().seats,
+            None => BTreeMap::new(),
+        };
+        let at = |seat: &Seat| seat.peer_urls.iter().any(|url| address_of(url) == Some(address));
+        let all: Vec<(NodeId, Seat)> = seats.into_iter().filter(|(_, seat)| at(seat)).collect();
+        let goes = |id: NodeId| all.iter().any(|(_, seat)| seat.replaces == Some(id));
+        if let Some(found) = all.iter().find(|(id, _)| !goes(*id)) {
+            return Some(found.clone());
+        }
+        // No configuration has been applied yet: those of the settings hold.
+        let founder = self.founders.iter().find(|peer| peer.address == address)?;
+        let told = node.store().membership().is_some();
+        let seat = Seat {
+            part: store::Part::Voter,
+            replaces: None,
+            peer_urls: vec![format!("http://{address}")],
+        };
+        (!told).then_some((founder.id, seat))
     }
 }
 

@@ -4,11 +4,11 @@
 //! Clients are turned away meanwhile: their connections end at once, so that they try another
 //! member instead of waiting for this one.
 
-use std::io;
 use std::net::TcpListener as StdListener;
 use std::time::Duration;
 
 use node::{MendConfig, MendInput, MendOutput, Mending, gather};
+use protocol::mesh::Packet;
 use protocol::{Index, Position};
 use storage::log::Salvage;
 use tokio::net::TcpListener;
@@ -18,7 +18,8 @@ use tokio::time::{Instant, sleep_until};
 use super::StartError;
 use super::clock::Clock;
 use super::open::{Doubt, Ground, Opened, Opening, Wounded};
-use super::peers::{FromPeers, Peer};
+use super::peers::{Disowned, FromPeers, Peer};
+use super::rejoin::turn_away;
 use super::server::{Network, ServerError};
 use super::workers::AnyDisk;
 use crate::config::Config;
@@ -42,19 +43,32 @@ enum End {
     Surrendered(Salvage<AnyDisk>, Index),
     /// The process is to end.
     Stopped,
+    /// Another member does not take this one for what it was.
+    Disowned(Disowned),
 }
 
-/// Mends until the replica can run; `None` when the process is to end before.
+/// What came of a treatment.
+pub(super) enum Treated {
+    /// The replica can run.
+    Opened(Box<Opened>),
+    /// The process is to end.
+    Stopped,
+    /// Another member does not take this one for what it was: nothing is to be mended.
+    Disowned(Disowned),
+}
+
+/// Mends until the replica can run, or need not.
 pub(super) async fn treat(
     ward: &mut Ward<'_>,
     mut wounded: Wounded,
     client: &StdListener,
-) -> Result<Option<Box<Opened>>, ServerError> {
+) -> Result<Treated, ServerError> {
     let clients = client.try_clone().and_then(TcpListener::from_std).map_err(StartError::Thread)?;
     let turned_away = tokio::spawn(turn_away(clients));
     let opened = loop {
         let known = match ward.mend(wounded).await? {
-            End::Stopped => break None,
+            End::Stopped => break Treated::Stopped,
+            End::Disowned(by) => break Treated::Disowned(by),
             End::Healed(salvage) => {
                 drop(salvage.into_disk());
                 tracing::info!("the log is whole again: other members had what it lacked");
@@ -67,19 +81,12 @@ pub(super) async fn treat(
             }
         };
         match ward.ground.open(ward.config, known)? {
-            Opening::Ready(opened) => break Some(opened),
+            Opening::Ready(opened) => break Treated::Opened(opened),
             Opening::Wounded(more) => wounded = *more,
         }
     };
     turned_away.abort();
     Ok(opened)
-}
-
-/// Ends the connections of clients at once.
-async fn turn_away(clients: TcpListener) -> io::Result<()> {
-    loop {
-        drop(clients.accept().await?);
-    }
 }
 
 impl Ward<'_> {
@@ -101,7 +108,9 @@ impl Ward<'_> {
             mending.handle(clock.now(), MendInput::Timeout);
             while let Some(output) = mending.poll_output() {
                 match output {
-                    MendOutput::Send { to, message } => self.network.links.push(to, &message),
+                    MendOutput::Send { to, message } => {
+                        self.network.links.push(to, &Packet::Direct(message));
+                    }
                     MendOutput::Look { peer, life, wanted } => {
                         let (entries, absent) = gather(wanted, |position| salvage.find(position));
                         let found = MendInput::Found { peer, life, entries, absent };
@@ -131,32 +140,42 @@ impl Ward<'_> {
                 remind(&mending, salvage.is_helpless());
             }
             let due = mending.poll_timeout().map_or(remind_at, |time| clock.instant(time));
-            if !self.listen(&mut mending, &clock, due.min(remind_at)).await {
-                return Ok(End::Stopped);
+            if let Some(end) = self.listen(&mut mending, &clock, due.min(remind_at)).await {
+                return Ok(end);
             }
         }
     }
 
-    /// Takes in what other members say, until something was said or it is time. False when the
-    /// process is to end.
-    async fn listen(&mut self, mending: &mut Mending, clock: &Clock, due: Instant) -> bool {
+    /// Takes in what other members say, until something was said or it is time. Gives what ends
+    /// the mending before it is done.
+    async fn listen(&mut self, mending: &mut Mending, clock: &Clock, due: Instant) -> Option<End> {
         let Network { messages, events, links, .. } = &mut self.network;
         tokio::select! {
             Some(batch) = messages.recv() => match batch {
-                FromPeers::Messages(from, batch) => batch.into_iter().for_each(|message| {
-                    mending.handle(clock.now(), MendInput::Receive { from, message });
+                FromPeers::Packets(from, batch) => batch.into_iter().for_each(|packet| {
+                    if let Packet::Direct(message) = packet {
+                        mending.handle(clock.now(), MendInput::Receive { from, message });
+                    }
                 }),
                 FromPeers::Newcomer(id, address) => {
                     links.dial_newcomer(Peer { id, name: id.to_string(), address });
                 }
                 // Whoever wants to join asks again, and elsewhere.
-                FromPeers::Join(_) | FromPeers::Unreachable(_) | FromPeers::Removed => {}
+                FromPeers::Join(_)
+                | FromPeers::Unreachable(_)
+                | FromPeers::Broke(_)
+                | FromPeers::Removed(_) => {}
+                FromPeers::Disowned(by) => return Some(End::Disowned(by)),
             },
-            Some(_) = events.recv() => {}
+            Some(event) = events.recv() => {
+                if let FromPeers::Disowned(by) = event {
+                    return Some(End::Disowned(by));
+                }
+            }
             () = sleep_until(due) => {}
-            _ = self.stop.wait_for(|stop| *stop) => return false,
+            _ = self.stop.wait_for(|stop| *stop) => return Some(End::Stopped),
         }
-        true
+        None
     }
 }
 

@@ -3,19 +3,27 @@
 use std::io;
 
 use node::Node;
+use node::codec::Envelope;
+use protocol::raft::Payload;
 use protocol::{ClusterId, Index, NodeId, raft};
 use storage::Identity;
+use storage::backup::Stamp;
 use storage::datadir::DataDir;
 use storage::disk::{FaultPlan, FaultyDisk, RealDisk};
 use storage::log::{
     Covered, Damage, Log, LogError, LogOptions, Opening as LogOpening, Recovered, Salvage,
 };
 use storage::state::{State, StateOptions};
-use store::{Backend, BackendError, BackendRead, MemberTable, Revision, Store};
+use store::{
+    Backend, BackendError, BackendRead, Command, MemberTable, Recovery, RestoreError, Revision,
+    Store,
+};
 
 use super::StartError;
 use super::members::address_of;
 use super::peers::Peer;
+use super::rebuilding::Wrong;
+use super::register::Register;
 use super::server::founders;
 use super::settings::{limits, node_config};
 use super::who::founds;
@@ -23,8 +31,9 @@ use super::workers::AnyDisk;
 use crate::config::Config;
 use crate::reserve::Gauge;
 
-/// Records read from the backend at once while the index is rebuilt.
+/// Records read from the backend at once while the index is rebuilt, and bytes of them.
 const SCAN: usize = 10_000;
+const SCAN_BYTES: usize = 8 << 20;
 /// Tables may always grow to this many bytes, however small the reserve.
 const LEAST_TABLE: u64 = 16 << 20;
 /// The length of a segment when the log is in memory.
@@ -47,7 +56,10 @@ pub(crate) struct Ground {
     identity: Identity,
     gauge: Option<Gauge>,
     pub(crate) incarnation: u64,
+    pub(crate) register: Register,
     client_url: String,
+    /// The state that is there is not to be served.
+    wrong: Option<Wrong>,
 }
 
 /// What came of opening.
@@ -78,6 +90,8 @@ pub(crate) enum Doubt {
 enum StateFault {
     /// It is damaged.
     Damaged(String),
+    /// It can be read, and differs from that of a majority of the members.
+    Condemned { why: String, applied: Index, membership: Option<Box<raft::Membership>> },
     /// The disk failed, or it is not this program's.
     Failed(StartError),
 }
@@ -97,7 +111,7 @@ impl From<BackendError> for StateFault {
     }
 }
 
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
 }
@@ -108,13 +122,17 @@ impl Ground {
         config: &Config,
         identity: Identity,
         client_url: String,
+        wrong: Option<Wrong>,
     ) -> Result<Self, StartError> {
         let directory = match &config.data_dir {
             Some(path) => Some(DataDir::open(path, identity)?),
             None => None,
         };
         let gauge = open_gauge(config)?;
-        Ok(Self { directory, identity, gauge, incarnation: random(), client_url })
+        let incarnation = random();
+        let notes = directory.as_ref().map(DataDir::notes).transpose()?;
+        let register = Register::open(notes, incarnation, random)?;
+        Ok(Self { directory, identity, gauge, incarnation, register, client_url, wrong })
     }
 
     /// Who this is.
@@ -124,15 +142,19 @@ impl Ground {
 
     /// Opens log and state and puts a replica together, if what is damaged in them lets it.
     pub(crate) fn open(&self, config: &Config, known: Doubt) -> Result<Opening, StartError> {
-        let found = match self.open_state(config) {
+        let found = match self.sound_state(config) {
             Err(StateFault::Failed(error)) => return Err(error),
             found => found,
+        };
+        let rebuilt_after = match &found {
+            Err(StateFault::Condemned { applied, .. }) => Some(*applied),
+            Ok(_) | Err(StateFault::Damaged(_) | StateFault::Failed(_)) => None,
         };
         let covered = match &found {
             Ok((_, store)) => Covered { applied: store.applied(), installed: store.installed() },
             Err(_) => Covered::default(),
         };
-        let others = self.others(config, found.as_ref().ok().map(|(_, store)| store));
+        let others = self.others(config, &found);
         let alone = others.is_empty();
         let (disk, options) = log_disk(self.directory.as_ref(), self.identity, config)?;
         let opening = Log::open_or_salvage(disk, options, covered);
@@ -145,7 +167,10 @@ impl Ground {
                 let led = if let Doubt::Led(last) = known { Some(last) } else { None };
                 salvage.open_in_doubt(led).map_err(log_error)?
             }
-            LogOpening::Wounded(salvage) if alone => return Err(lost_alone(&salvage, found.err())),
+            LogOpening::Wounded(salvage) if alone => {
+                let met = self.register.has_met_others(self.identity.node);
+                return Err(lost_alone(&salvage, found.err(), met));
+            }
             LogOpening::Wounded(salvage) => {
                 let wounded = Wounded { salvage: *salvage, others };
                 return Ok(Opening::Wounded(Box::new(wounded)));
@@ -160,13 +185,20 @@ impl Ground {
             }
             Err(fault) => self.begin_state_anew(config, why(fault))?,
         };
-        self.assemble(config, log, recovered, state, store)
+        self.assemble(config, log, recovered, (state, store), rebuilt_after)
     }
 
     /// The other members, as the state has them; the settings may be stale.
-    fn others(&self, config: &Config, store: Option<&Store>) -> Vec<Peer> {
-        let known = store.and_then(|store| Some((store, store.membership()?)));
-        let all = known.map_or_else(|| founders(config), |(store, known)| seats(store, known));
+    fn others(&self, config: &Config, found: &Result<(State, Store), StateFault>) -> Vec<Peer> {
+        let known = match found {
+            Ok((_, store)) => store.membership().map(|known| seats(Some(store), known)),
+            // What it says of members is better than nothing: they know better if they are there.
+            Err(StateFault::Condemned { membership, .. }) => {
+                membership.as_ref().map(|known| seats(None, known))
+            }
+            Err(StateFault::Damaged(_) | StateFault::Failed(_)) => None,
+        };
+        let all = known.unwrap_or_else(|| founders(config));
         all.into_iter().filter(|peer| peer.id != self.identity.node).collect()
     }
 
@@ -175,8 +207,8 @@ impl Ground {
         config: &Config,
         mut log: Log<AnyDisk>,
         mut recovered: Recovered,
-        state: State,
-        store: Store,
+        (state, store): (State, Store),
+        rebuilt_after: Option<Index>,
     ) -> Result<Opening, StartError> {
         recovered.damage.iter().for_each(report);
         heed_doubt(config, &mut log, &mut recovered)?;
@@ -187,13 +219,31 @@ impl Ground {
         let restored = log
             .restored(store.applied().index)
             .map_err(|error| StartError::Log(format!("it does not continue the state: {error}")))?;
+        tell_recoveries(&store, &restored.entries);
         let Identity { cluster, node: id } = self.identity;
         let founding = founds(config, self.identity, &store, &restored)?;
         let client_url = self.client_url.clone();
-        let config = node_config(config, (id, founding), self.incarnation, client_url);
+        let mut config = node_config(config, (id, founding), self.incarnation, client_url);
+        config.rebuilt_after = rebuilt_after;
         let node = Node::new(config, restored, store, random());
         let gauge = self.gauge.clone();
         Ok(Opening::Ready(Box::new(Opened { node, log, state, cluster, id, gauge })))
+    }
+
+    /// The state, unless it is known to be wrong.
+    fn sound_state(&self, config: &Config) -> Result<(State, Store), StateFault> {
+        let found = self.open_state(config);
+        let Some(Wrong { why, applied }) = self.wrong.clone() else { return found };
+        match found {
+            Ok((_, store)) => {
+                let membership = store.membership().cloned().map(Box::new);
+                Err(StateFault::Condemned { why, applied, membership })
+            }
+            Err(StateFault::Condemned { membership, .. }) => {
+                Err(StateFault::Condemned { why, applied, membership })
+            }
+            fault => fault,
+        }
     }
 
     fn open_state(&self, config: &Config) -> Result<(State, Store), StateFault> {
@@ -245,6 +295,7 @@ impl Ground {
 fn why(fault: StateFault) -> StartError {
     match fault {
         StateFault::Damaged(what) => StartError::State(format!("it is damaged: {what}")),
+        StateFault::Condemned { why, .. } => StartError::State(format!("it is wrong: {why}")),
         StateFault::Failed(error) => error,
     }
 }
@@ -253,16 +304,22 @@ fn log_error(error: impl std::fmt::Display) -> StartError {
     StartError::Log(error.to_string())
 }
 
-/// What is lost, and nobody else has.
-fn lost_alone(salvage: &Salvage<AnyDisk>, state: Option<StateFault>) -> StartError {
-    const REMEDY: &str = "this member is alone, so nobody else has it: restore the data directory \
-                          from a backup. Nothing in it was changed";
+/// What is lost, and nobody else has, or nobody who is known. `met`: there are others. An old copy
+/// of the directory is just what must not come back to them.
+fn lost_alone(salvage: &Salvage<AnyDisk>, state: Option<StateFault>, met: bool) -> StartError {
+    const ALONE: &str = "this member is alone, so nobody else has it: restore the data directory \
+                         from a backup. Nothing in it was changed";
+    const STRANDED: &str = "who the other members are stood in what is damaged: put the data \
+                            directory aside, and start this member with --initial-cluster naming \
+                            itself and the others and --initial-cluster-state existing; they take \
+                            it in again. Nothing was changed";
+    let remedy = if met { STRANDED } else { ALONE };
     if let Some(fault) = state {
         let why = why(fault);
-        return StartError::State(format!("{why}, and the log no longer has all of it; {REMEDY}"));
+        return StartError::State(format!("{why}, and the log no longer has all of it; {remedy}"));
     }
     let damage = salvage.damage().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    StartError::Log(format!("it lacks what it had acknowledged: {damage}; {REMEDY}"))
+    StartError::Log(format!("it lacks what it had acknowledged: {damage}; {remedy}"))
 }
 
 /// Dismisses the doubt if an operator says so, else tells of it.
@@ -286,12 +343,40 @@ fn heed_doubt(
     Ok(())
 }
 
+/// Tells at every start what this data has come through; the last recovery may be in the log only.
+fn tell_recoveries(store: &Store, entries: &[raft::Entry]) {
+    let in_log = entries.iter().filter_map(|entry| match &entry.payload {
+        Payload::Command(bytes) => {
+            let envelope = Envelope::open(bytes.clone()).ok()?;
+            match Command::decode(envelope.command).ok()? {
+                Command::Recovered(recovery) => Some((entry.position.index, recovery)),
+                _ => None,
+            }
+        }
+        Payload::Empty | Payload::Membership(_) => None,
+    });
+    let applied = store.recoveries().map(|(at, recovery)| (at, recovery.clone()));
+    for (at, recovery) in applied.chain(in_log) {
+        let Recovery { cluster, survivor, last, commit, given_up, .. } = recovery;
+        let taken_at = Stamp::of_ms(recovery.at_ms);
+        let given_up: Vec<String> =
+            given_up.iter().map(|(id, name)| format!("{name} ({id})")).collect();
+        tracing::warn!(
+            "this cluster was recovered at {taken_at} from member {survivor} of cluster \
+             {:016x}, with its log up to {last} (known to be committed: {commit}), without {} \
+             (entry {at})",
+            cluster.0,
+            given_up.join(", ")
+        );
+    }
+}
+
 /// The members of a configuration, with their addresses.
-fn seats(store: &Store, membership: &raft::Membership) -> Vec<Peer> {
+fn seats(store: Option<&Store>, membership: &raft::Membership) -> Vec<Peer> {
     let seats = MemberTable::of(membership).unwrap_or_default().seats.into_iter();
     let peers = seats.filter_map(|(id, seat)| {
         let address = seat.peer_urls.first().and_then(|url| address_of(url))?.to_owned();
-        let told = store.members().find(|member| member.id == id);
+        let told = store.and_then(|store| store.members().find(|member| member.id == id));
         let name = told.map_or_else(|| id.to_string(), |member| member.name.clone());
         Some(Peer { id, name, address })
     });
@@ -301,18 +386,25 @@ fn seats(store: &Store, membership: &raft::Membership) -> Vec<Peer> {
 /// Rebuilds the index by reading every record once.
 fn restore(config: &Config, state: &mut State) -> Result<Store, StateFault> {
     let damaged = |error: &dyn std::fmt::Display| StateFault::Damaged(error.to_string());
-    let restoring = Store::restore(limits(config), state.meta()?);
-    let mut restoring = restoring.map_err(|error| damaged(&error))?;
-    let end = Revision::new(i64::MAX, 0);
-    let mut from = Revision::default();
+    let meta = state.meta()?;
+    let restoring = Store::restore(limits(config), meta.clone());
+    let mut restoring = restoring.map_err(|error| match error {
+        RestoreError::Differs(applied) => {
+            let membership = store::membership(&meta).map(Box::new);
+            StateFault::Condemned { why: error.to_string(), applied, membership }
+        }
+        error => damaged(&error),
+    })?;
+    let (view, mut from) = (state.view(), Revision::default());
     loop {
-        let records = state.scan(from, end, SCAN)?;
+        let records = view.part(from, SCAN, SCAN_BYTES)?;
         let Some((last, _)) = records.last() else { break };
         from = Revision::new(last.main, last.sub + 1);
         for (revision, record) in &records {
             restoring.record(*revision, record);
         }
     }
+    drop(view);
     let (store, dead) = restoring.finish().map_err(|error| damaged(&error))?;
     state.discard(&dead)?;
     Ok(store)

@@ -98,6 +98,7 @@ fn advice(error: &DataDirError) -> &'static str {
         | DataDirError::Version { .. }
         | DataDirError::Foreign { .. }
         | DataDirError::Damaged(_)
+        | DataDirError::DamagedNote(_)
         | DataDirError::Unfinished(_)
         | DataDirError::Io { .. } => "",
     }

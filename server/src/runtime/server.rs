@@ -15,13 +15,17 @@ use tokio::sync::{mpsc, watch};
 use super::StartError;
 use super::backups::Backups;
 use super::clock::Clock;
-use super::driver::{Driver, Queues, RunError, Waiting};
+use super::driver::{Driver, End, Queues, RunError, Waiting};
 use super::handle::{Call, NodeHandle};
 use super::identity::{member_id, token_hash};
 use super::members::Members;
-use super::mending::{Ward, treat};
+use super::mending::{Treated, Ward, treat};
 use super::open::{Doubt, Ground, Opened, Opening};
-use super::peers::{Acceptor, FromPeers, Identity, Links, Peer, Roster, join, listen};
+use super::peers::{Acceptor, FromPeers, Identity, Links, Peer, Roster, listen};
+use super::rebuilding::{Rebuilding, Wrong};
+use super::register::Register;
+use super::rejoin::{self, taken_in};
+use super::ways::Ways;
 use super::who::{Who, identify};
 use super::workers::{LogWorker, StateWorkers};
 use crate::api::etcd::{self, ApiOptions};
@@ -50,7 +54,8 @@ pub enum ServerError {
 }
 
 /// Runs a server on this thread until `stop` turns true: then leadership is handed over, calls
-/// under way are answered, and everything is made durable.
+/// under way are answered, and everything is made durable. A state that is found wrong is put aside
+/// and had anew, in the same process (`rebuilding.rs`).
 ///
 /// # Errors
 /// [`ServerError`], each with what to do about it.
@@ -60,40 +65,99 @@ pub fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), ServerErro
         true => Some(bind(config.listen_peer, "peers", "--listen-peer")?),
         false => None,
     };
-    let address = client.local_addr().map_err(StartError::Thread)?;
-    let url = config.advertise_client.clone().unwrap_or_else(|| format!("http://{address}"));
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
-    let identity = match identify(&config)? {
-        Who::Known(identity) => identity,
-        Who::Newcomer => runtime.block_on(taken_in(&config, stop.clone()))?,
-    };
-    let ground = Ground::lay(&config, identity, url)?;
-    let opening = ground.open(&config, Doubt::Open)?;
-    let setup = Setup { config, client, peer, ground, opening, stopping: stop };
-    setup.run(&runtime)
+    let doors = Doors { client, peer };
+    let mut who = identify(&config)?;
+    let mut rebuilding = Rebuilding::default();
+    loop {
+        match live(&config, who, rebuilding.wrong.take(), &doors, stop.clone())? {
+            Departure::Stopped => return Ok(()),
+            Departure::Replaced(identity) => who = Who::Known(identity),
+            Departure::Condemned(identity, wrong) => {
+                rebuilding.begin(wrong);
+                let Doors { client, .. } = doors.double().map_err(StartError::Thread)?;
+                if !runtime()?.block_on(rebuilding.pause(client, stop.clone()))? {
+                    return Ok(());
+                }
+                who = Who::Known(identity);
+            }
+        }
+    }
 }
 
-/// Asks the members of the cluster who this new one is, until one of them knows.
-async fn taken_in(
+/// How a member's life in this process ended.
+enum Departure {
+    /// It was told to end.
+    Stopped,
+    /// Another one takes its place, in this very process.
+    Replaced(storage::Identity),
+    /// Its state was found wrong: it goes on with another one.
+    Condemned(storage::Identity, Wrong),
+}
+
+/// One member from start to end. All that runs for it ends with the runtime that it is given.
+fn live(
     config: &Config,
-    mut stop: watch::Receiver<bool>,
-) -> Result<storage::Identity, StartError> {
-    let own = config.own_address();
-    let others = config.initial_cluster.iter().map(|member| member.peer.clone());
-    let others: Vec<String> = others.filter(|address| *address != own).collect();
-    if others.is_empty() {
-        let text = "to join a cluster that exists, --initial-cluster must name its members, too";
-        return Err(StartError::Config(text.to_owned()));
-    }
-    tracing::info!(own, members = ?others, "asking to join");
-    let asked = join(&others, token_hash(&config.cluster_token), &own);
-    tokio::select! {
-        joined = asked => {
-            let (cluster, node) = joined?;
-            tracing::info!(%node, "taken in");
-            Ok(storage::Identity { cluster, node })
+    who: Who,
+    wrong: Option<Wrong>,
+    doors: &Doors,
+    stop: watch::Receiver<bool>,
+) -> Result<Departure, ServerError> {
+    let own = runtime()?;
+    let identity = match who {
+        Who::Known(identity) => identity,
+        Who::Newcomer => own.block_on(taken_in(config, stop.clone()))?,
+    };
+    let address = doors.client.local_addr().map_err(StartError::Thread)?;
+    let url = config.advertise_client.clone().unwrap_or_else(|| format!("http://{address}"));
+    let ground = Ground::lay(config, identity, url, wrong)?;
+    let opening = ground.open(config, Doubt::Open)?;
+    let register = ground.register.clone();
+    let Doors { client, peer } = doors.double().map_err(StartError::Thread)?;
+    let setup =
+        Setup { config: config.clone(), client, peer, ground, opening, stopping: stop.clone() };
+    let ended = setup.run(&own);
+    drop(own);
+    let disowned = match ended {
+        Ok(End::Disowned(disowned)) => disowned,
+        Ok(End::Stopped) => return Ok(Departure::Stopped),
+        Err(ServerError::Run(RunError::Condemned { why, applied }))
+            if config.data_dir.is_some() =>
+        {
+            return Ok(Departure::Condemned(identity, Wrong { why, applied }));
         }
-        _ = stop.wait_for(|stop| *stop) => Err(StartError::Stopped),
+        Err(error) => return Err(error),
+    };
+    if !config.rejoin {
+        let refused = rejoin::refused(config, &disowned);
+        tracing::error!("{refused}");
+        return Err(refused.into());
+    }
+    let taken = async {
+        let doors = (&doors.client, doors.peer.as_ref());
+        rejoin::taken_back(config, &disowned, register.life(), doors, stop).await
+    };
+    match runtime()?.block_on(taken) {
+        Ok(identity) => Ok(Departure::Replaced(identity)),
+        Err(ServerError::Start(StartError::Stopped)) => Ok(Departure::Stopped),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a life runs on: with it end all tasks of that life.
+fn runtime() -> Result<Runtime, StartError> {
+    Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)
+}
+
+/// The ports, which stay open for as long as the process runs.
+struct Doors {
+    client: StdListener,
+    peer: Option<StdListener>,
+}
+
+impl Doors {
+    fn double(&self) -> io::Result<Self> {
+        let peer = self.peer.as_ref().map(StdListener::try_clone).transpose()?;
+        Ok(Self { client: self.client.try_clone()?, peer })
     }
 }
 
@@ -128,7 +192,7 @@ struct Setup {
 }
 
 impl Setup {
-    fn run(self, runtime: &Runtime) -> Result<(), ServerError> {
+    fn run(self, runtime: &Runtime) -> Result<End, ServerError> {
         let failed = |error: io::Error| ServerError::Run(RunError::Thread(error.to_string()));
         runtime.block_on(async {
             let connections = self.connections();
@@ -140,8 +204,9 @@ impl Setup {
             let opened = match opening {
                 Opening::Ready(opened) => opened,
                 Opening::Wounded(wounded) => match treat(&mut ward, *wounded, &client).await? {
-                    Some(opened) => opened,
-                    None => return Ok(()),
+                    Treated::Opened(opened) => opened,
+                    Treated::Stopped => return Ok(End::Stopped),
+                    Treated::Disowned(by) => return Ok(End::Disowned(by)),
                 },
             };
             let network = ward.network;
@@ -197,6 +262,8 @@ pub(super) struct Network {
     pub(super) messages: mpsc::Receiver<FromPeers>,
     pub(super) events: mpsc::UnboundedReceiver<FromPeers>,
     roster: Roster,
+    register: Register,
+    me: Identity,
 }
 
 impl Network {
@@ -215,12 +282,16 @@ impl Network {
         let roster = Roster::new(id, config.own_address(), known);
         if let Some(peer) = peer {
             let silence = config.election_timeout * 3;
-            let metrics = metrics.peers().clone();
-            let acceptor = Acceptor::new(me, roster.clone(), messages, silence, metrics);
+            let metrics = (metrics.peers().clone(), metrics.ways().refused.clone());
+            let us = (me, roster.clone(), ground.register.clone());
+            let acceptor = Acceptor::new(us, messages, silence, metrics);
+            tokio::spawn(ground.register.clone().keep_counting());
             tokio::spawn(listen(TcpListener::from_std(peer)?, acceptor));
         }
-        let links = Links::new(me, roster.clone(), events, metrics.peers());
-        Ok(Self { links, messages: message_queue, events: link_queue, roster })
+        let register = ground.register.clone();
+        let us = (me, roster.clone(), register.clone());
+        let links = Links::new(us, events, metrics.peers());
+        Ok(Self { links, messages: message_queue, events: link_queue, roster, register, me })
     }
 }
 
@@ -235,9 +306,10 @@ fn driver(
 ) -> io::Result<Driver> {
     let Opened { node, log, state, cluster, id, gauge } = opened;
     let (done, done_queue) = mpsc::unbounded_channel();
-    let Network { links, messages, events, roster } = network;
+    let Network { links, messages, events, roster, register, me } = network;
+    let ways = Ways::new(me, config.heartbeat, metrics.ways().clone());
     let token = token_hash(&config.cluster_token);
-    let members = Members::new((cluster, id), token, founders(config), roster, learner);
+    let members = Members::new((cluster, id), token, founders(config), (roster, register), learner);
     let reader = state.reader();
     let disk = metrics.disk();
     let surplus = gauge.as_ref().map(Gauge::surplus).unwrap_or_default();
@@ -251,7 +323,8 @@ fn driver(
     let queues = Queues { calls, messages, links: events, done: done_queue, stop };
     let clock = Clock::start();
     let waiting = Waiting::default();
-    Ok(Driver { node, clock, links, members, log, state, queues, waiting })
+    let disowned = None;
+    Ok(Driver { node, clock, links, ways, members, log, state, queues, waiting, disowned })
 }
 
 /// The members as the settings have them.

@@ -72,6 +72,7 @@ pub(super) fn node_config(
         request_timeout: std::time::Duration::from_secs(5) + config.election_timeout * 2,
         tick: std::time::Duration::from_millis(500),
         compare_interval: Some(std::time::Duration::from_secs(1)),
+        rebuilt_after: None,
         flush_bytes: 16 << 20,
         flush_interval: std::time::Duration::from_secs(1),
         max_unflushed_bytes: 512 << 20,

@@ -79,7 +79,13 @@ fn remedy(error: &DataDirError) -> &'static str {
         }
         DataDirError::Version { .. } => "run the version of this program that has written it",
         DataDirError::NotEmpty(_) => "choose another one with --data-dir",
-        DataDirError::Unfinished(_) => "run `conclave snapshot restore` for it once more",
+        DataDirError::DamagedNote(_) => {
+            "restore it; or empty the directory: this member is then taken in again as a new one, \
+             while a majority of the others is up"
+        }
+        DataDirError::Unfinished(_) => {
+            "run `conclave snapshot restore` or `conclave recover` for it once more"
+        }
         DataDirError::Damaged(_) => {
             "restore it, or choose an empty directory with --data-dir and join as a new member"
         }

@@ -8,6 +8,7 @@ use store::Store;
 
 use super::StartError;
 use super::identity::{cluster_id, member_id};
+use super::server::founders;
 use crate::config::{Config, Reads};
 
 /// Who a server is, before it opens anything.
@@ -66,6 +67,10 @@ pub(super) fn founds(
     }
     let told = restored.entries.iter().any(|it| matches!(it.payload, Payload::Membership(_)));
     let told = told || store.membership().is_some();
+    let ours = wanted.is_some_and(|wanted| wanted.cluster == identity.cluster);
+    let founder = founders(config).iter().any(|peer| peer.id == identity.node);
+    // It was taken in later, whatever the settings say that it begins with.
+    let told = told || (ours && !founder);
     let known_as = store.members().find(|member| member.id == identity.node);
     let misnamed = known_as.is_some_and(|known| known.name != config.name);
     if (told || config.join) && !misnamed {

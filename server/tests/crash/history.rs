@@ -114,6 +114,7 @@ impl History {
                                 | Command::Publish(_)
                                 | Command::StateHash { .. }
                                 | Command::SpaceReport { .. }
+                                | Command::Recovered(_)
                         );
                         assert!(own, "nobody asked for {command:?}");
                         store.apply(entry.position, &command).outcome.unwrap();

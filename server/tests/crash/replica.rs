@@ -398,6 +398,7 @@ fn config(run: u64) -> Config {
         request_timeout: Duration::from_secs(7),
         tick: Duration::from_millis(500),
         compare_interval: None,
+        rebuilt_after: None,
         flush_bytes: 2 << 10,
         flush_interval: Duration::from_secs(1),
         max_unflushed_bytes: 1 << 20,

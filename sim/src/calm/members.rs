@@ -68,7 +68,8 @@ impl World {
         let Some(node) = leader.and_then(|at| self.node(*at)) else { return false };
         let (raft, store) = (node.raft(), node.store());
         let done = |members: &Membership| {
-            members == raft.membership()
+            !self.awaits_return()
+                && members == raft.membership()
                 && !members.is_joint()
                 && store.wish().is_none()
                 && !awaits_vote(members, whole)

@@ -30,6 +30,8 @@ const SLACK: Duration = Duration::from_secs(3);
 const CATCH_UP: Duration = Duration::from_secs(120);
 /// Until watchers have been told the last, an event or two a turn.
 const SETTLE: Duration = Duration::from_secs(30);
+/// Until the last of them has read a whole history, record by record, from a slow disk.
+const HISTORY: Duration = Duration::from_secs(1_800);
 
 impl World {
     /// Ends the storm, heals a core and demands progress.
@@ -55,6 +57,7 @@ impl World {
         self.demand(LAW, "equal members of the core", CATCH_UP, |world| world.core_equal(&core))?;
         self.equal_states(&core);
         self.run_for(SETTLE);
+        self.demand(LAW, "watchers told of all", HISTORY, |world| world.core_told(&core))?;
         self.judged()?;
         self.recover_rest()
     }
@@ -63,16 +66,23 @@ impl World {
     /// the others', its log and its state get whole, and it votes again. Only who has lost its term
     /// and vote does not (`recovery`).
     fn recover_rest(&mut self) -> Result<(), Violation> {
-        let all = self.remaining();
+        let mut all = self.remaining();
         self.mend(&all);
+        // Who comes back from a lost disk comes back as one who was never here.
+        all.extend((0..self.nodes()).filter(|at| self.machines[*at].life == 0));
+        self.network.heal_among(&all, Weather { loss: 0, flips: 0, ..self.options.weather });
+        // A learner that was cut off may take its place only now, and another one leave for it.
+        let left = |world: &Self| {
+            let mut left = world.remaining();
+            left.retain(|at| world.has_disks(*at));
+            left
+        };
         let holds = |world: &Self| {
-            let left: Vec<_> = all.iter().copied().filter(|at| !world.machines[*at].lost).collect();
-            let voting = |at: &Place| !world.is_in_doubt(*at);
-            world.core_equal(&left) && left.iter().all(voting)
+            let (left, voting) = (left(world), |at: &Place| !world.is_in_doubt(*at));
+            !world.awaits_return() && world.core_equal(&left) && left.iter().all(voting)
         };
         self.demand(LAW, "the damaged to recover", CATCH_UP, holds)?;
-        let left: Vec<_> = all.into_iter().filter(|at| !self.machines[*at].lost).collect();
-        self.equal_states(&left);
+        self.equal_states(&left(self));
         self.judged()
     }
 
@@ -139,8 +149,12 @@ impl World {
         let both = (true, true);
         let choices =
             if self.keeps_promises() { [both, (true, false), (false, true)] } else { [both; 3] };
+        let mut all = None;
         for outsider in (0..self.nodes()).filter(|at| !core.contains(at)) {
-            let (deaf, mute) = self.storm.rng().one_of(&choices);
+            let drawn = all.unwrap_or_else(|| self.storm.rng().one_of(&choices));
+            // With ways around broken links, a deaf one and a mute one would be a whole one.
+            all = self.options.mesh.then_some(drawn);
+            let (deaf, mute) = drawn;
             for &at in core {
                 self.network.link(at, outsider).cut = deaf;
                 self.network.link(outsider, at).cut = mute;
@@ -173,6 +187,11 @@ impl World {
         whole
     }
 
+    /// Whether a node can run on what its disks hold.
+    fn has_disks(&self, at: Place) -> bool {
+        !self.machines[at].lost && !self.machines[at].retired
+    }
+
     fn is_whole(&self, at: Place) -> bool {
         !self.machines[at].lost && !self.storm.is_damaged(at)
     }
@@ -193,6 +212,12 @@ impl World {
         let Some(first) = views.first() else { return false };
         views.len() == core.len()
             && views.iter().all(|view| view.applied == first.last && view.last == first.last)
+    }
+
+    /// Whether no watcher in the core has anything of the past left to be told.
+    fn core_told(&self, core: &[Place]) -> bool {
+        let told = |at: &Place| self.node(*at).is_none_or(|node| node.status().slow_watchers == 0);
+        core.iter().all(told)
     }
 
     fn equal_states(&mut self, core: &[Place]) {

@@ -122,6 +122,7 @@ pub fn settle(operations: &[Operation], truth: &Truth) -> Result<Ledger, Violati
                 | Command::StateHash { .. }
                 | Command::Once { .. }
                 | Command::SpaceReport { .. }
+                | Command::Recovered(_)
                 | Command::Member(_)
                 | Command::Settle { .. },
             ) => {}
@@ -316,6 +317,7 @@ fn place_of_change(operation: &Operation, command: &Command, truth: &Truth) -> O
         | Command::StateHash { .. }
         | Command::Once { .. }
         | Command::SpaceReport { .. }
+        | Command::Recovered(_)
         | Command::Member(_)
         | Command::Settle { .. } => return None,
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use node::{Failure, Header, Reply, Request, RequestId};
 use protocol::Time;
-use store::{ClientId, Command, Error, LeaseId, Outcome, Record, Revision, Stamp};
+use store::{ClientId, Command, Error, LeaseId, Outcome, Stamp};
 
 use super::agenda::Event;
-use super::completion::{Completed, complete};
+use super::completion::{Completed, Fetch, complete};
 use super::generate::{Ticket, Wish};
 use super::shared::Shared;
 use super::{Act, Kind};
@@ -262,7 +262,7 @@ impl Clients {
         shared: &mut Shared,
         id: RequestId,
         reply: Reply,
-        fetch: &mut dyn FnMut(Revision) -> Option<Record>,
+        fetch: &mut Fetch<'_>,
     ) {
         let Ok(id) = usize::try_from(id.0) else { return };
         let Some(operation) = self.operations.get(id) else { return };
@@ -434,6 +434,7 @@ fn is_write(request: &Request) -> bool {
             | Command::Publish(_)
             | Command::StateHash { .. }
             | Command::SpaceReport { .. }
+            | Command::Recovered(_)
             | Command::Member(_)
             | Command::Settle { .. }
             | Command::Once { .. } => false,

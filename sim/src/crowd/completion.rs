@@ -4,7 +4,7 @@
 //! before it answers, and asks again when history was compacted meanwhile; so it is here.
 
 use node::{Body, Failure, Reply, Request};
-use store::{Error, Record, Revision};
+use store::{BackendError, Error, Record, Revision};
 
 use crate::history::{Answer, Ending, Told};
 
@@ -17,22 +17,23 @@ pub(super) enum Completed {
     Again,
 }
 
-/// Fetches what a reply only names.
-pub(super) fn complete(
-    request: &Request,
-    reply: Reply,
-    fetch: &mut dyn FnMut(Revision) -> Option<Record>,
-) -> Completed {
+/// Gives the record of a revision from a node's backend: `None` when it is gone.
+pub type Fetch<'a> = dyn FnMut(Revision) -> Result<Option<Record>, BackendError> + 'a;
+
+/// Fetches what a reply only names. What the disk does not give is refused, as a server does.
+pub(super) fn complete(request: &Request, reply: Reply, fetch: &mut Fetch<'_>) -> Completed {
     let Reply { header, body } = reply;
+    let mut unreadable = false;
+    let mut fetch = |at| fetch(at).inspect_err(|_| unreadable = true).ok().flatten();
     let told = match body {
         Err(failure) if is_unsure(failure) => return Completed::Ending(Ending::Unknown),
         Err(failure) => return Completed::Ending(Ending::Refused(failure, header)),
         Ok(Body::Outcome(outcome)) => Some(Told::Outcome(outcome)),
         Ok(Body::View(view)) => {
             let revision = view.revision();
-            view.complete(fetch).ok().map(|result| Told::Range { revision, result })
+            view.complete(&mut fetch).ok().map(|result| Told::Range { revision, result })
         }
-        Ok(Body::TxnView(view)) => view.complete(fetch).ok().map(Told::Outcome),
+        Ok(Body::TxnView(view)) => view.complete(&mut fetch).ok().map(Told::Outcome),
         Ok(Body::TimeToLive(time)) => Some(Told::TimeToLive(time)),
         Ok(Body::Renewed(ttl)) => Some(Told::Renewed(ttl)),
         Ok(Body::Leases(leases)) => Some(Told::Leases(leases)),
@@ -41,6 +42,7 @@ pub(super) fn complete(
         ) => Some(Told::Done),
     };
     match told {
+        _ if unreadable => Completed::Ending(Ending::Refused(Failure::Unreadable, header)),
         Some(told) => Completed::Ending(Ending::Answered(Answer { header, told })),
         None if is_of_past(request) => {
             Completed::Ending(Ending::Refused(Failure::Store(Error::Compacted), header))

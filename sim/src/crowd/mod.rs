@@ -52,7 +52,6 @@ mod watching;
 use node::{Reply, Request, RequestId};
 use protocol::{Rng, Time};
 use store::watch::{StreamId, WatchCreate, WatchResponse};
-use store::{Record, Revision};
 
 pub use act::Act;
 pub use counts::{Counts, Tally};
@@ -63,6 +62,7 @@ use crate::history::{Ending, History, Watch};
 use crate::seen::Place;
 use agenda::Event;
 use clients::Clients;
+pub use completion::Fetch;
 use shared::Shared;
 use watching::Watching;
 
@@ -129,14 +129,9 @@ impl Crowd {
     }
 
     /// A node answers. `fetch` gives the record of a revision from that node's backend, for values
-    /// that the reply only names; when it is gone, the request comes once more.
-    pub fn replied(
-        &mut self,
-        now: Time,
-        id: RequestId,
-        reply: Reply,
-        fetch: &mut dyn FnMut(Revision) -> Option<Record>,
-    ) {
+    /// that the reply only names; when it is gone, the request comes once more, and when it cannot
+    /// be read, the request is refused.
+    pub fn replied(&mut self, now: Time, id: RequestId, reply: Reply, fetch: &mut Fetch<'_>) {
         self.shared.tick(now);
         self.clients.replied(&mut self.shared, id, reply, fetch);
     }
@@ -155,15 +150,16 @@ impl Crowd {
     }
 
     /// A node tells a stream something. `fetch` as in [`Crowd::replied`], for previous values.
+    /// False when one cannot be read: the stream is over, and the node has to be told.
     pub fn watched(
         &mut self,
         now: Time,
         stream: StreamId,
         response: WatchResponse,
-        fetch: &mut dyn FnMut(Revision) -> Option<Record>,
-    ) {
+        fetch: &mut Fetch<'_>,
+    ) -> bool {
         self.shared.tick(now);
-        self.watching.heard(&mut self.shared, stream, response, fetch);
+        self.watching.heard(&mut self.shared, stream, response, fetch)
     }
 
     /// A node has dropped a stream, or was down when it was opened.

@@ -55,6 +55,8 @@ pub(super) struct Facts {
 struct MessageFacts {
     to: u8,
     dead_bit: u8,
+    /// It asks to campaign at once.
+    urges: bool,
 }
 
 /// What a happening makes of a node.
@@ -89,6 +91,7 @@ pub(super) enum Cause {
     Timeout,
     Persisted,
     Propose(u8),
+    Change(u8),
     Crash(u8),
     Receive(u32),
 }
@@ -101,6 +104,7 @@ impl Cause {
             Self::Persisted => OTHER + 1,
             Self::Propose(number) => OTHER + 0x100 + number as u32,
             Self::Crash(torn) => OTHER + 0x200 + torn as u32,
+            Self::Change(number) => OTHER + 0x300 + number as u32,
             Self::Receive(message) => message,
         }
     }
@@ -215,6 +219,11 @@ impl Atlas {
         usize::from(self.message_facts[message as usize].to)
     }
 
+    /// Whether a message asks to campaign at once.
+    pub(super) fn urges(&self, message: u32) -> bool {
+        self.message_facts[message as usize].urges
+    }
+
     /// Whether a message can never again mean anything to its receiver.
     pub(super) fn is_dead(&self, message: u32, locals: &[u32; NODES]) -> bool {
         let facts = self.message_facts[message as usize];
@@ -259,6 +268,7 @@ impl Atlas {
             Cause::Persisted => Happening::Persisted,
             Cause::Propose(number) => Happening::Propose(number),
             Cause::Crash(torn) => Happening::Crash { torn },
+            Cause::Change(number) => Happening::Change(self.bounds.changes[usize::from(number)]),
             Cause::Receive(message) => {
                 let Envelope { from, message, .. } = self.envelope(message);
                 Happening::Receive { from: *from, message: message.clone() }
@@ -294,8 +304,11 @@ impl Atlas {
             demand(expected == found, Law::Symmetry, || format!("{happening}: other messages"))?;
             let cause = match cause {
                 Cause::Receive(message) => Cause::Receive(self.message_twin(message, which)),
-                same
-                @ (Cause::Timeout | Cause::Persisted | Cause::Propose(_) | Cause::Crash(_)) => same,
+                same @ (Cause::Timeout
+                | Cause::Persisted
+                | Cause::Propose(_)
+                | Cause::Change(_)
+                | Cause::Crash(_)) => same,
             };
             let key = u64::from(self.twin(local, which)) << 32 | u64::from(cause.code());
             let count = narrow(sent[which].len());
@@ -373,7 +386,9 @@ impl Atlas {
         for which in 0..self.group.len() {
             let twin = renamed(self.group.renaming(which));
             let to = narrow(number(twin.to));
-            self.message_facts.push(MessageFacts { to, dead_bit: dead_bit(&twin.message) });
+            let urges = matches!(twin.message.body, Body::TimeoutNow);
+            let dead_bit = dead_bit(&twin.message);
+            self.message_facts.push(MessageFacts { to, dead_bit, urges });
             self.message_ids.insert(digest(&twin), first + id(which));
             self.messages.push(twin);
             let row = std::array::from_fn(|then| {

@@ -1,13 +1,11 @@
 //! The box: how much of everything there may be.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use protocol::NodeId;
-use protocol::raft::{Config, ReadMode};
+use protocol::raft::{Config, Membership, ReadMode};
 
-use super::NODES;
+use super::members::Members;
 
 /// The box. Everything within it is explored, in every order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +32,10 @@ pub struct Bounds {
     pub pre_vote: bool,
     /// States that differ only in the names of nodes are one.
     pub symmetry: bool,
+    /// Who takes part at first.
+    pub members: Members,
+    /// Who shall take part, one after the other; at most 15.
+    pub changes: &'static [Members],
 }
 
 impl Bounds {
@@ -49,14 +51,20 @@ impl Bounds {
         late_answers: false,
         pre_vote: false,
         symmetry: true,
+        members: Members::ALL,
+        changes: &[],
     };
 
     /// A core as it is explored: time stands still and every timer is due.
     pub(super) fn config(&self, node: usize) -> Config {
+        let id = super::name(node);
+        let members = self.members.membership();
+        // Who joins later knows of no members.
+        let known = if members.contains(id) { members } else { Membership::default() };
         Config {
-            id: super::name(node),
-            voters: (0..NODES).map(super::name).collect::<BTreeSet<NodeId>>(),
-            learners: BTreeSet::new(),
+            id,
+            voters: known.voters,
+            learners: known.learners,
             election_timeout: Duration::ZERO..=Duration::ZERO,
             heartbeat: Duration::ZERO,
             pre_vote: self.pre_vote,
@@ -71,11 +79,17 @@ impl Bounds {
         }
     }
 
+    /// Whether nodes differ in more than their names.
+    pub(super) fn has_names(&self) -> bool {
+        self.members != Members::ALL || !self.changes.is_empty()
+    }
+
     pub(super) fn validate(&self) {
         assert!((1..=4).contains(&self.max_term) && self.max_entries <= 4);
         assert!(self.writes >= 1);
         assert!((1..=8).contains(&self.in_flight));
-        assert!(self.crashes <= 15 && self.duplicates <= 15);
+        assert!(self.crashes <= 15 && self.duplicates <= 15 && self.changes.len() <= 15);
+        assert!(!(self.has_names() && self.symmetry), "names mean something where members differ");
     }
 }
 
@@ -95,6 +109,10 @@ impl fmt::Display for Bounds {
         )?;
         f.write_str(if self.late_answers { ", late answers" } else { "" })?;
         f.write_str(if self.pre_vote { ", pre-vote" } else { "" })?;
+        if self.has_names() {
+            write!(f, ", members {}", self.members)?;
+        }
+        self.changes.iter().try_for_each(|members| write!(f, " → {members}"))?;
         f.write_str(if self.symmetry { "" } else { ", names told apart" })
     }
 }

@@ -1,6 +1,7 @@
 //! Boxes worth a name, from a moment to the half hour that was asked for, and beyond.
 
 use super::bounds::Bounds;
+use super::members::Members;
 
 /// A box with a name.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,12 @@ const TWO: Bounds = Bounds {
     late_answers: false,
     pre_vote: false,
     symmetry: true,
+    members: Members::ALL,
+    changes: &[],
 };
+
+/// Two terms, a crash, and members that change, who therefore have names.
+const CHANGE: Bounds = Bounds { max_entries: 0, duplicates: 0, symmetry: false, ..TWO };
 
 /// The boxes, the small ones first.
 pub const BOXES: &[NamedBox] = &[
@@ -69,6 +75,44 @@ pub const BOXES: &[NamedBox] = &[
         name: "heartbeat",
         about: "two terms, two commands, and heartbeats",
         bounds: Bounds { heartbeats: 1, ..TWO },
+    },
+    NamedBox {
+        name: "join",
+        about: "one voter, a learner that joins and then votes",
+        bounds: Bounds {
+            members: Members::voting(&[1]),
+            changes: &[Members { voters: &[1], learners: &[2] }, Members::voting(&[1, 2])],
+            ..CHANGE
+        },
+    },
+    NamedBox {
+        name: "promote",
+        about: "two voters and a learner that votes then, with a command",
+        bounds: Bounds {
+            max_entries: 1,
+            members: Members { voters: &[1, 2], learners: &[3] },
+            changes: &[Members::ALL],
+            ..CHANGE
+        },
+    },
+    NamedBox {
+        name: "replace",
+        about: "one of two voters is replaced, by a joint configuration",
+        bounds: Bounds {
+            members: Members::voting(&[1, 2]),
+            changes: &[Members::voting(&[2, 3])],
+            ..CHANGE
+        },
+    },
+    NamedBox {
+        name: "remove",
+        about: "one of three voters goes, the leader or another one, with a command",
+        bounds: Bounds { max_entries: 1, changes: &[Members::voting(&[2, 3])], ..CHANGE },
+    },
+    NamedBox {
+        name: "shrink",
+        about: "of three voters first one goes, then another",
+        bounds: Bounds { changes: &[Members::voting(&[1, 2]), Members::voting(&[1])], ..CHANGE },
     },
     NamedBox {
         name: "network",

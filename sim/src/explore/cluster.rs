@@ -5,13 +5,14 @@
 //! would overfill the bag has a successor for every choice of what stays; and a delivery that
 //! changes nothing is no step at all.
 
-use super::NODES;
 use super::atlas::{Atlas, Cause, Outcome};
 use super::bits::narrow;
 use super::bounds::Bounds;
 use super::laws::{Broken, Claim, Law, demand};
+use super::members::decide;
 use super::state::{ROOM, State};
 use super::symmetry::ORDER;
+use super::{NODES, name};
 
 /// A step, and the state after it, in the names of the state before.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +77,7 @@ impl Cluster {
             crashes: 0,
             duplicates: 0,
             proposals: 0,
+            changes: 0,
             count: 0,
             messages: [0; ROOM],
         }
@@ -96,7 +98,10 @@ impl Cluster {
                 continue;
             }
             let (node, cause) = (self.atlas.receiver(message), Cause::Receive(message));
-            if self.atlas.facts(state.locals[node]).blocked {
+            let facts = self.atlas.facts(state.locals[node]);
+            // Nobody campaigns beyond the last term, though asked to by a leader that goes.
+            let beyond = facts.term >= self.bounds.max_term && self.atlas.urges(message);
+            if facts.blocked || beyond {
                 continue;
             }
             self.take(state, Step { node, cause, again: false }, out)?;
@@ -124,6 +129,10 @@ impl Cluster {
         if facts.leads && !facts.blocked && state.proposals < self.bounds.max_entries {
             self.take(state, step(Cause::Propose(state.proposals)), out)?;
         }
+        let asked = usize::from(state.changes) < self.bounds.changes.len();
+        if facts.leads && !facts.blocked && asked {
+            self.take(state, step(Cause::Change(state.changes)), out)?;
+        }
         if state.crashes < self.bounds.crashes {
             for torn in (0..16).filter(|&torn| torn == 0 || facts.tears >> torn & 1 == 1) {
                 self.take(state, step(Cause::Crash(torn)), out)?;
@@ -143,6 +152,7 @@ impl Cluster {
         self.settle(&mut next, step.node, outcome.local).map_err(fault)?;
         match step.cause {
             Cause::Propose(_) => next.proposals += 1,
+            Cause::Change(_) => next.changes += 1,
             Cause::Crash(_) => next.crashes += 1,
             Cause::Receive(_) => next.duplicates += u8::from(step.again),
             Cause::Timeout | Cause::Persisted => {}
@@ -159,6 +169,9 @@ impl Cluster {
         if after.committed != before.committed {
             let logs = &mut self.atlas.logs;
             next.committed = logs.commit(next.committed, after.committed, after.term)?;
+            if after.leads && self.bounds.has_names() {
+                self.judge_commit(next, node)?;
+            }
         }
         if after.leads && (!before.leads || after.term != before.term) {
             let leader = next.leader(after.term);
@@ -180,6 +193,7 @@ impl Cluster {
             | Cause::Timeout
             | Cause::Persisted
             | Cause::Propose(_)
+            | Cause::Change(_)
             | Cause::Crash(_) => None,
         };
         for &message in next.messages().iter().chain(self.atlas.sends(outcome)) {
@@ -277,12 +291,30 @@ impl Cluster {
                 format!("the leader of term {} has {log}, and {owed} was committed", leader.term)
             })?;
         }
+        if self.bounds.has_names() {
+            return self.judge_claim(state);
+        }
         let committed = logs.committed(state.committed);
         let copies = facts.iter().filter(|facts| logs.is_prefix(committed, facts.disk)).count();
         demand(copies > NODES / 2, Law::CommitDurable, || {
             format!("{} was committed and is on {copies} disks", logs.show(committed))
         })?;
         self.judge_claim(state)
+    }
+
+    /// What a leader commits is on the disks of those who decide, as its log has them. Later ones
+    /// may decide without them: that they have it is leader completeness.
+    fn judge_commit(&self, state: &State, leader: usize) -> Result<(), Broken> {
+        let logs = &self.atlas.logs;
+        let membership = self.atlas.local(state.locals[leader]).raft.membership();
+        let committed = self.atlas.facts(state.locals[leader]).committed;
+        let holds =
+            |node: &usize| logs.is_prefix(committed, self.atlas.facts(state.locals[*node]).disk);
+        let holders = (0..NODES).filter(holds).map(name).collect();
+        demand(decide(membership, &holders), Law::CommitDurable, || {
+            let log = logs.show(committed);
+            format!("{log} is committed by {membership:?} and on the disks of {holders:?}")
+        })
     }
 
     fn judge_claim(&self, state: &State) -> Result<(), Broken> {

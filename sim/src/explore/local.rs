@@ -19,6 +19,7 @@ use protocol::raft::{
 use protocol::{Index, NodeId, Position, Term, Time};
 
 use super::laws::{Broken, Law, demand};
+use super::members::Members;
 
 /// Something that happens to one node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +30,8 @@ pub enum Happening {
     Persisted,
     /// It is given a command, the n-th of all.
     Propose(u8),
+    /// It is asked for other members.
+    Change(Members),
     /// It crashes, and starts again from its disk. Of the oldest write under way, `torn - 1`
     /// entries and the hard state had reached the disk; nothing of it when `torn` is 0.
     Crash {
@@ -50,6 +53,7 @@ impl fmt::Display for Happening {
             Self::Timeout => f.write_str("timer fires"),
             Self::Persisted => f.write_str("oldest write is durable"),
             Self::Propose(number) => write!(f, "command {}", command(*number).escape_ascii()),
+            Self::Change(members) => write!(f, "is asked for the members {members}"),
             Self::Crash { torn: 0 } => f.write_str("crashes and restarts"),
             Self::Crash { torn } => {
                 let entries = torn - 1;
@@ -167,6 +171,7 @@ impl Local {
                 Input::Persisted(WriteId(1))
             }
             &Happening::Propose(number) => Input::Propose { tag: Tag(0), command: command(number) },
+            Happening::Change(members) => Input::Reconfigure { membership: members.membership() },
             &Happening::Crash { torn } => {
                 let local = self.crash(config, usize::from(torn))?;
                 return Ok(Reaction { local, sends });

@@ -10,7 +10,8 @@
 //!
 //! Time is left out: any timer may fire at any moment, which covers every clock. Messages are
 //! delivered in any order, lost, or delivered again. Disks take their time, a node crashes with
-//! writes under way, and the oldest of these may be torn. Commands are given to leaders.
+//! writes under way, and the oldest of these may be torn. Commands are given to leaders, and so are
+//! wishes for other members ([`Members`]), where a box has some.
 //!
 //! # How it is fast
 //!
@@ -35,7 +36,7 @@
 //! | [`Law::LogMatching`] | equal index and term, equal log | every state |
 //! | [`Law::LeaderCompleteness`] | later leaders have what was committed | every state |
 //! | [`Law::StateMachineSafety`] | one committed log | a commit index moves |
-//! | [`Law::CommitDurable`] | committed is on a majority of disks | every state |
+//! | [`Law::CommitDurable`] | committed is on a majority of disks | every state, or a commit |
 //! | [`Law::CommitOwnTerm`] | counting only in the own term | a commit index moves |
 //! | [`Law::VoteDurable`] | votes are told when durable, and kept | they are told, or land |
 //! | [`Law::AckDurable`] | acknowledged is durable | a message leaves |
@@ -66,6 +67,7 @@ mod frontier;
 mod laws;
 mod local;
 mod logs;
+mod members;
 mod paths;
 mod report;
 mod search;
@@ -83,6 +85,7 @@ pub use bounds::Bounds;
 pub use boxes::{BOXES, NamedBox};
 pub use laws::{Broken, Claim, Law};
 pub use local::Happening;
+pub use members::Members;
 pub use report::{Progress, Report};
 pub use search::Explorer;
 pub use trace::{Counterexample, Event};

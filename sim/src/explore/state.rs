@@ -20,6 +20,7 @@ pub(super) struct State {
     pub(super) crashes: u8,
     pub(super) duplicates: u8,
     pub(super) proposals: u8,
+    pub(super) changes: u8,
     pub(super) count: u8,
     pub(super) messages: [u32; ROOM],
 }
@@ -41,7 +42,9 @@ impl State {
 
     /// The sum of all that is used and fits into one word.
     fn used(&self) -> u64 {
-        u64::from(self.crashes) << 4 | u64::from(self.duplicates) | u64::from(self.proposals) << 8
+        let changes = u64::from(self.changes) << 40;
+        let used = u64::from(self.crashes) << 4 | u64::from(self.proposals) << 8 | changes;
+        used | u64::from(self.duplicates)
     }
 
     /// 64 bits that tell states apart. Messages are summed up, so that their order does not count.
@@ -56,11 +59,12 @@ impl State {
         mix(hash.wrapping_mul(0x9fb2_1c65_1e98_df25) ^ messages.rotate_left(17))
     }
 
-    /// Appends the state to `bytes`: 17 bytes and 3 a message.
+    /// Appends the state to `bytes`: 18 bytes and 3 a message.
     pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
         bytes.push(self.proposals << 4 | self.count);
         bytes.push(self.crashes << 4 | self.duplicates);
         bytes.push(self.led);
+        bytes.push(self.changes);
         bytes.extend_from_slice(&self.committed.to_le_bytes());
         for local in self.locals {
             bytes.extend_from_slice(&local.to_le_bytes());
@@ -72,7 +76,7 @@ impl State {
 
     /// The length of what begins with this byte.
     pub(super) fn encoded_length(first: u8) -> usize {
-        17 + 3 * usize::from(first & 15)
+        18 + 3 * usize::from(first & 15)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Self {
@@ -81,13 +85,14 @@ impl State {
             u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
         };
         let mut messages = [0; ROOM];
-        for (message, raw) in messages.iter_mut().zip(bytes[17..].chunks_exact(3)) {
+        for (message, raw) in messages.iter_mut().zip(bytes[18..].chunks_exact(3)) {
             *message = u32::from_le_bytes([raw[0], raw[1], raw[2], 0]);
         }
         Self {
-            locals: [local(5), local(9), local(13)],
-            committed: u16::from_le_bytes([bytes[3], bytes[4]]),
+            locals: [local(6), local(10), local(14)],
+            committed: u16::from_le_bytes([bytes[4], bytes[5]]),
             led: bytes[2],
+            changes: bytes[3],
             crashes: bytes[1] >> 4,
             duplicates: bytes[1] & 15,
             proposals: bytes[0] >> 4,

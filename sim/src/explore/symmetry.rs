@@ -71,7 +71,8 @@ pub(super) fn rename_node(renaming: Renaming, id: NodeId) -> NodeId {
     name(usize::from(renaming[number(id)]))
 }
 
-/// Messages name nobody beside sender and receiver, as nobody asks for a transfer.
+/// Messages name nobody beside sender and receiver, as nobody asks for a transfer. Who names
+/// members has no renamings.
 pub(super) fn rename(renaming: Renaming, happening: &Happening) -> Happening {
     match happening {
         Happening::Receive { from, message } => {
@@ -80,6 +81,7 @@ pub(super) fn rename(renaming: Renaming, happening: &Happening) -> Happening {
         other @ (Happening::Timeout
         | Happening::Persisted
         | Happening::Propose(_)
+        | Happening::Change(_)
         | Happening::Crash { .. }) => other.clone(),
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use node::{Failure, Header, LeaseTime, Request};
+use protocol::raft::Membership;
 use protocol::{Position, Time};
 use store::watch::{WatchCreate, WatchResponse};
 use store::{Command, LeaseId, Outcome, RangeResult, Stamp};
@@ -96,6 +97,8 @@ pub struct Committed {
     pub at: Time,
     /// What it commands; `None` for the no-op of a new leader.
     pub command: Option<Command>,
+    /// The members from here on, where they change.
+    pub membership: Option<Membership>,
 }
 
 /// All that the clients of a run saw.

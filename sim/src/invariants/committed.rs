@@ -1,7 +1,7 @@
 //! The committed log: the truth of a run.
 
 use node::codec::Envelope;
-use protocol::raft::Payload;
+use protocol::raft::{Membership, Payload};
 use protocol::{Index, Position, Term, Time};
 use store::Command;
 
@@ -42,7 +42,13 @@ impl CommittedEntry {
                 Some(command.ok_or(Unreadable(self.position))?)
             }
         };
-        Ok(history::Committed { position: self.position, at: self.at, command })
+        let membership = match &self.payload {
+            Payload::Empty | Payload::Command(_) => None,
+            Payload::Membership(bytes) => {
+                Some(Membership::decode(bytes).map_err(|_| Unreadable(self.position))?)
+            }
+        };
+        Ok(history::Committed { position: self.position, at: self.at, command, membership })
     }
 
     /// The most revisions that it can make, of which a tick makes at most `expiries`.
@@ -71,6 +77,7 @@ impl CommittedEntry {
                 | Command::StateHash { .. }
                 | Command::Once { .. }
                 | Command::SpaceReport { .. }
+                | Command::Recovered(_)
                 | Command::Member(_)
                 | Command::Settle { .. },
             )

@@ -27,6 +27,7 @@
 //! | `revisions` | MI1: revisions are made by entries, the same everywhere | etcd |
 //! | `compaction` | MI4: the compact revision grows, the same everywhere | etcd |
 //! | `state_hash` | MI6: same entries, same state | Raft §2 |
+//! | `ways` | VI1: what takes another way goes over one other node | `protocol/src/mesh` |
 //!
 //! The other files hold what the laws share: `ghosts` (the memory), `shadow` (a log in it),
 //! `terms` (every entry ever made), `committed` (the committed log), `configurations` (who is a
@@ -64,6 +65,7 @@ mod trim;
 mod verdict;
 mod verified_commit;
 mod vote_durability;
+mod ways;
 
 use std::collections::BTreeSet;
 
@@ -83,6 +85,7 @@ use self::states::States;
 use self::verdict::Verdict;
 use self::verified_commit::VerifiedCommit;
 use self::vote_durability::VoteDurability;
+use self::ways::Ways;
 use crate::history::Committed;
 use crate::seen::{self, Place, Seen, View, Violation};
 
@@ -97,6 +100,7 @@ laws! {
     election_safety leader_append_only log_matching leader_completeness state_machine_safety
     vote_durability monotony acknowledgement quorum_commit own_term_commit
     verified_commit membership reads snapshots order recovery trim revisions compaction state_hash
+    ways
 }
 
 /// What the laws need to know of the world.
@@ -134,6 +138,7 @@ pub struct Invariants {
     verified_commit: VerifiedCommit,
     changes: Changes,
     reads: Reads,
+    ways: Ways,
 }
 
 impl Invariants {
@@ -152,6 +157,7 @@ impl Invariants {
             verified_commit: VerifiedCommit::new(nodes),
             changes: Changes::default(),
             reads: Reads::new(nodes),
+            ways: Ways::default(),
         }
     }
 
@@ -206,16 +212,15 @@ impl Invariants {
             }
             Seen::Handed { at, id, write } => self.handed(at, id, write),
             Seen::Durable { at, id } => {
-                let Self { ghosts, vote_durability, .. } = self;
-                ghosts.confirm(at, id);
-                vote_durability.durable(at, ghosts.nodes[at].hard_durable)
+                self.ghosts.confirm(at, id);
+                self.vote_durability.durable(&self.ghosts, at, self.ghosts.nodes[at].hard_durable)
             }
             Seen::Surrendered { at, last, .. } => {
                 self.ghosts.nodes[at].surrendered = Some(last.index);
                 Ok(())
             }
             Seen::Sent { from, to, message, .. } => self.sent(from, to, message),
-            Seen::Turn { at, view } => self.turn(now, at, view),
+            Seen::Turn { at, view, last } => self.turn(now, at, view, last),
             Seen::Trimmed { at, base } => {
                 trim::trimmed(&self.ghosts, at, base, self.keeps_log)?;
                 self.ghosts.nodes[at].base = base;
@@ -237,7 +242,11 @@ impl Invariants {
                 self.verified_commit.installed(at, last.index);
                 Ok(())
             }
-            Seen::Delivered { to, message, .. } => {
+            Seen::Passed { by, to, origin, target, number } => {
+                self.ways.passed(number, (by, to), (origin, target))
+            }
+            Seen::Delivered { from, to, number, message } => {
+                self.ways.delivered(number, from, to)?;
                 self.verified_commit.delivered(&self.ghosts, to, message);
                 Ok(())
             }
@@ -265,7 +274,7 @@ impl Invariants {
         self.acknowledgement.started(at);
         self.own_term_commit.started(&self.ghosts, at);
         self.verified_commit.started(&self.ghosts, at);
-        self.vote_durability.durable(at, restored.hard_state)
+        self.vote_durability.durable(&self.ghosts, at, restored.hard_state)
     }
 
     fn handed(&mut self, at: Place, id: WriteId, write: &Write) -> Verdict {
@@ -315,7 +324,7 @@ impl Invariants {
         acknowledgement::voted(&self.ghosts, from, term, to)
     }
 
-    fn turn(&mut self, now: Time, at: Place, view: &View) -> Verdict {
+    fn turn(&mut self, now: Time, at: Place, view: &View, last: bool) -> Verdict {
         self.reads.turn(at, view)?;
         self.changes.turn(&self.ghosts, at, view)?;
         let ghosts = &mut self.ghosts;
@@ -324,6 +333,9 @@ impl Invariants {
             return Ok(());
         }
         order::turn(ghosts, at, view)?;
+        if !last {
+            order::handed_over(ghosts, at, view)?;
+        }
         monotony::turn(ghosts, at, view)?;
         trim::turn(ghosts, at, view)?;
         self.own_term_commit.turn(ghosts, at, view)?;

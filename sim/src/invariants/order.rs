@@ -7,7 +7,6 @@ use crate::seen::{Place, View};
 
 pub(super) const LAW: &str = "order of indexes";
 
-/// After a turn everything has been handed over: the log in memory is the log that the disk got.
 /// A state ahead of the durable log could not be explained after a crash, unless it was installed
 /// as a whole and says so.
 pub(super) fn turn(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
@@ -17,13 +16,20 @@ pub(super) fn turn(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
         let what = format!("node {at} has applied {applied}, commits {commit} and holds {last}");
         return broken(LAW, what);
     }
-    if last != ghost.log.last() {
-        let handed = ghost.log.last();
-        return broken(LAW, format!("node {at} holds {last}, and handed {handed} to its disk"));
-    }
     let durable = ghost.durable.last_index();
     if applied > durable.max(ghost.state) {
         return broken(LAW, format!("node {at} has applied {applied}, durable there is {durable}"));
+    }
+    Ok(())
+}
+
+/// After a turn everything has been handed over: the log in memory is the log that the disk got.
+/// Not where the disk refused it and the node ends itself for that.
+pub(super) fn handed_over(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
+    let ghost = &ghosts.nodes[at];
+    let (last, handed) = (view.last, ghost.log.last());
+    if last != handed {
+        return broken(LAW, format!("node {at} holds {last}, and handed {handed} to its disk"));
     }
     if view.term != ghost.hard.term {
         let what =

@@ -11,7 +11,9 @@ use crate::seen::Place;
 pub(super) const LAW: &str = "RI6 vote durability";
 
 /// A vote that was told, or is durable, never changes. One that was neither may be forgotten in a
-/// crash, but not within a life.
+/// crash, but not within a life. A disk that is lost takes along what was durable and was not told;
+/// what was told binds its node all the same: on its new disk it may vote for another one, and may
+/// tell nobody.
 #[derive(Clone, Debug)]
 pub(super) struct VoteDurability {
     /// The votes of each node, by ascending term.
@@ -50,11 +52,12 @@ impl VoteDurability {
         votes.binary_search_by_key(&term, |vote| vote.0).is_ok_and(|place| votes[place].1 == to)
     }
 
-    /// The vote of a hard state that is durable.
-    pub(super) fn durable(&mut self, at: Place, hard_state: HardState) -> Verdict {
-        match hard_state.vote {
-            Some(to) => self.cast(at, hard_state.term, to),
-            None => Ok(()),
+    /// The vote of a hard state that is durable. One on a disk that was lost and begun anew counts
+    /// once it is told.
+    pub(super) fn durable(&mut self, ghosts: &Ghosts, at: Place, hard: HardState) -> Verdict {
+        match hard.vote {
+            Some(to) if !ghosts.nodes[at].replaced => self.cast(at, hard.term, to),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -5,11 +5,14 @@
 //! other, each for a time that depends on what it carries. A core that is down neither hears nor
 //! fires; nobody comes back. What the bench notes about elections is in [`Notes`].
 
+mod ways;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
+use protocol::mesh::{self, Mesh, Packet};
 use protocol::raft::{
     Body, Config, Entry, Event, HardState, Input, Message, Output, Payload, Raft, ReadMode,
     Restored, Role, Tag, Write, WriteId,
@@ -153,7 +156,7 @@ struct Member {
 
 #[derive(Debug)]
 enum Happening {
-    Deliver { from: usize, to: usize, message: Message },
+    Deliver { from: usize, to: usize, packet: Packet<Message> },
     Synced { node: usize, id: WriteId },
 }
 
@@ -166,6 +169,8 @@ pub struct Cluster {
     sequence: u64,
     agenda: BTreeMap<(Time, u64), Happening>,
     members: Vec<Member>,
+    /// Empty on a bench without ways around broken links.
+    meshes: Vec<Mesh<Message>>,
     links: Links,
     notes: Notes,
 }
@@ -198,6 +203,7 @@ impl Cluster {
             sequence: 0,
             agenda: BTreeMap::new(),
             members,
+            meshes: Vec::new(),
             links: Links::full(settings.nodes),
             notes,
         }
@@ -238,7 +244,8 @@ impl Cluster {
 
     /// Plans the arrival of a message that no core has sent, `after` from now.
     pub fn inject(&mut self, after: Duration, from: usize, to: usize, message: Message) {
-        self.plan(self.now + after, Happening::Deliver { from, to, message });
+        let packet = Packet::Direct(message);
+        self.plan(self.now + after, Happening::Deliver { from, to, packet });
     }
 
     /// Hands a command to a node.
@@ -289,6 +296,7 @@ impl Cluster {
         self.now = self.now.max(at);
         match timer {
             Some((fires, n)) if next.is_none_or(|next| fires < next) => {
+                self.mesh(n, mesh::Input::Timeout);
                 self.input(n, Input::Timeout);
             }
             Some(_) | None => {
@@ -302,10 +310,10 @@ impl Cluster {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Deliver { from, to, message } => {
+            Happening::Deliver { from, to, packet } => {
                 if self.members[to].up && self.links.is_up(from, to) {
-                    self.note_leader_heard(&message);
-                    self.input(to, Input::Receive { from: id(from), message });
+                    self.arrived(from, to, packet);
+                    self.set_timer(to);
                 }
             }
             Happening::Synced { node, id } => {
@@ -314,6 +322,16 @@ impl Cluster {
                 }
             }
         }
+    }
+
+    fn receive(&mut self, from: NodeId, to: usize, message: Message) {
+        self.note_leader_heard(&message);
+        self.input(to, Input::Receive { from, message });
+    }
+
+    fn set_timer(&mut self, n: usize) {
+        let mesh = self.mesh_timer(n);
+        self.members[n].timer = self.members[n].raft.poll_timeout().into_iter().chain(mesh).min();
     }
 
     fn note_leader_heard(&mut self, message: &Message) {
@@ -328,16 +346,12 @@ impl Cluster {
         while let Some(output) = self.members[n].raft.poll_output() {
             self.output(n, output);
         }
-        self.members[n].timer = self.members[n].raft.poll_timeout();
+        self.set_timer(n);
     }
 
     fn output(&mut self, n: usize, output: Output) {
         match output {
-            Output::Send { to, message } => {
-                let to = usize::try_from(to.0 - 1).expect("invariant: places are small");
-                let at = self.now + self.settings.latency.draw(&mut self.rng);
-                self.plan(at, Happening::Deliver { from: n, to, message });
-            }
+            Output::Send { to, message } => self.send(n, to, message),
             Output::Persist { id, write } => self.write(n, id, &write),
             Output::Commit(entries) => {
                 if let Some(last) = entries.last() {

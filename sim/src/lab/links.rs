@@ -75,6 +75,20 @@ impl Links {
         self.hears[from] >> to & 1 == 1
     }
 
+    /// What one hop adds: who reaches somebody that reaches another one, reaches that one, too.
+    #[must_use]
+    pub fn within_one_hop(&self) -> Self {
+        let mut links = self.clone();
+        for from in 0..self.nodes {
+            for over in (0..self.nodes).filter(|over| self.is_up(from, *over)) {
+                for to in (0..self.nodes).filter(|to| *to != from && self.is_up(over, *to)) {
+                    links.set(from, to, true);
+                }
+            }
+        }
+        links
+    }
+
     /// Those that `n` reaches both ways, itself among them.
     pub fn circle(&self, n: usize) -> impl Iterator<Item = usize> {
         let both = move |&m: &usize| m == n || (self.is_up(n, m) && self.is_up(m, n));

@@ -97,6 +97,8 @@ kinds! {
     StateRot "D7" "state-rot": "a bit of the state flips.",
     Astray "D9" "astray": "a write of the log lands elsewhere.",
     SlowSync "D14" "slow-sync": "a node's syncs are slow for a while.",
+    WipedDisk "O4" "wiped-disk": "a node's disks are emptied while it is down.",
+    OldDisk "O5" "old-disk": "a node's disks are put back to what they were at an earlier start.",
     Transfer "O" "transfer": "an operator moves leadership.",
     DismissDoubt "O" "dismiss-doubt": "an operator declares nothing in doubt acknowledged.",
     AddVoter "O2" "add-voter": "an operator adds a voter, whose machine may never start.",
@@ -115,6 +117,13 @@ impl Kind {
     #[must_use]
     pub const fn damages(self) -> bool {
         matches!(self, Self::LogRot | Self::HeadRot | Self::StateRot | Self::Astray)
+            || self.loses_disks()
+    }
+
+    /// Whether it takes all of a node's disks, so that another one has to take its place.
+    #[must_use]
+    pub const fn loses_disks(self) -> bool {
+        matches!(self, Self::WipedDisk | Self::OldDisk)
     }
 
     /// Whether an operator wishes for other members.

@@ -19,6 +19,7 @@
 mod cuts;
 mod holds;
 mod kind;
+mod losses;
 mod members;
 mod strike;
 
@@ -82,6 +83,10 @@ pub(crate) enum Step {
     Over(Grip, Kind),
     /// A node is started that ended in this life: what started it before was not for this end.
     Start { at: Place, life: u64 },
+    /// A node learns that another one does not take it for what it was, at this boot.
+    Disown { at: Place, by: Place, boot: u64 },
+    /// The heir of a node that had forgotten asks for its place.
+    Rejoin(Place),
     /// A node is started by an operator who dismisses its doubt.
     StartDismissing(Place),
     /// The next node of a rolling restart.

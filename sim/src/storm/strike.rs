@@ -6,7 +6,7 @@ use node::{Input, Request};
 use storage::disk::{Moment, OperationFault, SECTOR};
 
 use super::holds::{Grip, Hold};
-use super::{Kind, Step, cuts, members};
+use super::{Kind, Step, cuts, losses, members};
 use crate::draw::Draw;
 use crate::fault::{DiskFault, Fault};
 use crate::seen::{Place, Seen, id};
@@ -25,7 +25,9 @@ const STARVES: u32 = 41;
 /// The storm's next step.
 pub(crate) fn strike(world: &mut World, step: Step) {
     // Whoever ends by itself is started again in the calm, too.
-    if world.storm.over && !matches!(step, Step::Start { .. }) {
+    if world.storm.over
+        && !matches!(step, Step::Start { .. } | Step::Disown { .. } | Step::Rejoin(_))
+    {
         return;
     }
     match step {
@@ -36,6 +38,8 @@ pub(crate) fn strike(world: &mut World, step: Step) {
                 world.start(at);
             }
         }
+        Step::Disown { at, by, boot } => world.disown(at, by, boot),
+        Step::Rejoin(old) => world.rejoin(old),
         Step::StartDismissing(at) => world.start_dismissing(at),
         Step::Roll(grip, at) => roll(world, grip, at),
         Step::Flap(grip, ends, left) => flap(world, grip, ends, left),
@@ -144,6 +148,7 @@ fn hit(world: &mut World, grip: Grip, kind: Kind) -> Option<Option<Place>> {
         | Kind::HeadRot
         | Kind::StateRot
         | Kind::Astray => disk(world, grip, kind),
+        Kind::WipedDisk | Kind::OldDisk => losses::strike(world, kind),
         Kind::Transfer => transfer(world),
         Kind::DismissDoubt => dismiss(world),
         Kind::AddVoter

@@ -21,6 +21,11 @@ const fn ms(milliseconds: u64) -> Duration {
 const LONG: u64 = 20;
 /// In so many worlds of a hundred members come and go.
 const CHANGING: u64 = 33;
+/// In so many worlds of a hundred, of those with three nodes or more, nodes find ways around broken
+/// links.
+const MESHED: u64 = 30;
+/// Of a hundred of those, so many lose disks.
+const LOSING: u64 = 60;
 
 impl Options {
     /// The world of a seed.
@@ -41,6 +46,7 @@ impl Options {
             consensus,
             crowd,
             storm,
+            mesh: false,
             prolong: true,
             record: false,
         };
@@ -57,6 +63,7 @@ impl Options {
         if rng.percent(CHANGING) {
             options.let_members_change(&mut rng);
         }
+        options.mesh = options.nodes > 2 && rng.percent(MESHED);
         options
     }
 
@@ -66,6 +73,12 @@ impl Options {
         let changes = || Kind::ALL.iter().copied().filter(|kind| kind.changes_members());
         for _ in 0..rng.one_of(&[1, 1, 1, 2, 6]) {
             self.storm.kinds.extend(changes());
+        }
+        // A minority of fewer than three is nobody.
+        if self.nodes >= 3 && rng.percent(LOSING) {
+            self.storm.kinds.extend([Kind::WipedDisk, Kind::OldDisk]);
+            self.storm.damaged = self.storm.damaged.max(1);
+            self.joiners += 2;
         }
     }
 
@@ -212,7 +225,7 @@ fn sessions(rng: &mut Rng) -> SessionLimits {
 
 /// What may strike any world: the members stay who they are.
 fn usual() -> impl Iterator<Item = Kind> {
-    Kind::ALL.iter().copied().filter(|kind| !kind.changes_members())
+    Kind::ALL.iter().copied().filter(|kind| !kind.changes_members() && !kind.loses_disks())
 }
 
 fn plan(rng: &mut Rng, consensus: &Consensus, nodes: usize) -> Plan {

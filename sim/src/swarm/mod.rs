@@ -110,6 +110,8 @@ pub struct Options {
     pub crowd: crowd::Options,
     /// What goes wrong.
     pub storm: Plan,
+    /// Nodes find ways around broken links.
+    pub mesh: bool,
     /// Let the storm last until clients have called enough operations for the seed to count.
     pub prolong: bool,
     /// Keep every event for a picture.
@@ -126,7 +128,13 @@ impl Options {
     /// Whether operators change the members.
     #[must_use]
     pub fn changes_members(&self) -> bool {
-        self.storm.kinds.iter().any(|kind| kind.changes_members())
+        self.storm.kinds.iter().any(|kind| kind.changes_members()) || self.loses_disks()
+    }
+
+    /// Whether disks are emptied or put back.
+    #[must_use]
+    pub fn loses_disks(&self) -> bool {
+        self.storm.kinds.iter().any(|kind| kind.loses_disks())
     }
 
     /// A world without clients and faults of its own: a stage for scripts. Production's timing and
@@ -171,6 +179,7 @@ impl Options {
             weather: Weather::fair(Duration::from_millis(1)),
             crowd: crowd::Options::quiet(),
             storm: Plan::calm(),
+            mesh: false,
             prolong: false,
             record: true,
         }

@@ -89,12 +89,16 @@ impl Mix {
                 self.message(message);
                 self.fate(fate);
             }
+            Seen::Passed { by, to, origin, target, number } => {
+                self.head(23, by, to, (origin << 8 | target) as u64);
+                self.word(number);
+            }
             // The message was taken in when it was sent, under this number.
             Seen::Delivered { from, to, number, message: _ } => {
                 self.head(12, from, to, 0);
                 self.word(number);
             }
-            Seen::Turn { at, view } => self.view(at, view),
+            Seen::Turn { at, view, .. } => self.view(at, view),
             Seen::Asked { at, id, request } => {
                 self.head(14, at, 0, request_kind(request));
                 self.word(id.0);

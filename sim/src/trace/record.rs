@@ -269,10 +269,14 @@ impl Record {
             Seen::Sent { from, to, number, message, fate } => {
                 self.sent(now, (from, to), number, message, fate);
             }
+            Seen::Passed { by, to, target, .. } => {
+                let (by, to, target) = (name(by), name(to), name(target));
+                self.quiet(now, What::Note, format!("{by} hands {to} a message for {target}"));
+            }
             Seen::Delivered { from, to, number, message } => {
                 self.delivered(now, (from, to), number, message);
             }
-            Seen::Turn { at, view } => self.turn(now, at, view),
+            Seen::Turn { at, view, .. } => self.turn(now, at, view),
             Seen::Asked { at, id: RequestId(id), request } => {
                 self.loud(now, What::Asked { at, id }, words::request(request));
             }

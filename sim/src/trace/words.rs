@@ -65,6 +65,7 @@ pub(super) fn command(command: &Command) -> String {
         Command::SpaceReport { member, short: true } => format!("{} is short", who(*member)),
         Command::SpaceReport { member, short: false } => format!("{} has space", who(*member)),
         Command::Member(change) => format!("wish {change:?}"),
+        Command::Recovered(recovery) => format!("recovered from {}", recovery.cluster.0),
         Command::Settle { ticket, refusal } => format!("refuse wish {ticket}: {refusal:?}"),
     }
 }

@@ -56,15 +56,15 @@ impl World {
     pub(super) fn replied(&mut self, at: Place, id: RequestId, reply: Reply) {
         let Self { crowd, machines, now, .. } = self;
         let Some(running) = machines[at].alive() else { return };
-        crowd
-            .replied(*now, id, reply, &mut |revision| running.backend.get(revision).ok().flatten());
+        crowd.replied(*now, id, reply, &mut |revision| running.backend.get(revision));
     }
 
     pub(super) fn watched(&mut self, at: Place, stream: StreamId, response: WatchResponse) {
         let Self { crowd, machines, now, .. } = self;
         let Some(running) = machines[at].alive() else { return };
-        crowd.watched(*now, stream, response, &mut |revision| {
-            running.backend.get(revision).ok().flatten()
-        });
+        let fetch = &mut |revision| running.backend.get(revision);
+        if !crowd.watched(*now, stream, response, fetch) {
+            self.feed(at, Input::WatchClose(stream));
+        }
     }
 }

@@ -10,6 +10,7 @@ use protocol::{Index, NodeId, Position};
 use storage::log::LogError;
 
 use super::machine::{Chore, Done, Durable, READER, WRITER};
+use super::network::bytes;
 use super::{Event, Status, World, eyes};
 use crate::draw::Draw;
 use crate::marks::Mark;
@@ -17,7 +18,7 @@ use crate::seen::{Fate, Place, Seen, id, place};
 use crate::trace::name;
 
 /// The pause of the state's thread between two steps of giving space back.
-const BREATH: Duration = Duration::from_millis(10);
+pub(super) const BREATH: Duration = Duration::from_millis(10);
 /// The pause before a log that found no room tries again.
 const ROOM_PAUSE: Duration = Duration::from_secs(1);
 
@@ -34,9 +35,8 @@ impl World {
         self.begin_sync(at);
         self.begin_chore(at, WRITER);
         self.begin_chore(at, READER);
-        let machine = &mut self.machines[at];
-        let Status::Up(running) = &mut machine.status else { return };
-        running.timer = running.node.poll_timeout().map(|local| machine.clock.when(local));
+        self.set_timer(at);
+        let Status::Up(running) = &mut self.machines[at].status else { return };
         let (compared, condemned) = running.node.compared();
         if compared > 0 {
             self.eyes.marks.hit(Mark::StatesCompared);
@@ -53,7 +53,14 @@ impl World {
             running.digested = applied;
             view.digest = eyes::digest(&running.node);
         }
-        self.eyes.see(self.now, &Seen::Turn { at, view: &view });
+        self.eyes.see(self.now, &Seen::Turn { at, view: &view, last: false });
+    }
+
+    /// Notes when a node has something to do even if nothing comes in.
+    pub(super) fn set_timer(&mut self, at: Place) {
+        let machine = &mut self.machines[at];
+        let Status::Up(running) = &mut machine.status else { return };
+        running.timer = running.due().map(|local| machine.clock.when(local));
     }
 
     fn carry_out(&mut self, at: Place, output: Output) {
@@ -129,10 +136,15 @@ impl World {
         }
     }
 
-    pub(super) fn send(&mut self, at: Place, to: NodeId, mut message: Message) {
+    pub(super) fn send(&mut self, at: Place, to: NodeId, message: Message) {
+        let Some(message) = self.send_letter(at, to, message) else { return };
         let Some(to) = place(to).filter(|to| *to < self.machines.len()) else { return };
-        let (fate, mut flipped) = self.network.send(self.now, at, to, &message);
-        let number = self.network.sent;
+        if !self.may_speak(at, to) {
+            return;
+        }
+        let mut message = message;
+        let number = self.network.name();
+        let (fate, mut flipped) = self.network.send(self.now, at, to, bytes(&message));
         if flipped && let Body::Snapshot { data, .. } = &mut message.body {
             // Before the frame: what comes from a disk has a checksum of its own, end to end.
             flipped = false;
@@ -158,7 +170,7 @@ impl World {
     }
 
     /// A bit flips in the memory of whoever sends this piece.
-    fn spoil(&mut self, data: &Bytes) -> Bytes {
+    pub(super) fn spoil(&mut self, data: &Bytes) -> Bytes {
         let mut spoiled = data.to_vec();
         let bit = self.network.draw(spoiled.len() as u64 * 8);
         spoiled[usize::try_from(bit / 8).unwrap_or(0)] ^= 1 << (bit % 8);
@@ -358,7 +370,7 @@ impl World {
 
     /// The end of a node that cannot go on: what a process does when its log has failed.
     pub(crate) fn halt(&mut self, at: Place, why: &str) {
-        self.last_look(at);
+        self.last_look(at, true);
         self.eyes.see(self.now, &Seen::Halted { at, why });
         self.eyes.marks.hit(Mark::NodeHalted);
         self.take_down(at);
@@ -366,14 +378,14 @@ impl World {
     }
 
     /// What a node has said in its last turn rests on what it had just learnt.
-    fn last_look(&mut self, at: Place) {
+    fn last_look(&mut self, at: Place, last: bool) {
         if let Some(view) = self.view(at) {
-            self.eyes.see(self.now, &Seen::Turn { at, view: &view });
+            self.eyes.see(self.now, &Seen::Turn { at, view: &view, last });
         }
     }
 
     pub(super) fn stopped(&mut self, at: Place) {
-        self.last_look(at);
+        self.last_look(at, false);
         self.eyes.marks.hit(Mark::StoppedInOrder);
         let machine = &mut self.machines[at];
         let status = std::mem::replace(&mut machine.status, Status::Down);

@@ -18,7 +18,7 @@ impl World {
         machine.clock.set(now, rate, leap);
         let clock = machine.clock;
         if let Status::Up(running) | Status::Paused(running) = &mut machine.status {
-            running.timer = running.node.poll_timeout().map(|local| clock.when(local));
+            running.timer = running.due().map(|local| clock.when(local));
         }
         if leap > 0 {
             let by = Duration::from_nanos(leap).as_millis();

@@ -20,8 +20,10 @@ use store::{Backend, BackendError, BackendRead, Flush, Record, Revision, Store};
 use super::backend::{Medium, ROOM, State, View};
 use super::clock::Clock;
 use super::disk::SharedDisk;
+use super::lives::{Copy, Papers};
 use super::mending::Patient;
 use super::script::How;
+use super::ways::Ways;
 use crate::seen::{Place, id};
 
 const CLUSTER: ClusterId = ClusterId(0xC1);
@@ -55,6 +57,10 @@ pub(crate) struct Machine {
     pub(crate) lost: bool,
     /// Its node was removed from the cluster, and has ended for good.
     pub(crate) retired: bool,
+    /// What stands on its disk besides log and state.
+    pub(crate) papers: Papers,
+    /// A copy of its disks, from an earlier start.
+    pub(crate) copy: Option<Copy>,
     /// Part of a state has been staged and is not installed.
     pub(crate) staged: bool,
     /// What is free on its disks is being measured.
@@ -137,6 +143,8 @@ impl From<Input> for Done {
 /// A node that runs.
 pub(crate) struct Running {
     pub(crate) node: Node,
+    /// None in a world without ways around broken links.
+    pub(crate) ways: Option<Ways>,
     pub(crate) log: Log<SharedDisk>,
     pub(crate) backend: State,
     /// Handed over while a sync is under way.
@@ -246,6 +254,8 @@ impl Machine {
             founders: (0..founders).map(id).collect(),
             lost: false,
             retired: false,
+            papers: Papers::new(at as u64),
+            copy: None,
             staged: false,
             measured: false,
         }
@@ -318,6 +328,7 @@ impl Machine {
         let node = Node::new(config, restored.clone(), store, rng.next());
         self.status = Status::Up(Box::new(Running {
             node,
+            ways: None,
             log,
             backend,
             queued: Vec::new(),
@@ -365,6 +376,11 @@ impl Machine {
         }
     }
 
+    /// Whether there is a process, whatever it is doing.
+    pub(crate) const fn has_process(&self) -> bool {
+        !matches!(self.status, Status::Down)
+    }
+
     /// Whether there is a node, paused or not.
     pub(crate) fn is_alive(&self) -> bool {
         self.alive().is_some()
@@ -372,6 +388,12 @@ impl Machine {
 }
 
 impl Running {
+    /// When it has something to do even if nothing comes in, by its own clock.
+    pub(crate) fn due(&self) -> Option<Time> {
+        let ways = self.ways.as_ref().and_then(|ways| ways.mesh.poll_timeout());
+        self.node.poll_timeout().into_iter().chain(ways).min()
+    }
+
     /// Appends what has queued up, and gives the number of the sync that is to follow.
     pub(crate) fn begin_sync(&mut self) -> Result<u64, LogError> {
         for (id, write) in self.queued.drain(..) {

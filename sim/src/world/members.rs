@@ -21,6 +21,7 @@ impl World {
         let next = (since, membership);
         let (before, old) = std::mem::replace(&mut running.in_force, next.clone());
         let (_, membership) = next;
+        self.meet(at, &membership);
         if membership.is_joint() {
             self.eyes.marks.hit(Mark::JointInForce);
         }

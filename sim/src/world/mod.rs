@@ -28,6 +28,7 @@ mod clock;
 mod disk;
 mod eyes;
 mod harm;
+mod lives;
 mod machine;
 mod members;
 mod mending;
@@ -35,10 +36,12 @@ mod network;
 mod queue;
 mod script;
 mod space;
+mod ways;
 
 use std::time::Duration;
 
 use node::{Input, Node};
+use protocol::mesh::{self, Packet};
 use protocol::raft::Message;
 use protocol::{Index, NodeId, Rng, Time};
 
@@ -68,6 +71,12 @@ enum Event {
         to: Place,
         number: u64,
         message: Message,
+    },
+    /// The same, in a world with ways around broken links.
+    Packet {
+        from: Place,
+        to: Place,
+        packet: Packet<ways::Letter>,
     },
     /// A node learns that its link to a peer broke.
     Broken {
@@ -112,6 +121,7 @@ pub struct World {
     pub(crate) disks: Rng,
     /// Seeds of nodes, and where their clocks begin.
     births: Rng,
+    lives: lives::Lives,
     queue: Queue<Event>,
     acts: Vec<Act>,
     frame: Vec<u8>,
@@ -149,6 +159,7 @@ impl World {
             eyes: Eyes::new(&options),
             disks: child(),
             births,
+            lives: lives::Lives::new(options.loses_disks()),
             queue: Queue::default(),
             acts: Vec::new(),
             frame: Vec::new(),
@@ -171,11 +182,13 @@ impl World {
         }
         self.count_step(next);
         self.now = next;
+        self.dial_all();
         if queued <= next {
             self.happen();
         } else if crowd <= next {
             self.act();
         } else {
+            self.tell_mesh(at, mesh::Input::Timeout);
             self.feed(at, Input::Timeout);
             self.drain(at);
         }
@@ -225,7 +238,9 @@ impl World {
                 }
                 self.drain(to);
             }
+            Event::Packet { from, to, packet } => self.arrived(from, to, packet),
             Event::Broken { at, peer } => {
+                self.tell_mesh(at, mesh::Input::Down(peer));
                 self.feed(at, Input::Unreachable(peer));
                 self.drain(at);
             }
@@ -240,7 +255,7 @@ impl World {
     }
 
     fn deliver(&mut self, from: Place, to: Place, number: u64, message: Message) {
-        if matches!(self.machines[to].status, Status::Down) {
+        if matches!(self.machines[to].status, Status::Down) || !self.may_speak(from, to) {
             return;
         }
         self.eyes.see(self.now, &Seen::Delivered { from, to, number, message: &message });

@@ -95,7 +95,7 @@ pub(crate) struct Network {
     links: Vec<Link>,
     rng: Rng,
     /// Messages given to it.
-    pub(crate) sent: u64,
+    sent: u64,
 }
 
 impl Network {
@@ -141,20 +141,19 @@ impl Network {
         delay
     }
 
-    /// Decides what becomes of a message sent now. The flag says that a bit of it flips.
-    pub(crate) fn send(
-        &mut self,
-        now: Time,
-        from: Place,
-        to: Place,
-        message: &Message,
-    ) -> (Fate, bool) {
+    /// A name for a message.
+    pub(crate) const fn name(&mut self) -> u64 {
         self.sent += 1;
+        self.sent
+    }
+
+    /// Decides what becomes of a message sent now, with so many bytes of entries. The flag says
+    /// that a bit of it flips.
+    pub(crate) fn send(&mut self, now: Time, from: Place, to: Place, bytes: usize) -> (Fate, bool) {
         let link = self.links[from * self.nodes + to];
         if link.cut {
             return (Fate::Cut, false);
         }
-        let bytes = bytes(message);
         if link.largest.is_some_and(|largest| bytes > largest) || self.chance(link.weather.loss) {
             return (Fate::Lost, false);
         }
@@ -183,7 +182,7 @@ impl Network {
 }
 
 /// Bytes of entries in a message: what a slow or picky link goes by.
-fn bytes(message: &Message) -> usize {
+pub(super) fn bytes(message: &Message) -> usize {
     let payload = |payload: &protocol::raft::Payload| match payload {
         protocol::raft::Payload::Empty => 0,
         protocol::raft::Payload::Command(bytes) | protocol::raft::Payload::Membership(bytes) => {

@@ -12,6 +12,7 @@ use storage::log::{Log, LogOptions};
 use store::{Command, Member, Put};
 
 use super::machine::Refusal;
+use super::ways::Ways;
 use super::{Machine, Status, World};
 use crate::fault::Fault;
 use crate::history::Ending;
@@ -126,6 +127,7 @@ impl World {
         if !matches!(machine.status, Status::Down) || machine.lost || machine.retired {
             return;
         }
+        self.count_start(at);
         let (config, options) = (self.config(at), self.log_options(at));
         let machine = &mut self.machines[at];
         match machine.start(self.now, config, options, how, &mut self.births) {
@@ -137,6 +139,9 @@ impl World {
             }
             Ok(Some(found)) => {
                 let life = self.machines[at].life;
+                if let Some(running) = self.machines[at].running().filter(|_| self.options.mesh) {
+                    running.ways = Some(Ways::new(at, life, self.options.consensus.heartbeat));
+                }
                 if at >= self.options.nodes && life == 1 {
                     self.crowd.allow(at);
                 }
@@ -237,6 +242,7 @@ impl World {
         machine.status = Status::Up(running);
         self.eyes.see(self.now, &Seen::Resumed { at });
         inbox.into_iter().for_each(|input| self.feed(at, input));
+        self.open_letters(at);
         self.drain(at);
     }
 
@@ -360,7 +366,8 @@ impl World {
                 max_inflight_messages: consensus.window,
                 max_inflight_bytes: consensus.append_bytes * 8,
                 max_append_bytes: consensus.append_bytes,
-                max_uncommitted_bytes: 1 << 20,
+                // What waits is to be committed within seconds, however little goes at a time.
+                max_uncommitted_bytes: consensus.window * consensus.append_bytes * 8,
                 cache_bytes: consensus.cache_bytes,
             },
             members: all.map(member).collect(),
@@ -371,6 +378,7 @@ impl World {
             request_timeout: stores.request_timeout,
             tick: stores.tick,
             compare_interval: stores.compare_interval,
+            rebuilt_after: None,
             flush_bytes: stores.flush_bytes,
             flush_interval: stores.flush_interval,
             max_unflushed_bytes: 1 << 20,

@@ -190,7 +190,7 @@ fn accepted(operations: &[Operation], order: &[usize]) -> bool {
             }
         }
         let position = Position::new(TERM, Index(index));
-        truth.push(Committed { position, at, command: Some(command.clone()) });
+        truth.push(Committed { position, at, command: Some(command.clone()), membership: None });
     }
     let history = History { operations: operations.to_vec(), truth, ..History::default() };
     judge(&history).is_ok()

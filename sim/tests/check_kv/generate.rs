@@ -143,7 +143,7 @@ impl World {
             }
         };
         self.listeners.publish(self.store.take_events());
-        self.history.truth.push(Committed { position, at: self.now, command });
+        self.history.truth.push(Committed { position, at: self.now, command, membership: None });
         applied
     }
 

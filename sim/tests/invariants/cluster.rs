@@ -222,7 +222,7 @@ impl Cluster {
             compact_revision: 0,
             digest: Some(machine.revision() as u64),
         };
-        self.see(&Seen::Turn { at, view: &view });
+        self.see(&Seen::Turn { at, view: &view, last: false });
         if !machine_idle(&self.machines[at]) {
             self.machines[at].syncing = true;
             let (life, id) = (self.machines[at].life, self.machines[at].disk.pending.back());

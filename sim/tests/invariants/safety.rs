@@ -129,12 +129,36 @@ fn ri6_two_votes_in_a_term() {
 
 #[test]
 fn ri6_a_told_vote_outlives_a_declared_loss() {
+    let law = "RI6 vote durability";
+    let yes = || Body::VoteReply { granted: true };
+    let blank = || found(hard(0, None, 0), &[]);
     let mut stage = Stage::led();
+    // While the disk is there, it is not even written.
+    breaks(law, stage.clone().hand(1, hard(1, Some(2), 0), &[]));
     stage.lose(1);
     stage.crash(1);
-    stage.start(1, &found(hard(0, None, 0), &[])).unwrap();
-    stage.hand(1, hard(1, Some(2), 0), &[]).unwrap();
-    breaks("RI6 vote durability", stage.sync(1));
+    stage.start(1, &blank()).unwrap();
+    // On its new disk it may vote for another one, in one life or the next, and may tell nobody.
+    stage.write(1, hard(1, Some(2), 0), &[]).unwrap();
+    breaks(law, stage.clone().say(1, 2, 1, yes()));
+    stage.crash(1);
+    stage.start(1, &found(hard(1, Some(2), 0), &[])).unwrap();
+    breaks(law, stage.clone().say(1, 2, 1, yes()));
+    stage.write(1, hard(2, Some(2), 0), &[]).unwrap();
+    stage.say(1, 2, 2, yes()).unwrap();
+    // What it tells then binds it again, whatever becomes of that disk.
+    stage.lose(1);
+    stage.crash(1);
+    stage.start(1, &blank()).unwrap();
+    stage.write(1, hard(2, Some(0), 0), &[]).unwrap();
+    breaks(law, stage.clone().say(1, 0, 2, yes()));
+    stage.write(1, hard(3, Some(1), 0), &[]).unwrap();
+    let last = position((1, 1));
+    stage.say(1, 2, 3, Body::Vote { last, transfer: false }).unwrap();
+    // The disk of 2 is what it was.
+    stage.crash(2);
+    stage.start(2, &found(hard(1, Some(0), 0), &[empty((1, 1))])).unwrap();
+    breaks(law, stage.hand(2, hard(1, Some(1), 0), &[]));
 }
 
 #[test]

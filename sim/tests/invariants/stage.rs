@@ -206,7 +206,7 @@ impl Stage {
     }
 
     pub(crate) fn look(&mut self, at: Place, view: &View) -> Told {
-        self.see(&Seen::Turn { at, view })
+        self.see(&Seen::Turn { at, view, last: false })
     }
 
     /// Follows node 0, and learns that `commit` is committed.

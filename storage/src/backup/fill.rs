@@ -3,8 +3,9 @@
 use std::io::Read;
 
 use bytes::Bytes;
+use protocol::Position;
 use store::snapshot::Piece;
-use store::{BackendError, Bump, Limits, Restoring, Store, inherit};
+use store::{BackendError, Bump, Limits, RestoreError, Restoring, Store, inherit};
 
 use super::{BackupError, BackupReader};
 use crate::state::{Files, State};
@@ -30,13 +31,26 @@ pub fn fill<R: Read, F: Files>(
     state: &mut State<F>,
     reader: &mut BackupReader<R>,
     bump: Bump,
+    look: impl FnMut(u64),
+) -> Result<i64, FillError> {
+    fill_as(state, reader, |meta, applied| inherit(meta, applied, bump), look)
+}
+
+/// The same, with another judgement of what of the metadata is inherited.
+///
+/// # Errors
+/// As [`fill`].
+pub fn fill_as<R: Read, F: Files>(
+    state: &mut State<F>,
+    reader: &mut BackupReader<R>,
+    inherit: impl Fn(Vec<(Bytes, Bytes)>, Position) -> Result<Vec<(Bytes, Bytes)>, RestoreError>,
     mut look: impl FnMut(u64),
 ) -> Result<i64, FillError> {
     let applied = reader.header().applied;
     let mut meta: Vec<(Bytes, Bytes)> = Vec::new();
     let mut building: Option<Restoring> = None;
     let begin = |meta: &mut Vec<_>| {
-        *meta = inherit(std::mem::take(meta), applied, bump).map_err(BackupError::State)?;
+        *meta = inherit(std::mem::take(meta), applied).map_err(BackupError::State)?;
         Store::restore(Limits::default(), meta.clone()).map_err(BackupError::State)
     };
     state.stage_begin()?;

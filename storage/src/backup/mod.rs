@@ -29,6 +29,7 @@ mod error;
 mod fill;
 pub mod fuzz;
 mod header;
+mod pipe;
 mod place;
 mod reader;
 mod stamp;
@@ -36,8 +37,9 @@ mod survey;
 mod writer;
 
 pub use error::BackupError;
-pub use fill::{FillError, fill};
+pub use fill::{FillError, fill, fill_as};
 pub use header::{Header, Origin};
+pub use pipe::Pipe;
 pub use place::{BackupFile, PlaceError};
 pub use reader::{BackupReader, verify};
 pub use stamp::Stamp;
@@ -56,5 +58,5 @@ const PIECE_BYTES: usize = 64 << 10;
 const PIECE_MAX: usize = 64 << 20;
 /// The most records read at once.
 const BATCH: usize = 64;
-/// Bytes that a batch of records should have: of large records, fewer are read at once.
-const BATCH_BYTES: u64 = 1 << 20;
+/// The record that makes a batch so many bytes is its last one.
+const BATCH_BYTES: usize = 1 << 20;

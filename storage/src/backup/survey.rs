@@ -3,8 +3,9 @@
 use std::io::Read;
 
 use bytes::Bytes;
+use protocol::Index;
 use store::snapshot::Piece;
-use store::{HistoryHash, Limits, Member, Restoring, Store};
+use store::{HistoryHash, Limits, Member, Recovery, Restoring, Store};
 
 use super::{BackupError, BackupReader, Header};
 
@@ -28,6 +29,8 @@ pub struct Survey {
     pub leases: u64,
     /// The members that had introduced themselves.
     pub members: Vec<Member>,
+    /// The recoveries that the data has come through, each with the index of its entry.
+    pub recoveries: Vec<(Index, Recovery)>,
     /// What `HashKV` gives at the newest revision.
     pub hash: HistoryHash,
 }
@@ -67,6 +70,7 @@ pub fn survey(input: impl Read) -> Result<Survey, BackupError> {
         records: count,
         leases: store.lease_count() as u64,
         members: store.members().cloned().collect(),
+        recoveries: store.recoveries().map(|(at, recovery)| (at, recovery.clone())).collect(),
         hash: hash(&store),
     })
 }

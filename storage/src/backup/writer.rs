@@ -23,8 +23,6 @@ pub struct BackupWriter<F = RealFiles> {
     pieces: PieceWriter,
     /// Where to read on; `None` when all has been read.
     from: Option<Revision>,
-    /// How many records to read at once.
-    limit: usize,
     /// Made and not yet handed out.
     ready: BytesMut,
     /// The bytes made so far, those in `ready` included.
@@ -62,7 +60,6 @@ impl<F: Files> BackupWriter<F> {
             header,
             pieces,
             from: Some(Revision::default()),
-            limit: 1,
             ready: BytesMut::new(),
             made: 0,
             digest: Sha256::new(),
@@ -107,15 +104,12 @@ impl<F: Files> BackupWriter<F> {
     }
 
     fn read_on(&mut self) -> Result<(), BackendError> {
-        let end = Revision::new(i64::MAX, 0);
-        let from = self.from.unwrap_or(end);
-        let records = self.view.scan(from, end, self.limit)?;
+        let from = self.from.unwrap_or(Revision::new(i64::MAX, 0));
+        let records = self.view.part(from, BATCH, BATCH_BYTES)?;
         if let Some((last, _)) = records.last() {
             self.from = Some(Revision::new(last.main, last.sub + 1));
             let pieces = self.pieces.records(&records, PIECE_BYTES);
             pieces.iter().for_each(|piece| self.put_piece(piece));
-            let bytes: usize = pieces.iter().map(Bytes::len).sum();
-            self.limit = next_limit(self.limit, records.len(), bytes as u64);
         } else {
             let end = self.pieces.end(self.header.applied);
             self.put_piece(&end);
@@ -156,20 +150,10 @@ impl<F: Files> BackupWriter<F> {
     }
 }
 
-/// How many records to read after a batch of so many with so many bytes: as many as should have
-/// [`BATCH_BYTES`], at most twice as many as before.
-fn next_limit(limit: usize, records: usize, bytes: u64) -> usize {
-    let fit = (records as u64).saturating_mul(BATCH_BYTES) / bytes.max(1);
-    usize::try_from(fit).unwrap_or(BATCH).clamp(1, (2 * limit).min(BATCH))
-}
-
 /// The most bytes that the pieces of these records take. Of two pieces of one batch that follow
 /// each other, the second began because it did not fit into the first. A batch has all the records
-/// that may be read at once, or it is one of at most seven by which their number doubles up to
-/// that: at the beginning, and after a batch that had more than half of the bytes it should have.
+/// that may be read at once, or the bytes of a batch at least, or it is the last one.
 fn most_of_records(weight: Weight) -> u64 {
-    let full = weight.records / BATCH as u64 + 1;
-    let large = 2 * weight.bytes / BATCH_BYTES + 1;
-    let batches = full + 8 * large;
+    let batches = weight.records / BATCH as u64 + weight.bytes / BATCH_BYTES as u64 + 1;
     weight.bytes + FRAME * (2 * weight.bytes / PIECE_BYTES as u64 + 2 * batches)
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/   LOCK RESTORING              begun
-//! DIR/   … log/ state/               without FORMAT: no member starts on it
+//! DIR/   … log/ state/ (scratch/)    without FORMAT: no member starts on it
 //! DIR/   … FORMAT                    whole
 //! DIR/   RESTORING removed
 //! ```
@@ -24,6 +24,8 @@ use crate::Identity;
 
 /// What a file system has at its root.
 const LOST: &str = "lost+found";
+/// What is needed on the way.
+const SCRATCH: &str = "scratch";
 
 /// A data directory that is being put together.
 #[derive(Debug)]
@@ -50,11 +52,10 @@ impl Building {
         options.write(true).create(true).truncate(true).mode(0o600);
         options.open(path.join(MARK)).map_err(classify(&path))?;
         sync_folder(&path)?;
+        remove_folder(&path.join(SCRATCH))?;
         for folder in FOLDERS {
             let folder = path.join(folder);
-            if folder.exists() {
-                fs::remove_dir_all(&folder).map_err(classify(&folder))?;
-            }
+            remove_folder(&folder)?;
             create_folder(&folder)?;
         }
         sync_folder(&path)?;
@@ -67,14 +68,53 @@ impl Building {
         self.path.join(FOLDERS[1])
     }
 
+    /// Where the log's files are put.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.path.join(FOLDERS[0])
+    }
+
+    /// A folder for what is needed on the way, and is gone when the directory is whole.
+    ///
+    /// # Errors
+    /// [`DataDirError`].
+    pub fn scratch(&self) -> Result<PathBuf, DataDirError> {
+        let folder = self.path.join(SCRATCH);
+        create_folder(&folder)?;
+        Ok(folder)
+    }
+
+    /// Nothing is to come of it: removes what was begun.
+    ///
+    /// # Errors
+    /// [`DataDirError`]; what is left says that it is not whole.
+    pub fn give_up(self) -> Result<(), DataDirError> {
+        for folder in FOLDERS.iter().chain(&[SCRATCH]) {
+            remove_folder(&self.path.join(folder))?;
+        }
+        forget(&self.path)?;
+        // The lock's file goes too: it would be all that is left.
+        fs::remove_file(self.path.join(LOCK)).map_err(classify(&self.path))?;
+        sync_folder(&self.path)
+    }
+
     /// All is written and durable: from here on it is the directory of this node.
     ///
     /// # Errors
     /// [`DataDirError`].
     pub fn finish(self, identity: Identity) -> Result<(), DataDirError> {
+        remove_folder(&self.path.join(SCRATCH))?;
         write_format(&self.path, identity)?;
         fs::remove_file(self.path.join(MARK)).map_err(classify(&self.path))?;
         sync_folder(&self.path)
+    }
+}
+
+/// Removes a folder, if it is there.
+fn remove_folder(folder: &Path) -> Result<(), DataDirError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(classify(folder)(error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -88,7 +128,7 @@ fn refuse_filled(path: &Path) -> Result<(), DataDirError> {
     let unfinished = is_unfinished(path);
     for name in names {
         let name = name.map_err(classify(path))?.file_name();
-        let left = [MARK, FORMAT_NEW].iter().chain(&FOLDERS).any(|left| *left == name);
+        let left = [MARK, FORMAT_NEW, SCRATCH].iter().chain(&FOLDERS).any(|left| *left == name);
         if name != LOCK && name != LOST && !(unfinished && left) {
             return Err(DataDirError::NotEmpty(path.to_owned()));
         }

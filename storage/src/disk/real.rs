@@ -31,15 +31,20 @@ pub struct RealDisk {
 impl RealDisk {
     /// Opens the files of an existing directory for reading and writing.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
-        Self::open_as(path.as_ref(), true)
+        Self::open_as(path.as_ref(), true, |_| true)
+    }
+
+    /// Opens only files of these names, in a directory that holds others, too.
+    pub fn open_named(path: impl AsRef<Path>, names: &[&str]) -> io::Result<Self> {
+        Self::open_as(path.as_ref(), true, |name| names.contains(&name))
     }
 
     /// Opens the files of an existing directory such that no call can change them.
     pub fn open_read_only(path: impl AsRef<Path>) -> io::Result<Self> {
-        Self::open_as(path.as_ref(), false)
+        Self::open_as(path.as_ref(), false, |_| true)
     }
 
-    fn open_as(path: &Path, writable: bool) -> io::Result<Self> {
+    fn open_as(path: &Path, writable: bool, is_meant: impl Fn(&str) -> bool) -> io::Result<Self> {
         let directory = File::open(path)?;
         let mut files = BTreeMap::new();
         for entry in fs::read_dir(path)? {
@@ -48,6 +53,9 @@ impl RealDisk {
                 continue;
             }
             let Ok(name) = entry.file_name().into_string() else { continue };
+            if !is_meant(&name) {
+                continue;
+            }
             let file = OpenOptions::new().read(true).write(writable).open(entry.path())?;
             files.insert(name, file);
         }

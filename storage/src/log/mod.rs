@@ -61,6 +61,7 @@ mod name;
 mod open;
 mod options;
 mod read;
+mod reading;
 mod record;
 mod replay;
 mod reset;
@@ -79,6 +80,7 @@ pub use error::{Damage, LogError, OpenError, ReadError};
 pub use head::LOG_FORMAT_VERSION;
 pub use inspect::{EntryReport, Inspection, SegmentReport, WriteReport, inspect};
 pub use options::LogOptions;
+pub use reading::Reading;
 pub use salvage::{Covered, Opening, Salvage};
 
 use crate::disk::Disk;

@@ -56,9 +56,9 @@ pub enum Opening<D: Disk> {
 /// A log that lacks what it may have acknowledged.
 #[derive(Debug)]
 pub struct Salvage<D: Disk> {
-    disk: D,
-    options: LogOptions,
-    survey: Survey,
+    pub(super) disk: D,
+    pub(super) options: LogOptions,
+    pub(super) survey: Survey,
     /// With the last batch, even if it is undecided.
     chart: Chart,
     covered: Position,
@@ -84,30 +84,19 @@ impl<D: Disk> Log<D> {
         if survey.is_corrupt() && !survey.has_newest_hard_state() {
             return Err(OpenError::Corrupt(survey.damage));
         }
-        let chart = match &survey.tail {
-            Some(tail) => tail.joined(survey.chart.clone()),
-            None => survey.chart.clone(),
-        };
-        let applied = covered.applied;
-        let holes = survey.holes.iter().filter(|hole| hole.position.index > applied.index);
-        let holes: BTreeMap<_, _> = holes
-            .filter(|hole| hole.is_live(&chart))
-            .map(|hole| (hole.position.index, *hole))
-            .collect();
-        let helpless = survey.lacks_more_than(covered);
-        if survey.slot.is_none() || (holes.is_empty() && !helpless) {
+        let salvage = Salvage::examine(disk, options, survey, covered);
+        if salvage.is_sound() {
+            let Salvage { disk, options, survey, .. } = salvage;
             let (log, recovered) = Self::open_surveyed(disk, options, survey)?;
             return Ok(Opening::Whole(Box::new(log), recovered));
         }
-        let covered = applied;
-        let salvage = Salvage { disk, options, survey, chart, covered, holes, helpless };
         Ok(Opening::Wounded(Box::new(salvage)))
     }
 }
 
 impl Survey {
     /// Whether the hard state that was found is the newest that was ever written.
-    fn has_newest_hard_state(&self) -> bool {
+    pub(super) fn has_newest_hard_state(&self) -> bool {
         let newest = self.segments.last().map(|segment| segment.header.segment);
         let first_missing = |damage: &Damage| match *damage {
             Damage::Header { segment } | Damage::Missing { segment } => Some(segment),
@@ -121,7 +110,8 @@ impl Survey {
     fn lacks_more_than(&self, covered: Covered) -> bool {
         let Position { index: applied, .. } = covered.applied;
         let (base, last) = (self.chart.base().index, self.last().index);
-        // The log is to begin anew after the state anyway: `Log::adopt`.
+        // The log is to begin anew after the state anyway: `Log::adopt`. Not where it has lost
+        // something: that may have been what made it hold the state's last entry, and more.
         let replaced = covered.installed == Some(covered.applied)
             && base <= applied
             && !self.chart.holds(covered.applied);
@@ -135,11 +125,33 @@ impl Survey {
             | Damage::HardStateCopy { .. }
             | Damage::Entries { .. } => false,
         };
-        !replaced && (base > applied || last < applied || self.damage.iter().any(lost))
+        let beside = base > applied || last < applied;
+        self.damage.iter().any(lost) || beside && !replaced
     }
 }
 
 impl<D: Disk> Salvage<D> {
+    /// Finds out what is missing that the state does not cover.
+    pub(super) fn examine(disk: D, options: LogOptions, survey: Survey, covered: Covered) -> Self {
+        let chart = match &survey.tail {
+            Some(tail) => tail.joined(survey.chart.clone()),
+            None => survey.chart.clone(),
+        };
+        let applied = covered.applied;
+        let holes = survey.holes.iter().filter(|hole| hole.position.index > applied.index);
+        let holes: BTreeMap<_, _> = holes
+            .filter(|hole| hole.is_live(&chart))
+            .map(|hole| (hole.position.index, *hole))
+            .collect();
+        let helpless = survey.lacks_more_than(covered);
+        Self { disk, options, survey, chart, covered: applied, holes, helpless }
+    }
+
+    /// Whether nothing is missing, or there is no log yet.
+    pub(super) fn is_sound(&self) -> bool {
+        self.survey.slot.is_none() || (self.holes.is_empty() && !self.helpless)
+    }
+
     /// The entries that are missing, as far as they are known, ascending.
     pub fn wanted(&self) -> impl Iterator<Item = Position> {
         self.holes.values().map(|hole| hole.position)

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use protocol::Position;
-use store::Revision;
+use protocol::{Index, Position};
+use store::{Recovery, Revision};
 
 use super::error::OpenError;
 use super::files::{Files, RealFiles};
@@ -22,6 +22,8 @@ pub struct Inspection {
     pub newest: Option<Revision>,
     /// Number and bytes of the metadata's values, names included.
     pub meta: (usize, u64),
+    /// The recoveries that it has come through, each with the index of its entry.
+    pub recoveries: Vec<(Index, Recovery)>,
     /// The copies of the manifest.
     pub copies: Vec<CopyInspection>,
     /// The tables that live, by ascending number.
@@ -93,6 +95,8 @@ pub fn inspect_files<F: Files>(
     inspection.applied = Some(contents.applied);
     inspection.newest = Some(contents.newest);
     let meta_bytes = contents.meta.iter().map(|(name, value)| name.len() + value.len());
+    inspection.recoveries =
+        store::recoveries(contents.meta.iter().map(|(name, value)| (name.clone(), value.clone())));
     inspection.meta = (contents.meta.len(), meta_bytes.sum::<usize>() as u64);
     let mut sound = Vec::new();
     for named in contents.tables.values() {

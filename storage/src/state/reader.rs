@@ -8,7 +8,7 @@ use store::{BackendError, BackendRead, Record, Revision, Size};
 
 use super::files::Files;
 use super::verify::{Verified, verify};
-use super::version::Shared;
+use super::version::{Most, Shared};
 
 /// A reader of a state on disk, for any thread. Clones are cheap.
 ///
@@ -48,7 +48,8 @@ impl<F: Files> BackendRead for DiskReader<F> {
         to: Revision,
         limit: usize,
     ) -> Result<Vec<(Revision, Record)>, BackendError> {
-        self.shared.version().scan(&*self.shared.files, from, to, limit)
+        let most = Most { records: limit, bytes: usize::MAX };
+        self.shared.version().scan(&*self.shared.files, from, to, most)
     }
 
     fn meta(&self) -> Result<Vec<(Bytes, Bytes)>, BackendError> {

@@ -11,6 +11,14 @@ use super::manifest::Contents;
 use super::table::Table;
 use crate::Identity;
 
+/// Where one reading ends, though more could follow.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Most {
+    pub(super) records: usize,
+    /// Of keys and values. The record that reaches it is the last one.
+    pub(super) bytes: usize,
+}
+
 /// The tables of one moment, by ascending revision; their ranges do not overlap.
 #[derive(Debug, Default)]
 pub(super) struct Version {
@@ -50,24 +58,28 @@ impl Version {
         files: &F,
         from: Revision,
         to: Revision,
-        limit: usize,
+        most: Most,
     ) -> Result<Vec<(Revision, Record)>, BackendError> {
-        let mut found = Vec::new();
+        let (mut found, mut bytes) = (Vec::new(), 0);
         let start = self.tables.partition_point(|table| table.last < from);
         for table in self.tables[start..].iter().take_while(|table| table.first < to) {
             let block = table.block_of(from).unwrap_or(0);
             for place in block..table.blocks.len() {
-                if found.len() >= limit || table.blocks[place].first >= to {
+                let full = found.len() >= most.records || bytes >= most.bytes;
+                if full || table.blocks[place].first >= to {
                     return Ok(found);
                 }
                 let damaged = || table.damaged(table.blocks[place].offset);
                 for entry in table.block(files, place)?.iter() {
                     let entry = entry.ok_or_else(damaged)?;
-                    if entry.revision >= to || found.len() >= limit {
+                    let full = found.len() >= most.records || bytes >= most.bytes;
+                    if full || entry.revision >= to {
                         break;
                     }
                     if entry.revision >= from {
-                        found.push((entry.revision, entry.decode().ok_or_else(damaged)?));
+                        let record = entry.decode().ok_or_else(damaged)?;
+                        bytes += record.weight();
+                        found.push((entry.revision, record));
                     }
                 }
             }

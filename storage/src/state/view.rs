@@ -19,7 +19,7 @@ use super::files::{Files, RealFiles};
 use super::manifest::Contents;
 use super::owner::State;
 use super::table::RECORD_HEADER;
-use super::version::Version;
+use super::version::{Most, Version};
 
 /// One flush of a state, for any thread. Clones are cheap.
 #[derive(Clone, Debug)]
@@ -92,6 +92,26 @@ impl<F: Files> View<F> {
             Self::Disk(disk) => disk.weight(),
         }
     }
+
+    /// What comes from a revision on: at most so many records, and none behind the one that makes
+    /// it so many bytes. Nothing only where nothing follows. For whoever reads all of it: memory
+    /// is bounded however large the values are.
+    ///
+    /// # Errors
+    /// As [`BackendRead::scan`].
+    pub fn part(
+        &self,
+        from: Revision,
+        records: usize,
+        bytes: usize,
+    ) -> Result<Vec<(Revision, Record)>, BackendError> {
+        let end = Revision::new(i64::MAX, 0);
+        match self {
+            // Its values are shared, not copied.
+            Self::Memory(memory) => memory.scan(from, end, records),
+            Self::Disk(disk) => disk.version.scan(&*disk.files, from, end, Most { records, bytes }),
+        }
+    }
 }
 
 fn weigh(memory: &MemoryBackend) -> Weight {
@@ -116,7 +136,8 @@ impl<F: Files> BackendRead for DiskView<F> {
         to: Revision,
         limit: usize,
     ) -> Result<Vec<(Revision, Record)>, BackendError> {
-        self.version.scan(&*self.files, from, to, limit)
+        let most = Most { records: limit, bytes: usize::MAX };
+        self.version.scan(&*self.files, from, to, most)
     }
 
     fn meta(&self) -> Result<Vec<(Bytes, Bytes)>, BackendError> {

@@ -5,7 +5,7 @@ use std::thread;
 use bytes::Bytes;
 use protocol::{Position, Rng};
 use storage::state::{DiskBackend, Files, RealFiles, State, View};
-use store::{Backend, BackendRead, Record, Revision};
+use store::{Backend, BackendRead, Flush, KeyValue, Record, Revision};
 
 use crate::install_support::{Foreign, Script};
 use crate::support::{OWNER, SMALL, Truth, healthy, settle};
@@ -34,6 +34,40 @@ fn seen(view: &impl BackendRead) -> Seen {
     }
     assert_eq!(again, records);
     Seen { records, meta: view.meta().unwrap(), applied: view.applied() }
+}
+
+/// However large values are, a part of a view is less than a value more than was asked for.
+#[test]
+fn a_part_of_a_view_is_bounded_by_bytes_and_all_parts_are_the_view() {
+    let files = healthy();
+    let mut state = State::Disk(Box::new(DiskBackend::open(files, OWNER, SMALL).unwrap()));
+    let value = |main: i64| vec![7; if main % 10 < 5 { 3 } else { 400 }];
+    let record = |main: i64| {
+        let (key, value) = (Bytes::from(format!("k{main}")), Bytes::from(value(main)));
+        let (create_revision, mod_revision, version, lease) = (main, main, 1, None);
+        let kv = KeyValue { key, value, create_revision, mod_revision, version, lease };
+        (Revision::new(main, 0), Record::Put(kv))
+    };
+    for first in [0, 15, 30, 45] {
+        let records = (first + 1..=first + 15).map(record).collect();
+        state.flush(&Flush { records, ..Flush::default() }).unwrap();
+    }
+    let view = state.view();
+    let whole = seen(&view).records;
+    assert_eq!(whole.len(), 60);
+    for (records, bytes, most) in [(usize::MAX, 1_000, 1_400), (7, usize::MAX, 2_800), (9, 1, 400)]
+    {
+        let (mut again, mut from) = (Vec::new(), Revision::default());
+        loop {
+            let part = view.part(from, records, bytes).unwrap();
+            let Some((last, _)) = part.last() else { break };
+            let size: usize = part.iter().map(|(at, _)| value(at.main).len()).sum();
+            assert!(part.len() <= records && size <= most, "{} of {size} bytes", part.len());
+            from = Revision::new(last.main, last.sub + 1);
+            again.extend(part);
+        }
+        assert_eq!(again, whole);
+    }
 }
 
 fn tables(files: &impl Files) -> usize {

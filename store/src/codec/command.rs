@@ -7,6 +7,7 @@ use protocol::{Index, NodeId};
 
 use super::{DecodeError, Reader, put_bytes, put_i64, put_len, put_u64};
 use crate::member::{read_change, read_refusal, write_change, write_refusal};
+use crate::recovery::{read_recovery, write_recovery};
 use crate::{
     Alarm, AlarmAction, ClientId, Command, Compare, Comparison, Condition, DeleteRange, Filter,
     KeyRange, LeaseId, MAX_TXN_DEPTH, Member, Operation, Put, Range, SortOrder, SortTarget, Stamp,
@@ -81,6 +82,7 @@ impl Command {
                 put_u64(out, *ticket);
                 write_refusal(out, *refusal);
             }),
+            Self::Recovered(recovery) => tagged(out, 16, |out| write_recovery(out, recovery)),
         }
     }
 
@@ -114,6 +116,7 @@ impl Command {
             14 => Self::SpaceReport { member: NodeId(r.u64()?), short: r.flag()? },
             11 => Self::Member(read_change(r)?),
             12 => Self::Settle { ticket: r.u64()?, refusal: read_refusal(r)? },
+            16 => Self::Recovered(read_recovery(r)?),
             _ => return Err(DecodeError::Tag("command")),
         };
         reader.end(command)

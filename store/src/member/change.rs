@@ -124,7 +124,10 @@ impl MemberChange {
             Self::Replace { old, id, peer_urls } => {
                 let votes = next.voters.contains(old);
                 let part = table.seats.get(old).map_or(Part::Voter, |seat| seat.part);
-                seat(&mut next, &mut table, *id, (part, votes.then_some(*old), peer_urls));
+                // Whoever takes the place of one that has not taken its own yet takes both.
+                let inherited = table.seats.get(old).and_then(|seat| seat.replaces);
+                let replaces = if votes { Some(*old) } else { inherited };
+                seat(&mut next, &mut table, *id, (part, replaces, peer_urls));
                 if !votes {
                     unseat(&mut next, &mut table, *old);
                 }

@@ -261,7 +261,8 @@ impl Store {
         if started > count / 2 { Ok(()) } else { Err(Error::NotEnoughStarted) }
     }
 
-    /// Somebody was removed: what it told of itself goes with it, and so do its alarms.
+    /// Somebody was removed: what it told of itself goes with it, and so do its alarms, and that
+    /// its disk is short of space.
     fn forget_member(&mut self, id: NodeId) {
         self.roster.removed.insert(id);
         self.dirty.insert(Name::Removed(id));
@@ -270,5 +271,8 @@ impl Store {
         }
         let gone = self.alarms.extract_if(.., |(by, _)| *by == id);
         self.dirty.extend(gone.map(|(by, what)| Name::Alarm(by, what)));
+        if self.short.remove(&id) {
+            self.dirty.insert(Name::Short(id));
+        }
     }
 }

@@ -103,9 +103,11 @@ impl MemberTable {
         reader.end(Self { seats: seats.into_iter().collect() })
     }
 
-    /// Whether somebody but `except` has one of these addresses.
+    /// Whether somebody but `except`, and whoever that one is to replace, has one of these
+    /// addresses.
     pub(crate) fn takes_any(&self, urls: &[String], except: NodeId) -> bool {
-        let others = self.seats.iter().filter(|(id, _)| **id != except);
+        let replaced = self.seats.get(&except).and_then(|seat| seat.replaces);
+        let others = self.seats.iter().filter(|(id, _)| **id != except && Some(**id) != replaced);
         others.flat_map(|(_, seat)| &seat.peer_urls).any(|url| urls.contains(url))
     }
 

@@ -44,7 +44,7 @@ impl Store {
         }
         let outcome = self.execute(command);
         let told = Some(write_answer(&outcome));
-        let answer = Answer { revision: self.revision, told };
+        let answer = Answer::new(self.revision, told);
         self.sessions.remember(stamp, answer, &limits);
         Applied { revision: self.revision, outcome }
     }
@@ -65,8 +65,10 @@ impl Store {
 }
 
 fn recalled(answer: Answer) -> Applied {
-    let outcome = match answer.told {
-        Some(bytes) => read_answer(bytes).expect("invariant: it was encoded, or read, here"),
+    let outcome = match answer.told() {
+        Some(bytes) => {
+            read_answer(bytes.clone()).expect("invariant: it was encoded, or read, here")
+        }
         None => Err(Error::AnswerForgotten),
     };
     Applied { revision: answer.revision, outcome }

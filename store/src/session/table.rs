@@ -2,7 +2,8 @@
 //!
 //! - every answer's number is above its session's floor, and there are at most a window of them;
 //! - a session stands in `idle` under the clock of its last use, and nowhere else;
-//! - `bytes` is what the contents of all answers take.
+//! - `bytes` is what the contents of all answers take;
+//! - `sum` has one point for each session and one for each answer ([`crate::equality`]).
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -12,6 +13,7 @@ use protocol::mutant::{Mutant, planted};
 
 use super::{ClientId, SessionLimits, Stamp};
 use crate::Error;
+use crate::equality::mix;
 
 /// What a write was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +21,33 @@ pub(crate) struct Answer {
     /// The revision (main) of its header.
     pub(crate) revision: i64,
     /// The outcome, encoded; `None` when there was no room for it.
-    pub(crate) told: Option<Bytes>,
+    told: Option<Bytes>,
+    /// The checksum of what is told.
+    crc: u32,
 }
 
 impl Answer {
+    pub(crate) fn new(revision: i64, told: Option<Bytes>) -> Self {
+        let crc = told.as_ref().map_or(0, |told| crc32fast::hash(told));
+        Self { revision, told, crc }
+    }
+
+    pub(crate) const fn told(&self) -> Option<&Bytes> {
+        self.told.as_ref()
+    }
+
+    /// Its content has no room.
+    fn forget(&mut self) {
+        self.told = None;
+        self.crc = 0;
+    }
+
+    /// What it adds to the sum.
+    fn point(&self, client: u64, number: u64) -> u64 {
+        let content = u64::from(self.told.is_some()) << 32 | u64::from(self.crc);
+        mix(mix(mix(client, number), self.revision.cast_unsigned()), content)
+    }
+
     fn bytes(&self) -> usize {
         self.told.as_ref().map_or(0, Bytes::len)
     }
@@ -40,12 +65,17 @@ pub(crate) struct Kept {
 /// One client.
 #[derive(Clone, Debug, Default)]
 struct Session {
+    /// The client's name, mixed.
+    client: u64,
     /// Numbers up to and including this one are refused.
     floor: u64,
     /// The clock when it was last used.
     used_ms: u64,
     answers: BTreeMap<u64, Answer>,
+    /// What the answers take.
     bytes: usize,
+    /// The points of the answers.
+    sum: u64,
 }
 
 /// What is known of a stamp.
@@ -65,6 +95,7 @@ pub(crate) struct Sessions {
     sessions: BTreeMap<ClientId, Session>,
     idle: BTreeSet<(u64, ClientId)>,
     bytes: usize,
+    sum: u64,
 }
 
 impl Sessions {
@@ -75,6 +106,31 @@ impl Sessions {
     /// Bytes of all answers.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// One number for all sessions and answers.
+    pub(crate) const fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// The same, reckoned anew.
+    pub(crate) fn sum_anew(&self) -> u64 {
+        let sums = self.sessions.iter().map(|(client, session)| {
+            let client = mixed(*client);
+            let answers = session.answers.iter().map(|(number, it)| it.point(client, *number));
+            answers.fold(mix(mix(client, session.floor), session.used_ms), u64::wrapping_add)
+        });
+        sums.fold(0, u64::wrapping_add)
+    }
+
+    /// Changes a session, and what all of them share with it.
+    fn change<T>(&mut self, client: ClientId, change: impl FnOnce(&mut Session) -> T) -> Option<T> {
+        let session = self.sessions.get_mut(&client)?;
+        let (bytes, point) = (session.bytes, session.point());
+        let outcome = change(session);
+        self.bytes = self.bytes - bytes + session.bytes;
+        self.sum = self.sum.wrapping_sub(point).wrapping_add(session.point());
+        Some(outcome)
     }
 
     /// What is known of a stamp at this clock. Changes nothing.
@@ -112,34 +168,37 @@ impl Sessions {
             gone = self.idle.first().map(|(_, client)| *client);
             gone.iter().for_each(|client| self.end(*client));
         }
-        let session = self.sessions.entry(stamp.client).or_default();
-        self.idle.remove(&(session.used_ms, stamp.client));
-        session.used_ms = clock_ms;
-        self.idle.insert((clock_ms, stamp.client));
-        let done_with = stamp.oldest - 1;
-        self.bytes -= session.raise(done_with);
+        if !self.sessions.contains_key(&stamp.client) {
+            self.begin(stamp.client, Session::new(stamp.client));
+        }
+        let idle = &mut self.idle;
+        let used = self.sessions.get(&stamp.client).map_or(clock_ms, |it| it.used_ms);
+        idle.remove(&(used, stamp.client));
+        idle.insert((clock_ms, stamp.client));
+        self.change(stamp.client, |session| {
+            session.used_ms = clock_ms;
+            session.raise(stamp.oldest - 1);
+        });
         gone
     }
 
     /// The answer of a stamp that was carried out.
     pub(crate) fn remember(&mut self, stamp: &Stamp, mut answer: Answer, limits: &SessionLimits) {
-        let Some(session) = self.sessions.get_mut(&stamp.client) else { return };
-        let full = session.answers.len() >= limits.window.max(1);
-        let lowest = session.answers.first_key_value().map(|(number, _)| *number);
-        if full && lowest.is_some_and(|lowest| stamp.sequence < lowest) {
-            // The window keeps the highest numbers, and this one came too late for it.
-            self.bytes -= session.raise(stamp.sequence);
-            return;
-        }
-        self.bytes -= session.make_room(answer.bytes(), limits);
-        let room = session.bytes + answer.bytes() <= limits.client_bytes
-            && self.bytes + answer.bytes() <= limits.total_bytes;
-        if !room {
-            answer.told = None;
-        }
-        session.bytes += answer.bytes();
-        self.bytes += answer.bytes();
-        session.answers.insert(stamp.sequence, answer);
+        let others = self.bytes - self.sessions.get(&stamp.client).map_or(0, |it| it.bytes);
+        self.change(stamp.client, |session| {
+            let full = session.answers.len() >= limits.window.max(1);
+            let lowest = session.answers.first_key_value().map(|(number, _)| *number);
+            if full && lowest.is_some_and(|lowest| stamp.sequence < lowest) {
+                // The window keeps the highest numbers, and this one came too late for it.
+                return session.raise(stamp.sequence);
+            }
+            session.make_room(answer.bytes(), limits);
+            let bytes = session.bytes + answer.bytes();
+            if bytes > limits.client_bytes || others + bytes > limits.total_bytes {
+                answer.forget();
+            }
+            session.put(stamp.sequence, answer);
+        });
     }
 
     /// Ends sessions that have been idle for too long, at most so many.
@@ -161,6 +220,14 @@ impl Sessions {
         let Some(session) = self.sessions.remove(&client) else { return };
         self.idle.remove(&(session.used_ms, client));
         self.bytes -= session.bytes;
+        self.sum = self.sum.wrapping_sub(session.point());
+    }
+
+    fn begin(&mut self, client: ClientId, session: Session) {
+        self.idle.insert((session.used_ms, client));
+        self.bytes += session.bytes;
+        self.sum = self.sum.wrapping_add(session.point());
+        self.sessions.insert(client, session);
     }
 
     /// What must be kept of a session; `None` when there is none.
@@ -173,43 +240,71 @@ impl Sessions {
     /// A session as it was kept.
     pub(crate) fn restore(&mut self, client: ClientId, kept: Kept) {
         let Kept { floor, used_ms, answers } = kept;
-        let answers: BTreeMap<u64, Answer> = answers.into_iter().collect();
-        let bytes = answers.values().map(Answer::bytes).sum();
-        self.bytes += bytes;
-        self.idle.insert((used_ms, client));
-        self.sessions.insert(client, Session { floor, used_ms, answers, bytes });
+        let mut session = Session { floor, used_ms, ..Session::new(client) };
+        answers.into_iter().for_each(|(number, answer)| session.put(number, answer));
+        self.begin(client, session);
     }
 }
 
+/// A client's name as one word.
+fn mixed(client: ClientId) -> u64 {
+    client.0.into_iter().fold(0, |mixed, byte| mix(mixed, u64::from(byte)))
+}
+
 impl Session {
-    /// The client has no more use for numbers up to this one. Gives back how many bytes are freed.
-    fn raise(&mut self, floor: u64) -> usize {
+    fn new(client: ClientId) -> Self {
+        Self { client: mixed(client), ..Self::default() }
+    }
+
+    /// What it adds to the sum, with its answers.
+    const fn point(&self) -> u64 {
+        mix(mix(self.client, self.floor), self.used_ms).wrapping_add(self.sum)
+    }
+
+    fn count(&mut self, number: u64, answer: &Answer) {
+        self.bytes += answer.bytes();
+        self.sum = self.sum.wrapping_add(answer.point(self.client, number));
+    }
+
+    fn discount(&mut self, number: u64, answer: &Answer) {
+        self.bytes -= answer.bytes();
+        self.sum = self.sum.wrapping_sub(answer.point(self.client, number));
+    }
+
+    fn put(&mut self, number: u64, answer: Answer) {
+        self.count(number, &answer);
+        if let Some(before) = self.answers.insert(number, answer) {
+            self.discount(number, &before);
+        }
+    }
+
+    /// The client has no more use for numbers up to this one.
+    fn raise(&mut self, floor: u64) {
         if floor <= self.floor {
-            return 0;
+            return;
         }
         self.floor = floor;
         let kept = self.answers.split_off(&(floor + 1));
-        let freed = core::mem::replace(&mut self.answers, kept).values().map(Answer::bytes).sum();
-        self.bytes -= freed;
-        freed
+        for (number, answer) in core::mem::replace(&mut self.answers, kept) {
+            self.discount(number, &answer);
+        }
     }
 
-    /// Makes room for one more answer of so many bytes. Gives back how many bytes are freed.
-    fn make_room(&mut self, bytes: usize, limits: &SessionLimits) -> usize {
-        let mut freed = 0;
+    /// Makes room for one more answer of so many bytes.
+    fn make_room(&mut self, bytes: usize, limits: &SessionLimits) {
         while self.answers.len() >= limits.window.max(1) {
             let Some((number, _)) = self.answers.first_key_value() else { break };
-            freed += self.raise(*number);
+            self.raise(*number);
         }
-        for answer in self.answers.values_mut() {
-            if self.bytes + bytes <= limits.client_bytes || bytes > limits.client_bytes {
-                break;
-            }
-            let content = answer.bytes();
-            answer.told = None;
-            self.bytes -= content;
-            freed += content;
+        let mut next = 0;
+        while self.bytes + bytes > limits.client_bytes && bytes <= limits.client_bytes {
+            let full = |(_, answer): &(&u64, &Answer)| answer.bytes() > 0;
+            let Some((&number, _)) = self.answers.range(next..).find(full) else { break };
+            let Some(mut answer) = self.answers.remove(&number) else { break };
+            self.discount(number, &answer);
+            answer.forget();
+            self.put(number, answer);
+            next = number + 1;
         }
-        freed
     }
 }

@@ -122,7 +122,7 @@ impl Reader {
 
     /// Learns from the sizes of a scan how many records the next one should ask for.
     pub(super) fn learn(&mut self, records: &[(Revision, Record)], aim_bytes: usize, batch: usize) {
-        let bytes: usize = records.iter().map(|(_, record)| size(record)).sum();
+        let bytes: usize = records.iter().map(|(_, record)| record.weight()).sum();
         self.limit = if bytes > aim_bytes {
             let fitting = records.len().saturating_mul(aim_bytes) / bytes;
             fitting.max(1)
@@ -151,12 +151,5 @@ impl Reader {
     /// Keeps only chunks that are of use.
     pub(super) fn retain(&mut self, useful: impl FnMut(&Chunk) -> bool) {
         self.chunks.retain(useful);
-    }
-}
-
-fn size(record: &Record) -> usize {
-    match record {
-        Record::Put(kv) => kv.key.len() + kv.value.len(),
-        Record::Tombstone { key } => key.len(),
     }
 }

@@ -161,6 +161,22 @@ fn wishes_are_judged_one_after_the_other() {
 }
 
 #[test]
+fn wishes_and_who_was_removed_are_in_the_number_of_the_state() {
+    let mut rig = cluster(&[A, B, C]);
+    let mut numbers = vec![rig.store.state_hash()];
+    wish(&mut rig, MemberChange::Remove { id: C });
+    numbers.push(rig.store.state_hash());
+    wish(&mut rig, add(NEW));
+    numbers.push(rig.store.state_hash());
+    fulfil(&mut rig);
+    numbers.push(rig.store.state_hash());
+    rig.flush();
+    assert_eq!(rig.restarted().store.state_hash(), numbers[3], "a restart changes nothing");
+    numbers.dedup();
+    assert_eq!(numbers.len(), 4);
+}
+
+#[test]
 fn a_leader_refuses_the_first_in_line_and_no_other() {
     let mut rig = cluster(&[A, B, C]);
     let first = wish(&mut rig, MemberChange::Remove { id: A });
@@ -205,6 +221,22 @@ fn a_replaced_voter_goes_when_its_heir_gets_the_vote() {
 }
 
 #[test]
+fn whoever_replaces_a_newcomer_takes_the_place_that_it_was_to_take() {
+    let mut rig = cluster(&[A, B, C]);
+    let newer = NodeId(10);
+    wish(&mut rig, MemberChange::Replace { old: C, id: NEW, peer_urls: vec![url(C)] });
+    fulfil(&mut rig);
+    let replace = MemberChange::Replace { old: NEW, id: newer, peer_urls: vec![url(C)] };
+    let ticket = wish(&mut rig, replace);
+    assert_eq!(fulfil(&mut rig), [(ticket, Ok(()))]);
+    let seats = MemberTable::of(rig.store.membership().unwrap()).unwrap().seats;
+    assert!(!seats.contains_key(&NEW) && seats[&newer].replaces == Some(C));
+    wish(&mut rig, MemberChange::Promote { id: newer });
+    fulfil(&mut rig);
+    assert_eq!(rig.store.membership().unwrap().voters, BTreeSet::from([A, B, newer]));
+}
+
+#[test]
 fn what_a_removed_member_said_goes_with_it() {
     let mut rig = cluster(&[A, B, C]);
     let raise = |id| Command::Alarm {
@@ -212,13 +244,16 @@ fn what_a_removed_member_said_goes_with_it() {
         member: Some(id),
         alarm: Some(Alarm::NoSpace),
     };
+    let short = Command::SpaceReport { member: C, short: true };
     rig.ok(&raise(C));
+    rig.ok(&short);
     wish(&mut rig, MemberChange::Remove { id: C });
     fulfil(&mut rig);
     assert!(!rig.store.has_alarm(Alarm::NoSpace) && rig.store.members().all(|it| it.id != C));
     // Told before it went, applied afterwards.
     start(&mut rig, C);
-    assert!(rig.store.members().all(|it| it.id != C));
+    rig.ok(&short);
+    assert!(!rig.store.has_alarm(Alarm::NoSpace) && rig.store.members().all(|it| it.id != C));
 }
 
 /// Ids, wishes in line, the removed: all of it by the book, without tables or flags.

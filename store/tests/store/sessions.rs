@@ -287,6 +287,63 @@ fn sessions_random_repeats_change_nothing_and_get_the_first_answer() {
     assert!(repeats > 3_000, "{repeats}");
 }
 
+/// The number of the state covers what clients were answered: it goes by the log alone, is kept up
+/// where sessions come, go, and lose answers, and is another one when an answer is.
+#[test]
+fn the_number_of_the_state_covers_answers_and_goes_by_the_log() {
+    let tight = |limits: &mut SessionLimits| {
+        *limits = SessionLimits {
+            clients: 4,
+            window: 3,
+            client_bytes: 120,
+            total_bytes: 300,
+            keep_ms: 4_000,
+            keep_min_ms: 1_000,
+        };
+    };
+    for seed in 0..30 {
+        let mut draw = Draw::new(seed);
+        let (mut busy, mut steady) = (rig(tight), rig(tight));
+        for number in 1..200 {
+            let of = u8::try_from(draw.below(7)).expect("small");
+            let sequence = u64::try_from(number / 4 + draw.below(4) + 1).expect("small");
+            let oldest = if draw.one_in(3) { sequence } else { 1 };
+            let command = if draw.one_in(6) {
+                tick(700)
+            } else {
+                once(told(of, sequence, oldest), &put_prev("k", &"v".repeat(draw.below(60))))
+            };
+            assert_eq!(busy.apply(&command), steady.apply(&command), "seed {seed}");
+            if draw.one_in(20) {
+                busy.flush();
+                busy = busy.restarted();
+            }
+            busy.store.assert_sum();
+            steady.store.assert_sum();
+            assert_eq!(busy.store.state_hash(), steady.store.state_hash(), "seed {seed}");
+        }
+    }
+    let number = |commands: &[Command]| {
+        let mut rig = rig(|_| ());
+        rig.put("k", "v");
+        commands.iter().for_each(|command| drop(rig.apply(command)));
+        rig.store.state_hash()
+    };
+    let read = |key| Command::Txn(txn(vec![], vec![op_get(key, "")], vec![]));
+    let get = read("k");
+    let mut numbers = vec![
+        number(&[]),
+        number(&[once(stamp(1, 1), &get)]),
+        number(&[once(stamp(2, 1), &get)]),
+        number(&[once(stamp(1, 2), &get)]),
+        number(&[once(stamp(1, 1), &get), once(told(1, 2, 2), &get)]),
+        number(&[once(stamp(1, 1), &read("l"))]),
+    ];
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 6);
+}
+
 fn encoded(command: &Command) -> Vec<u8> {
     let mut bytes = Vec::new();
     command.encode(&mut bytes);

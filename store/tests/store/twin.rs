@@ -134,7 +134,9 @@ impl Twin {
                 return Ok(Outcome::Done);
             }
             Command::Alarm { action, member, alarm } => self.alarm(*action, *member, *alarm),
-            Command::Publish(_) | Command::StateHash { .. } => Outcome::Done,
+            Command::Publish(_) | Command::StateHash { .. } | Command::Recovered(_) => {
+                Outcome::Done
+            }
             Command::Once { .. } => unreachable!("numbers have a model of their own"),
             Command::SpaceReport { member, short } => {
                 self.short.retain(|other| other != member);
@@ -165,6 +167,7 @@ impl Twin {
                 | Command::Publish(_)
                 | Command::StateHash { .. }
                 | Command::SpaceReport { .. }
+                | Command::Recovered(_)
         );
         let grows = matches!(command, Command::Put(_) | Command::LeaseGrant { .. })
             || matches!(command, Command::Txn(txn) if puts(txn));

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -16,6 +17,8 @@ const KEY_PREFIX: &str = "bench/";
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     program: PathBuf,
+    /// What each load is told beside its size.
+    words: Vec<&'static str>,
 }
 
 /// What one run of load came to.
@@ -48,7 +51,20 @@ pub(crate) enum Until {
 
 impl Client {
     pub(crate) fn new(program: PathBuf) -> Self {
-        Self { program }
+        Self { program, words: Vec::new() }
+    }
+
+    /// One that tells each load this, too.
+    pub(crate) fn with(&self, word: &'static str) -> Self {
+        let words = self.words.iter().copied().chain([word]).collect();
+        Self { program: self.program.clone(), words }
+    }
+
+    /// Its program with these words, to be started.
+    pub(crate) fn command(&self, endpoints: &str, words: &[&str]) -> Command {
+        let mut command = system::clean(&self.program);
+        command.args(words).args(["--endpoints", endpoints, "-o", "json"]);
+        command
     }
 
     /// Loads a cluster. A request that fails is an error: half of a measurement is none.
@@ -69,6 +85,7 @@ impl Client {
             }
         }
         words.extend(["--key-prefix", KEY_PREFIX]);
+        words.extend(&self.words);
         let said = self.ask(endpoints, &words)?;
         Ok(outcome(&said).ok_or_else(|| format!("`bench` says what we do not read: {said}"))?)
     }
@@ -86,9 +103,9 @@ impl Client {
         Ok(leader(&self.ask(endpoints, &["status"])?, endpoints))
     }
 
-    fn ask(&self, endpoints: &str, words: &[&str]) -> Result<Value, Box<dyn Error>> {
-        let mut command = system::clean(&self.program);
-        command.args(words).args(["--endpoints", endpoints, "-o", "json"]);
+    /// What the program answers.
+    pub(crate) fn ask(&self, endpoints: &str, words: &[&str]) -> Result<Value, Box<dyn Error>> {
+        let mut command = self.command(endpoints, words);
         let shown = self.program.display();
         let output = command.output().map_err(|error| format!("cannot run {shown}: {error}"))?;
         if !output.status.success() {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,19 @@ impl Ground {
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
+
+    pub(crate) const fn janitor(&self) -> &Janitor {
+        &self.janitor
+    }
+
+    /// Starts a process that ends with the run, what it prints in the file `name`.
+    pub(crate) fn start(
+        &self,
+        command: &mut Command,
+        name: &str,
+    ) -> Result<Process<'_>, Box<dyn Error>> {
+        Process::start(command, &self.path().join(name), &self.janitor)
+    }
 }
 
 /// The members. Dropped, their processes are killed and their data are removed.
@@ -56,6 +70,8 @@ pub(crate) struct Cluster<'a> {
     ground: &'a Ground,
     addresses: Vec<Addresses>,
     folder: PathBuf,
+    /// What each member is told beside its addresses.
+    words: Vec<String>,
     /// None for a member that is stopped.
     processes: Vec<Option<Process<'a>>>,
 }
@@ -68,22 +84,75 @@ impl<'a> Cluster<'a> {
         ground: &'a Ground,
         client: &Client,
     ) -> Result<Self, Box<dyn Error>> {
-        let folder = ground.path().join(system.to_string());
-        fs::create_dir(&folder)?;
+        let mut cluster = Self::prepare(system, programs, ground, &system.to_string(), &[])?;
+        cluster.begin(client)?;
+        Ok(cluster)
+    }
+
+    /// Gives them addresses and folders, and starts none. Each is told `words` when it starts.
+    pub(crate) fn prepare(
+        system: System,
+        programs: &'a Programs,
+        ground: &'a Ground,
+        name: &str,
+        words: &[&str],
+    ) -> Result<Self, Box<dyn Error>> {
+        let folder = ground.path().join(name);
         let addresses = addresses()?;
-        let processes = addresses.iter().map(|_| None).collect();
-        let mut cluster = Self { system, programs, ground, addresses, folder, processes };
-        for at in 0..MEMBERS {
-            cluster.run(at)?;
+        for member in &addresses {
+            fs::create_dir_all(folder.join(&member.name))?;
         }
-        cluster.await_healthy()?;
+        let processes = addresses.iter().map(|_| None).collect();
+        let words = words.iter().map(ToString::to_string).collect();
+        Ok(Self { system, programs, ground, addresses, folder, words, processes })
+    }
+
+    /// Starts all, and waits until they are healthy and one leads.
+    pub(crate) fn begin(&mut self, client: &Client) -> Result<(), Box<dyn Error>> {
+        for at in 0..self.addresses.len() {
+            self.run(at)?;
+        }
+        self.await_healthy()?;
+        self.await_leader(client).map(drop)
+    }
+
+    /// Waits until one leads, and tells which.
+    pub(crate) fn await_leader(&self, client: &Client) -> Result<usize, Box<dyn Error>> {
         let deadline = Instant::now() + PATIENCE;
-        while cluster.leader(client)?.is_none() {
+        loop {
+            if let Some(leader) = self.leader(client)? {
+                return Ok(leader);
+            }
             if Instant::now() >= deadline {
-                return Err(format!("no member of {system} leads").into());
+                return Err(format!("no member of {} leads", self.system).into());
             }
         }
-        Ok(cluster)
+    }
+
+    /// Starts one more, which the others have been told of, and returns its place.
+    pub(crate) fn join(&mut self, newcomer: Addresses) -> Result<usize, Box<dyn Error>> {
+        fs::create_dir_all(self.folder.join(&newcomer.name))?;
+        self.addresses.push(newcomer);
+        self.processes.push(None);
+        let at = self.processes.len() - 1;
+        self.words.extend(["--initial-cluster-state".into(), "existing".into()]);
+        self.run(at)?;
+        Ok(at)
+    }
+
+    pub(crate) fn addresses(&self) -> &[Addresses] {
+        &self.addresses
+    }
+
+    /// Where a member has its data, below the folder that is its own.
+    pub(crate) fn data(&self, at: usize) -> PathBuf {
+        self.folder.join(&self.addresses[at].name).join("data")
+    }
+
+    pub(crate) fn process(&self, at: usize) -> Result<&Process<'a>, Box<dyn Error>> {
+        Ok(self.processes[at]
+            .as_ref()
+            .ok_or_else(|| format!("{} is stopped", self.described(at)))?)
     }
 
     /// As the client writes them.
@@ -132,19 +201,25 @@ impl<'a> Cluster<'a> {
 
     /// Waits until every member is healthy.
     pub(crate) fn await_healthy(&mut self) -> Result<(), Box<dyn Error>> {
-        (0..MEMBERS).try_for_each(|at| self.await_member(at))
+        (0..self.addresses.len()).try_for_each(|at| self.await_member(at))
+    }
+
+    /// Ends all of them. Their data stay until this is dropped.
+    pub(crate) fn stop(&mut self) {
+        self.processes.clear();
     }
 
     fn run(&mut self, at: usize) -> Result<(), Box<dyn Error>> {
         let member = &self.addresses[at];
-        let data = self.folder.join(&member.name);
+        let data = self.data(at);
         let log = self.folder.join(format!("{}.log", member.name));
         let mut command = self.system.command(self.programs, member, &self.addresses, &data);
+        command.args(&self.words);
         self.processes[at] = Some(Process::start(&mut command, &log, &self.ground.janitor)?);
         Ok(())
     }
 
-    fn await_member(&mut self, at: usize) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn await_member(&mut self, at: usize) -> Result<(), Box<dyn Error>> {
         let name = self.described(at);
         let process = self.processes[at].as_mut().ok_or_else(|| format!("{name} is stopped"))?;
         let deadline = Instant::now() + PATIENCE;
@@ -170,6 +245,12 @@ impl Drop for Cluster<'_> {
         // What cannot be removed now goes with the ground.
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Free ports of loopback for one more.
+pub(crate) fn newcomer(name: &str) -> io::Result<Addresses> {
+    let [one, ..] = &addresses()?[..] else { unreachable!("there are addresses for {MEMBERS}") };
+    Ok(Addresses { name: name.to_owned(), ..one.clone() })
 }
 
 /// Free ports of loopback for all members, all held until the last is found.

@@ -15,13 +15,18 @@ pub(crate) fn is_healthy(member: SocketAddr) -> bool {
 }
 
 fn status(member: SocketAddr) -> io::Result<[u8; STATUS_BYTES]> {
-    let mut stream = TcpStream::connect_timeout(&member, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let request = format!("GET /health HTTP/1.1\r\nHost: {member}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
     let mut line = [0; STATUS_BYTES];
-    stream.read_exact(&mut line)?;
+    ask(member, "/health", PATIENCE)?.read_exact(&mut line)?;
     Ok(line)
+}
+
+/// Asks a member for a page; the answer can be read from what is returned, and may take so long.
+pub(crate) fn ask(member: SocketAddr, path: &str, patience: Duration) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect_timeout(&member, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {member}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    Ok(stream)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! `kill` give no destructor a chance. The janitor is this same program, in a process group of its
 //! own so that a terminal's Ctrl-C passes it by. It reads from a pipe which processes live and
 //! which folder is in use. When the pipe ends, for whatever reason, it ends those processes by
-//! their ids and removes the folder.
+//! their ids and removes the folder, and the networks that a run of partitions has made.
 //!
 //! - An id is taken off the list before its process is reaped, so no stranger can have it.
 //! - Only a folder whose name begins with [`PREFIX`] is ever removed.
@@ -54,6 +54,17 @@ impl Janitor {
         self.tell(&format!("start {id}"))
     }
 
+    /// This network is removed when we end.
+    pub(crate) fn net(&self, name: &str) -> io::Result<()> {
+        self.tell(&format!("net {name}"))
+    }
+
+    /// A file system stands here. It is thawed before anything else is done, and unmounted in the
+    /// end.
+    pub(crate) fn mounted(&self, place: &Path) -> io::Result<()> {
+        self.tell(&format!("mount {}", place.display()))
+    }
+
     /// This process is about to be reaped by ourselves.
     pub(crate) fn forget(&self, id: u32) -> io::Result<()> {
         self.tell(&format!("end {id}"))
@@ -75,19 +86,33 @@ impl Drop for Janitor {
 /// What the second process does, until its input ends and all is clean.
 pub(crate) fn serve(input: impl BufRead) -> Result<(), Box<dyn Error>> {
     let mut processes = BTreeSet::new();
-    let mut folder = None;
+    let (mut folder, mut nets, mut mounts) = (None, Vec::new(), Vec::new());
     // An input that fails has ended, too.
     for line in input.lines().map_while(Result::ok) {
         match line.split_once(' ') {
             Some(("folder", path)) => folder = Some(PathBuf::from(path)),
+            Some(("net", name)) => nets.push(name.to_owned()),
+            Some(("mount", path)) => mounts.push(PathBuf::from(path)),
             Some(("start", id)) => drop(processes.insert(process(id)?)),
             Some(("end", id)) => drop(processes.remove(&process(id)?)),
             _ => return Err(format!("the janitor does not understand `{line}`").into()),
         }
     }
+    // Failures say that a run has done it itself.
+    let each = |program: &str, option: &str| {
+        for place in &mounts {
+            let _ = Command::new(program).arg(option).arg(place).output();
+        }
+    };
+    each("fsfreeze", "--unfreeze");
     for id in processes.into_iter().filter_map(Pid::from_raw) {
         // One that has ended by itself needs nothing more.
         let _ = rustix::process::kill_process(id, Signal::KILL);
+    }
+    each("umount", "--lazy");
+    for net in nets {
+        // One that was removed already is no loss.
+        let _ = Command::new("ip").args(["netns", "del", &net]).stderr(Stdio::null()).status();
     }
     folder.map_or(Ok(()), |folder| remove(&folder))
 }

@@ -15,15 +15,19 @@
 
 mod client;
 mod cluster;
+mod figures;
 mod health;
 pub(crate) mod janitor;
 mod machine;
+mod metrics;
 mod options;
+mod partitions;
 mod process;
 mod report;
 mod slices;
 mod spread;
 mod startup;
+mod steady;
 mod system;
 mod table;
 
@@ -50,9 +54,17 @@ const FILL_CLIENTS: u32 = 64;
 
 /// Measures as the words ask, and prints the report.
 pub(crate) fn run(repo: &Repo, words: &[&str]) -> Result<(), Box<dyn Error>> {
+    if let [word, rest @ ..] = words
+        && figures::WORDS.contains(word)
+    {
+        return figures::run(repo, word, rest);
+    }
     if let ["help" | "--help" | "-h"] = words {
         print!("{}", options::USAGE);
         return Ok(());
+    }
+    if let ["partitions", words @ ..] = words {
+        return partitions::run(repo, words);
     }
     let options = Options::parse(words)?;
     // First what may be missing, then what takes minutes.

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask bench [options]
+       cargo xtask bench partitions [options]   members that reach some others and not all
+       cargo xtask bench growth|leases|hang|cost [--help]
 
   --slices N           measured slices of each load and system, after one to warm up (5)
   --seconds S          the length of a slice (4)

@@ -110,6 +110,12 @@ impl<'a> Process<'a> {
         Ok(ticks as f64 * 1e6 / rustix::param::clock_ticks_per_second() as f64)
     }
 
+    /// Forgets the peak of memory so far: from here on it is that of what comes.
+    pub(crate) fn reset_peak(&self) -> io::Result<()> {
+        // proc(5): 5 resets VmHWM.
+        fs::write(format!("/proc/{}/clear_refs", self.id()), "5")
+    }
+
     pub(crate) fn memory(&self) -> Result<Memory, Box<dyn Error>> {
         let path = format!("/proc/{}/status", self.id());
         Ok(memory(&fs::read_to_string(&path)?).ok_or_else(|| unreadable(&path))?)

@@ -100,7 +100,8 @@ fn pair(
     Ok(Pair { conclave: take(ours)?, etcd: take(theirs)? })
 }
 
-fn slice(
+/// One load on one cluster.
+pub(crate) fn slice(
     cluster: &mut Cluster<'_>,
     client: &Client,
     load: Load,

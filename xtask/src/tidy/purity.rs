@@ -9,7 +9,7 @@ use super::tree::Tree;
 
 /// The pure crates, each with everything it may depend on.
 const PURE: [(&str, &[&str]); 3] = [
-    ("protocol", &["bytes"]),
+    ("protocol", &["bytes", "crc32fast"]),
     ("store", &["protocol", "bytes", "crc32fast"]),
     ("node", &["protocol", "store", "bytes", "crc32fast"]),
 ];

@@ -1,5 +1,6 @@
 //! How much load, from how many clients, on which keys: what all measurements share.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -49,6 +50,9 @@ pub(crate) struct Load {
     /// Go on after errors, and report how long no request succeeded.
     #[arg(long)]
     pub(crate) tolerate: bool,
+    /// Note every answer and every failure in this file: when it came, and after how long.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) samples: Option<PathBuf>,
 }
 
 impl Load {
@@ -70,6 +74,11 @@ impl Load {
     pub(crate) fn key(&self, number: u64) -> Bytes {
         let key = scatter(number ^ scatter(self.seed)) % self.key_space;
         Bytes::from(format!("{}{key:012}", self.key_prefix))
+    }
+
+    /// The key with this number, where every key is written once.
+    pub(crate) fn key_in_order(&self, number: u64) -> Bytes {
+        Bytes::from(format!("{}{:012}", self.key_prefix, number % self.key_space))
     }
 
     /// A client with as many connections as were asked for.
@@ -125,6 +134,8 @@ mod tests {
         assert_eq!(keys.len(), 50);
         assert!(keys.iter().all(|key| key.starts_with(b"p/")));
         assert_eq!(load.key(7), load.key(7));
+        let keys: BTreeSet<_> = (0..50).map(|number| load.key_in_order(number)).collect();
+        assert_eq!((keys.len(), load.key_in_order(51)), (50, load.key_in_order(1)));
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 mod gaps;
 mod history;
+mod lease;
 mod ledger;
 mod load;
 mod put;
 mod range;
 mod report;
+mod samples;
 mod verify;
 mod worker;
 
@@ -18,6 +20,7 @@ use crate::failure::Result;
 pub(crate) enum Bench {
     Put(put::Put),
     Range(range::Range),
+    Lease(lease::Lease),
     Verify(verify::Verify),
 }
 
@@ -26,6 +29,7 @@ impl Bench {
         match self {
             Bench::Put(put) => put.run(),
             Bench::Range(range) => range.run(),
+            Bench::Lease(lease) => lease.run(),
             Bench::Verify(verify) => verify.run(),
         }
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::load::Load;
 use super::report::Report;
+use super::samples::Samples;
 use crate::failure::{Failure, Result};
 
 /// How long a client waits after an error before it goes on.
@@ -27,6 +28,7 @@ struct Run {
     rate: Option<u64>,
     tolerate: bool,
     report: RefCell<Report>,
+    samples: Option<RefCell<Samples>>,
     /// Why the run has ended early.
     stopped: RefCell<Option<Failure>>,
 }
@@ -46,6 +48,7 @@ where
         rate: load.rate,
         tolerate: load.tolerate,
         report: RefCell::new(Report::new(what, start, load.warmup)),
+        samples: load.samples.as_deref().map(Samples::create).transpose()?.map(RefCell::new),
         stopped: RefCell::new(None),
     });
     let send = Rc::new(send);
@@ -80,9 +83,9 @@ where
         }
         let due = due.unwrap_or_else(Instant::now);
         match send(number).await {
-            Ok(Ok(())) => run.report.borrow_mut().success(due, Instant::now()),
+            Ok(Ok(())) => run.success(due),
             Ok(Err(error)) => {
-                run.report.borrow_mut().failure(error.message());
+                run.failure(error.message());
                 if !run.tolerate {
                     run.stop(error.into());
                     return;
@@ -115,6 +118,24 @@ impl Run {
         }
         self.next.set(number + 1);
         Some((number, due))
+    }
+
+    fn success(&self, due: Instant) {
+        let now = Instant::now();
+        self.report.borrow_mut().success(due, now);
+        self.note(Some(now.saturating_duration_since(due)));
+    }
+
+    fn failure(&self, text: &str) {
+        self.report.borrow_mut().failure(text);
+        self.note(None);
+    }
+
+    fn note(&self, latency: Option<Duration>) {
+        let Some(samples) = &self.samples else { return };
+        if let Err(failure) = samples.borrow_mut().add(latency) {
+            self.stop(failure);
+        }
     }
 
     fn stop(&self, failure: Failure) {

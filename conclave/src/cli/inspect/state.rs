@@ -9,6 +9,7 @@ use storage::datadir::DataDir;
 use storage::state::{CopyInspection, Inspection, TableInspection, Verified};
 
 use crate::cli::output::{self, Format, Output};
+use crate::cli::recover;
 use crate::cli::table::table;
 use crate::failure::{Failure, Result};
 
@@ -69,6 +70,9 @@ fn render(state: &Inspection) -> String {
     line("applied", state.applied.map_or_else(none, |position| position.to_string()));
     line("newest", state.newest.map_or_else(none, |revision| format!("{revision:?}")));
     line("metadata", format!("{} values, {} bytes", state.meta.0, state.meta.1));
+    for (at, recovery) in &state.recoveries {
+        line("recovered", recover::words(*at, recovery));
+    }
     if let Some(verified) = &state.verified {
         let Verified { tables, blocks, records, bytes, damage } = verified;
         line(
@@ -154,6 +158,7 @@ fn document(state: &Inspection) -> Value {
         "applied": state.applied.map(|applied| applied.to_string()),
         "newest": state.newest.map(|newest| format!("{newest:?}")),
         "metadata": { "values": state.meta.0, "bytes": state.meta.1 },
+        "recoveries": state.recoveries.iter().map(recover::document).collect::<Vec<_>>(),
         "manifests": state.copies.iter().map(copy).collect::<Vec<_>>(),
         "tables": state.tables.iter().map(table).collect::<Vec<_>>(),
         "strays": state.strays,

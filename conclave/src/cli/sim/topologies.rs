@@ -31,6 +31,9 @@ pub(crate) struct Topologies {
     /// Only the sets between so many nodes.
     #[arg(long, value_name = "N", value_parser = PossibleValuesParser::new(["3", "5"]))]
     nodes: Option<String>,
+    /// Let nodes find ways around broken links, over one other node; between five nodes.
+    #[arg(long, conflicts_with_all = ["without", "nodes"])]
+    mesh: bool,
     /// Show what each protection is for instead: which laws are broken without it.
     #[arg(long)]
     without: bool,
@@ -40,7 +43,7 @@ pub(crate) struct Topologies {
 
 impl Topologies {
     pub(crate) fn run(&self) -> Result {
-        let plan = Plan::new(self.seeds, self.seed);
+        let plan = Plan { mesh: self.mesh, ..Plan::new(self.seeds, self.seed) };
         if self.without {
             return self.show_without(&plan);
         }
@@ -74,6 +77,7 @@ impl Topologies {
     fn families(&self) -> Vec<Family> {
         match self.nodes.as_deref() {
             Some("3") => vec![Family::Directed3],
+            _ if self.mesh => vec![Family::Undirected5],
             Some("5") => vec![Family::Undirected5],
             _ => vec![Family::Directed3, Family::Undirected5],
         }

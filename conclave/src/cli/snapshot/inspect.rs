@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use storage::backup::{Stamp, Survey, survey};
 
 use crate::cli::output::{self, Format, Output};
+use crate::cli::recover;
 use crate::cli::table::size;
 use crate::failure::{Failure, Result};
 
@@ -66,6 +67,9 @@ fn render(survey: &Survey) -> String {
     line("leases", survey.leases.to_string());
     line("hash", survey.hash.hash.to_string());
     line("size", format!("{} ({} bytes)", size(header.length), header.length));
+    for (at, recovery) in &survey.recoveries {
+        line("recovered", recover::words(*at, recovery));
+    }
     for member in &survey.members {
         let urls = member.peer_urls.join(",");
         line("member of it", format!("{:016x} {} {urls}", member.id.0, member.name));
@@ -96,6 +100,7 @@ fn document(survey: &Survey) -> Value {
         "leases": survey.leases,
         "hash": survey.hash.hash,
         "bytes": header.length,
+        "recoveries": survey.recoveries.iter().map(recover::document).collect::<Value>(),
         "members": members.collect::<Value>(),
     })
 }

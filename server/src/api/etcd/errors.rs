@@ -111,6 +111,7 @@ errors! {
     TimeoutApplied => Unavailable,
         "request timed out, waiting for the applied index took too long";
     Unhealthy => Unavailable, "unhealthy cluster";
+    TimeoutLeaderTransfer => Unknown, "request timed out, leader transfer took too long";
     Corrupt => DataLoss, "corrupt cluster";
     InvalidAuthToken => Unauthenticated, "invalid auth token";
     WatchCanceled => Cancelled, "watch canceled";

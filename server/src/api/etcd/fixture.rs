@@ -34,6 +34,7 @@ pub(crate) fn status_of_one() -> NodeStatus {
         pending: 0,
         watch_streams: 1,
         watchers: 2,
+        slow_watchers: 1,
         leases: 0,
         alarms: Vec::new(),
         leader_changes: 1,
@@ -46,5 +47,7 @@ pub(crate) fn status_of_one() -> NodeStatus {
         states_compared: 0,
         disputed: None,
         condemned: None,
+        rebuilding: false,
+        deviants: Vec::new(),
     }
 }

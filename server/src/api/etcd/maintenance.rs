@@ -2,9 +2,9 @@
 
 use etcdpb::etcdserverpb as pb;
 use etcdpb::etcdserverpb::alarm_request::AlarmAction as Action;
-use node::{Body, NodeStatus, Request};
+use node::{Body, Failure, NodeStatus, Request};
 use protocol::NodeId;
-use store::{AlarmAction, BackendRead, Command, Outcome};
+use store::{Alarm, AlarmAction, BackendRead, Command, Outcome};
 use tonic::Status;
 
 use super::Api;
@@ -51,10 +51,16 @@ pub(super) async fn alarm(
     }
 }
 
-/// What `Status` lists as errors: no leader, and every alarm.
+/// What `Status` lists as errors: no leader, every alarm of the state, and that this member's own
+/// state is wrong.
 fn errors(status: &NodeStatus) -> Vec<String> {
     let leaderless = status.raft.leader.is_none().then(|| EtcdError::NoLeader.text().to_owned());
-    leaderless.into_iter().chain(status.alarms.iter().copied().map(alarm_text)).collect()
+    let wrong = (status.condemned.is_some() || status.rebuilding).then(|| {
+        let alarm = alarm_text((status.raft.id, Alarm::Corrupt));
+        format!("{alarm}(this member's state was wrong; it is being had anew)")
+    });
+    let alarms = status.alarms.iter().copied().map(alarm_text);
+    leaderless.into_iter().chain(alarms).chain(wrong).collect()
 }
 
 /// `Status`, of this member.
@@ -123,9 +129,12 @@ pub(super) async fn move_leader(
     api: &Api,
     request: pb::MoveLeaderRequest,
 ) -> Result<pb::MoveLeaderResponse, Status> {
-    match api.ask(Request::MoveLeader(NodeId(request.target_id))).await? {
-        (_, Body::Done) => Ok(pb::MoveLeaderResponse { header: None }),
-        _ => Err(unexpected("MoveLeader")),
+    let reply = api.call(Request::MoveLeader(NodeId(request.target_id))).await;
+    match reply.body {
+        Ok(Body::Done) => Ok(pb::MoveLeaderResponse { header: None }),
+        Ok(_) => Err(unexpected("MoveLeader")),
+        Err(Failure::Timeout) => Err(EtcdError::TimeoutLeaderTransfer.into()),
+        Err(failure) => Err(EtcdError::from(failure).into()),
     }
 }
 

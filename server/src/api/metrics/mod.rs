@@ -10,6 +10,7 @@ mod grpc;
 mod node;
 mod peers;
 mod space;
+mod ways;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use tonic::Code;
 pub use backups::BackupMetrics;
 pub use disk::DiskMetrics;
 pub use peers::{PeerCounters, PeerMetrics};
+pub use ways::WayMetrics;
 
 use self::grpc::GrpcMetrics;
 use self::node::NodeMetrics;
@@ -43,6 +45,7 @@ struct Shared {
     node: NodeMetrics,
     disk: DiskMetrics,
     peers: PeerMetrics,
+    ways: WayMetrics,
     space: SpaceMetrics,
     equality: EqualityMetrics,
     backups: BackupMetrics,
@@ -63,10 +66,11 @@ impl Metrics {
         let node = NodeMetrics::register(&mut registry);
         let disk = DiskMetrics::register(&mut registry);
         let peers = PeerMetrics::register(&mut registry);
+        let ways = WayMetrics::register(&mut registry);
         let backups = BackupMetrics::register(&mut registry);
         let space = SpaceMetrics::register(&mut registry);
         let equality = EqualityMetrics::register(&mut registry);
-        let shared = Shared { registry, grpc, node, disk, peers, backups, space, equality };
+        let shared = Shared { registry, grpc, node, disk, peers, ways, backups, space, equality };
         Self { shared: Arc::new(shared) }
     }
 
@@ -86,6 +90,12 @@ impl Metrics {
     #[must_use]
     pub fn peers(&self) -> &PeerMetrics {
         &self.shared.peers
+    }
+
+    /// For ways around broken links.
+    #[must_use]
+    pub fn ways(&self) -> &WayMetrics {
+        &self.shared.ways
     }
 
     /// A call has started.

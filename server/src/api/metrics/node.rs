@@ -29,6 +29,7 @@ pub(super) struct NodeMetrics {
     compact_revision: Gauge,
     watch_streams: Gauge,
     watchers: Gauge,
+    slow_watchers: Gauge,
     leases: Gauge,
     sessions: Gauge,
     session_bytes: Gauge,
@@ -69,6 +70,10 @@ impl NodeMetrics {
             gauge("etcd_debugging_mvcc_compact_revision", "The oldest readable revision");
         let watch_streams = gauge("etcd_debugging_mvcc_watch_stream_total", "Watch streams");
         let watchers = gauge("etcd_debugging_mvcc_watcher_total", "Watchers");
+        let slow_watchers = gauge(
+            "etcd_debugging_mvcc_slow_watcher_total",
+            "Watchers that are being told of the past, or whose client does not read",
+        );
         let leases = gauge("conclave_leases", "Leases alive");
         let sessions = gauge("conclave_sessions", "Clients whose last answers are remembered");
         let session_bytes = gauge("conclave_session_bytes", "Bytes of these answers");
@@ -99,6 +104,7 @@ impl NodeMetrics {
             compact_revision,
             watch_streams,
             watchers,
+            slow_watchers,
             leases,
             sessions,
             session_bytes,
@@ -135,6 +141,7 @@ impl NodeMetrics {
         self.compact_revision.set(status.compact_revision);
         set(&self.watch_streams, status.watch_streams);
         set(&self.watchers, status.watchers);
+        set(&self.slow_watchers, status.slow_watchers);
         set(&self.leases, status.leases);
         set(&self.sessions, status.sessions);
         set(&self.session_bytes, status.session_bytes);

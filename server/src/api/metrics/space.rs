@@ -21,6 +21,7 @@ pub(super) struct EqualityMetrics {
     compared: Counter,
     disputed: Gauge,
     condemned: Gauge,
+    rebuilding: Gauge,
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
@@ -71,6 +72,10 @@ impl EqualityMetrics {
                 "conclave_state_condemned",
                 "Whether this member's state must not be served",
             ),
+            rebuilding: gauge(
+                "conclave_state_rebuilding",
+                "Whether this member's state was wrong, and is had anew and not served yet",
+            ),
         }
     }
 
@@ -79,5 +84,6 @@ impl EqualityMetrics {
         self.compared.inner().fetch_max(status.states_compared, Ordering::Relaxed);
         set(&self.disputed, status.disputed.map_or(0, |at| at.0));
         set(&self.condemned, u64::from(status.condemned.is_some()));
+        set(&self.rebuilding, u64::from(status.rebuilding));
     }
 }

@@ -1,13 +1,16 @@
 //! The receiving side: whoever dials shows who it is, then its frames are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
-use node::codec::{DecodeError, FRAME_HEADER, FrameHeader, decode_message, unframe};
+use node::Judgement;
+use node::codec::{DecodeError, FRAME_HEADER, FrameHeader, decode_packet, unframe};
+use prometheus_client::metrics::counter::Counter;
 use protocol::NodeId;
+use protocol::mesh::Packet;
 use protocol::raft::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,28 +18,32 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::FromPeers;
-use super::handshake::{self, Identity, Verdict, answer, hear_magic, no_peer};
-use super::join::{self, Admission, JoinRequest};
+use super::handshake::{self, Hello, Identity, Verdict, answer, hear_magic, no_peer};
+use super::join::{self, Admission, Ask, JoinRequest};
 use super::roster::Roster;
 use super::set_up;
 use crate::api::metrics::PeerMetrics;
+use crate::runtime::register::Register;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Handshakes that may be under way at once; further connections are closed.
 const MAX_STRANGERS: usize = 64;
 const READ_CHUNK: usize = 64 << 10;
 /// Bytes that are read of a greeting in another version before the connection is closed.
-const FAREWELL: usize = 1 << 10;
+const FAREWELL: usize = 8 << 10;
 
 /// What the receiving side knows of the others.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
-    me: Identity,
-    roster: Roster,
+    pub(super) me: Identity,
+    pub(super) roster: Roster,
+    pub(super) register: Register,
     messages: mpsc::Sender<FromPeers>,
     /// A link is silent when nothing came for this long: its place may then be taken.
     silence: Duration,
     metrics: PeerMetrics,
+    /// What came over others and was not believed.
+    pub(super) refused: Counter,
     claims: Mutex<BTreeMap<NodeId, Claim>>,
 }
 
@@ -48,15 +55,55 @@ struct Claim {
     links: usize,
 }
 
+impl Claim {
+    fn is_alive(&self, silence: Duration) -> bool {
+        self.links > 0 && self.heard.elapsed() < silence
+    }
+}
+
 impl Acceptor {
     pub(crate) fn new(
-        me: Identity,
-        roster: Roster,
+        (me, roster, register): (Identity, Roster, Register),
         messages: mpsc::Sender<FromPeers>,
         silence: Duration,
-        metrics: PeerMetrics,
+        (metrics, refused): (PeerMetrics, Counter),
     ) -> Arc<Self> {
-        Arc::new(Self { me, roster, messages, silence, metrics, claims: Mutex::default() })
+        let claims = Mutex::default();
+        Arc::new(Self { me, roster, register, messages, silence, metrics, refused, claims })
+    }
+
+    /// Judges a hello. Whoever is welcome has the place, and is known durably; the flag says that
+    /// it is the first that is known here of the dialler.
+    async fn judge(&self, hello: &Hello) -> io::Result<(Verdict, bool)> {
+        let (verdict, unknown) = self.roster.judge(hello, self.me);
+        if verdict != Verdict::Welcome {
+            return Ok((verdict, false));
+        }
+        // Whoever runs is asked nothing: a second process that shows an older life is its problem.
+        if self.is_taken(hello.from) {
+            return Ok((Verdict::Duplicate, false));
+        }
+        let verdict = match self.register.meet(hello.from.id, &hello.life, &hello.known).await? {
+            Judgement::Welcome { .. } if self.claim(hello.from) => Verdict::Welcome,
+            Judgement::Welcome { .. } => Verdict::Duplicate,
+            Judgement::Outdated => Verdict::Outdated,
+            Judgement::Forgotten => Verdict::Forgotten,
+        };
+        Ok((verdict, unknown))
+    }
+
+    /// Whether another process is heard as this member.
+    fn is_taken(&self, who: Identity) -> bool {
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = claims.get(&who.id).filter(|claim| claim.incarnation != who.incarnation);
+        other.is_some_and(|claim| claim.is_alive(self.silence))
+    }
+
+    /// Those who are heard.
+    fn present(&self) -> BTreeSet<NodeId> {
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let alive = claims.iter().filter(|(_, claim)| claim.is_alive(self.silence));
+        alive.map(|(id, _)| *id).collect()
     }
 
     fn claim(&self, who: Identity) -> bool {
@@ -65,7 +112,7 @@ impl Acceptor {
         let fresh = Claim { incarnation: who.incarnation, heard: now, links: 0 };
         let claim = claims.entry(who.id).or_insert(fresh);
         if claim.incarnation != who.incarnation {
-            if claim.links > 0 && now.duration_since(claim.heard) < self.silence {
+            if claim.is_alive(self.silence) {
                 return false;
             }
             *claim = fresh;
@@ -82,13 +129,28 @@ impl Acceptor {
         claim.map(|claim| claim.heard = Instant::now()).is_some()
     }
 
-    fn release(&self, who: Identity) {
+    /// Notes that a process was heard over another member. False when another process is, or may
+    /// still be, heard in its place.
+    pub(super) fn heard_over(&self, id: NodeId, incarnation: u64) -> bool {
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(claim) = claims.get_mut(&who.id)
-            && claim.incarnation == who.incarnation
-        {
-            claim.links = claim.links.saturating_sub(1);
+        let fresh = Claim { incarnation, heard: Instant::now(), links: 0 };
+        let claim = claims.entry(id).or_insert(fresh);
+        if claim.incarnation == incarnation {
+            claim.heard = fresh.heard;
+        } else if claim.heard.elapsed() >= self.silence {
+            *claim = fresh;
         }
+        claim.incarnation == incarnation
+    }
+
+    /// A link has ended; gives whether it was the last one of a process that is to be heard.
+    fn release(&self, who: Identity) -> bool {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let claim = claims.get_mut(&who.id).filter(|claim| claim.incarnation == who.incarnation);
+        claim.is_some_and(|claim| {
+            claim.links = claim.links.saturating_sub(1);
+            claim.links == 0
+        })
     }
 }
 
@@ -139,10 +201,9 @@ async fn serve(
         }
     };
     drop(permit);
-    let (mut verdict, unnamed) = acceptor.roster.judge(&hello, acceptor.me);
-    if verdict == Verdict::Welcome && !acceptor.claim(hello.from) {
-        verdict = Verdict::Duplicate;
-    }
+    let (verdict, unnamed) = acceptor.judge(&hello).await.inspect_err(|error| {
+        tracing::error!(%error, "cannot note whom this member has met: a link is refused");
+    })?;
     if verdict != Verdict::Welcome {
         tracing::warn!(from = %hello.from.id, ?verdict, "a peer connection was refused");
         return answer(&mut stream, acceptor.me, verdict).await;
@@ -157,16 +218,19 @@ async fn serve(
         receive(stream, acceptor, hello.from).await
     };
     let result = welcomed.await;
-    acceptor.release(hello.from);
+    if acceptor.release(hello.from) {
+        // A node that has ended hears nobody anyway.
+        let _ = acceptor.messages.send(FromPeers::Broke(hello.from.id)).await;
+    }
     result
 }
 
 /// What a connection is for.
 enum Greeting {
-    Peer(handshake::Hello),
+    Peer(Box<Hello>),
     OtherVersion,
-    /// Token and address; `None` in another version.
-    Newcomer(Option<(u64, String)>),
+    /// What it asks; `None` in another version.
+    Newcomer(Option<Ask>),
 }
 
 /// Ends a connection of which not all may have been read: closed at once, it could be reset before
@@ -188,7 +252,7 @@ async fn hear(stream: &mut TcpStream) -> io::Result<Greeting> {
     match hear_magic(stream).await? {
         handshake::MAGIC => {
             let hello = handshake::hear(stream).await?;
-            Ok(hello.map_or(Greeting::OtherVersion, Greeting::Peer))
+            Ok(hello.map_or(Greeting::OtherVersion, |hello| Greeting::Peer(Box::new(hello))))
         }
         join::MAGIC => Ok(Greeting::Newcomer(join::hear(stream).await?)),
         _ => Err(no_peer()),
@@ -196,10 +260,10 @@ async fn hear(stream: &mut TcpStream) -> io::Result<Greeting> {
 }
 
 /// Asks the node about a newcomer.
-async fn admit(acceptor: &Acceptor, question: Option<(u64, String)>) -> Admission {
-    let Some((token, address)) = question else { return Admission::Version };
+async fn admit(acceptor: &Acceptor, question: Option<Ask>) -> Admission {
+    let Some(ask) = question else { return Admission::Version };
     let (answer, answered) = tokio::sync::oneshot::channel();
-    let request = FromPeers::Join(JoinRequest { token, address, answer });
+    let request = FromPeers::Join(JoinRequest { ask, present: acceptor.present(), answer });
     // Whoever is ending knows nobody.
     let _ = acceptor.messages.send(request).await;
     answered.await.unwrap_or(Admission::Unknown)
@@ -216,8 +280,8 @@ async fn receive(mut stream: TcpStream, acceptor: &Acceptor, from: Identity) -> 
             return Ok(());
         }
         received.inc_by(read as u64);
-        let messages = take_messages(&mut buffer).map_err(invalid)?;
-        if messages.is_empty() {
+        let mut packets = take_packets(&mut buffer).map_err(invalid)?;
+        if packets.is_empty() {
             continue;
         }
         if !acceptor.heard(from) {
@@ -225,8 +289,9 @@ async fn receive(mut stream: TcpStream, acceptor: &Acceptor, from: Identity) -> 
             tracing::warn!(from = %from.id, "another process has taken this peer's place");
             return Ok(());
         }
+        packets.retain(|packet| acceptor.believes(from, packet));
         // A full queue stops the reading, and so the sender: TCP's own back-pressure.
-        if acceptor.messages.send(FromPeers::Messages(from.id, messages)).await.is_err() {
+        if acceptor.messages.send(FromPeers::Packets(from.id, packets)).await.is_err() {
             return Ok(());
         }
     }
@@ -249,8 +314,8 @@ fn missing(buffer: &BytesMut) -> Result<usize, DecodeError> {
 }
 
 /// Takes all whole frames off the front.
-fn take_messages(buffer: &mut BytesMut) -> Result<Vec<Message>, DecodeError> {
-    let mut messages = Vec::new();
+fn take_packets(buffer: &mut BytesMut) -> Result<Vec<Packet<Message>>, DecodeError> {
+    let mut packets = Vec::new();
     while let Some(header) = buffer.first_chunk::<FRAME_HEADER>() {
         let header = FrameHeader::decode(*header)?;
         if buffer.len() < FRAME_HEADER + header.length {
@@ -260,9 +325,9 @@ fn take_messages(buffer: &mut BytesMut) -> Result<Vec<Message>, DecodeError> {
         // buffer is used again.
         let body = Bytes::copy_from_slice(&buffer[FRAME_HEADER..FRAME_HEADER + header.length]);
         buffer.advance(FRAME_HEADER + header.length);
-        messages.push(decode_message(unframe(header, body)?)?);
+        packets.push(decode_packet(unframe(header, body)?)?);
     }
-    Ok(messages)
+    Ok(packets)
 }
 
 #[cfg(test)]
@@ -277,8 +342,10 @@ mod tests {
         let (messages, _queue) = mpsc::channel(1);
         let me = Identity { cluster: ClusterId(1), id: NodeId(1), incarnation: 0 };
         let metrics = crate::api::metrics::Metrics::new().peers().clone();
+        let metrics = (metrics, Counter::default());
         let roster = Roster::new(me.id, String::new(), [NodeId(2)].into());
-        let acceptor = Acceptor::new(me, roster, messages, Duration::ZERO, metrics);
+        let register = Register::open(None, 0, || 0).unwrap();
+        let acceptor = Acceptor::new((me, roster, register), messages, Duration::ZERO, metrics);
         assert!(acceptor.claim(identity(7)) && acceptor.heard(identity(7)));
         // It is silent for as long as this acceptor waits.
         assert!(acceptor.claim(identity(8)) && acceptor.heard(identity(8)));

@@ -11,19 +11,21 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use node::codec::{encode_message, frame};
+use node::codec::{encode_packet, frame};
+use protocol::mesh::Packet;
 use protocol::raft::Message;
 use protocol::{NodeId, Rng};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
-use super::FromPeers;
 use super::handshake::{Identity, Verdict, greet};
 use super::outbox::Outbox;
 use super::roster::Roster;
 use super::set_up;
+use super::{Disowned, FromPeers};
 use crate::api::metrics::{PeerCounters, PeerMetrics};
+use crate::runtime::register::Register;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -46,13 +48,20 @@ pub(crate) struct Peer {
 /// The links to all other members. Lives on the driver's runtime.
 #[derive(Debug)]
 pub(crate) struct Links {
-    me: Identity,
-    roster: Roster,
+    speaker: Speaker,
     metrics: PeerMetrics,
     links: BTreeMap<NodeId, Link>,
     /// Whether some of them lead to nobody who is a member.
     strays: bool,
     events: mpsc::UnboundedSender<FromPeers>,
+}
+
+/// What this member says of itself when it dials.
+#[derive(Clone, Debug)]
+struct Speaker {
+    me: Identity,
+    roster: Roster,
+    register: Register,
 }
 
 #[derive(Debug)]
@@ -70,13 +79,13 @@ struct Link {
 impl Links {
     /// No links yet.
     pub(crate) fn new(
-        me: Identity,
-        roster: Roster,
+        (me, roster, register): (Identity, Roster, Register),
         events: mpsc::UnboundedSender<FromPeers>,
         metrics: &PeerMetrics,
     ) -> Self {
         let (links, metrics) = (BTreeMap::new(), metrics.clone());
-        Self { me, roster, metrics, links, strays: false, events }
+        let speaker = Speaker { me, roster, register };
+        Self { speaker, metrics, links, strays: false, events }
     }
 
     /// Dials all of these and, after a while, hangs up on everybody else.
@@ -105,7 +114,7 @@ impl Links {
     /// Dials a peer, unless that is being done.
     fn dial(&mut self, peer: Peer) {
         let id = peer.id;
-        if id == self.me.id {
+        if id == self.speaker.me.id {
             return;
         }
         if let Some(link) = self.links.get(&id) {
@@ -114,22 +123,24 @@ impl Links {
         let outbox = Outbox::default();
         let places = Places::at(peer.address.clone());
         let counters = self.metrics.of(id);
-        let (roster, events) = (self.roster.clone(), self.events.clone());
+        let (speaker, events) = (self.speaker.clone(), self.events.clone());
         let whom = (peer, places.clone());
-        let task = tokio::spawn(keep_up((self.me, roster), whom, outbox.clone(), events));
+        let task = tokio::spawn(keep_up(speaker, whom, outbox.clone(), events));
         let link = Link { places, stray: None, outbox, turn: Vec::new(), counters, task };
         self.links.insert(id, link);
     }
 
-    /// Queues a message for this turn.
-    pub(crate) fn push(&mut self, to: NodeId, message: &Message) {
-        let Some(link) = self.links.get_mut(&to) else { return };
+    /// Queues a packet for this turn, and gives how many bytes it has.
+    pub(crate) fn push(&mut self, to: NodeId, packet: &Packet<Message>) -> usize {
+        let Some(link) = self.links.get_mut(&to) else { return 0 };
+        let before = link.turn.len();
         if let Some(used) = &mut link.stray {
             *used = Instant::now();
         }
-        if frame(&mut link.turn, |out| encode_message(message, out)).is_err() {
+        if frame(&mut link.turn, |out| encode_packet(packet, out)).is_err() {
             tracing::error!(peer = %to, "a message is too large for a frame and was dropped");
         }
+        link.turn.len() - before
     }
 
     /// Sends everything queued in this turn.
@@ -191,17 +202,19 @@ impl Drop for Links {
 }
 
 async fn keep_up(
-    (me, roster): (Identity, Roster),
+    speaker: Speaker,
     (mut peer, places): (Peer, Places),
     outbox: Outbox,
     events: mpsc::UnboundedSender<FromPeers>,
 ) {
-    let mut rng = Rng::new(me.incarnation ^ peer.id.0);
+    let mut rng = Rng::new(speaker.me.incarnation ^ peer.id.0);
     let mut pause = FIRST_PAUSE;
     let mut complained = None;
     for attempt in 0.. {
         peer.address = places.of(attempt);
-        match timeout(CONNECT_TIMEOUT, connect(me, &roster, &peer)).await {
+        // Taken before the greeting: what is counted meanwhile is told after it.
+        let told = speaker.register.watch();
+        match timeout(CONNECT_TIMEOUT, speaker.connect(&peer)).await {
             Ok(Ok((stream, Verdict::Welcome))) => {
                 tracing::info!(peer = peer.name, address = peer.address, "link up");
                 (pause, complained) = (FIRST_PAUSE, None);
@@ -210,6 +223,7 @@ async fn keep_up(
                 let error = tokio::select! {
                     error = outbox.drain(&stream) => error,
                     error = closed(&stream) => error,
+                    error = speaker.keep_telling(&peer, told) => error,
                 };
                 outbox.close();
                 tracing::info!(peer = peer.name, %error, "link down");
@@ -218,9 +232,9 @@ async fn keep_up(
                 }
             }
             Ok(Ok((_, verdict))) => {
-                if verdict == Verdict::Removed {
+                if let Some(event) = Speaker::dismissal(&peer, verdict) {
                     // The driver outlives its links.
-                    let _ = events.send(FromPeers::Removed);
+                    let _ = events.send(event);
                 }
                 if complained.replace(verdict) != Some(verdict) {
                     let (name, address) = (&peer.name, &peer.address);
@@ -240,11 +254,46 @@ async fn keep_up(
     }
 }
 
-async fn connect(me: Identity, roster: &Roster, peer: &Peer) -> io::Result<(TcpStream, Verdict)> {
-    let mut stream = TcpStream::connect(&peer.address).await?;
-    set_up(&stream)?;
-    let verdict = greet(&mut stream, &roster.hello(me, peer.id)).await?;
-    Ok((stream, verdict))
+impl Speaker {
+    async fn connect(&self, peer: &Peer) -> io::Result<(TcpStream, Verdict)> {
+        let mut stream = TcpStream::connect(&peer.address).await?;
+        set_up(&stream)?;
+        let hello =
+            self.roster.hello(self.me, peer.id, (self.register.life(), self.register.known()));
+        let verdict = greet(&mut stream, &hello).await?;
+        Ok((stream, verdict))
+    }
+
+    /// Greets again, beside the link, when this member has counted on. Ends when it is refused, or
+    /// the other side is gone.
+    async fn keep_telling(&self, peer: &Peer, mut told: watch::Receiver<u64>) -> io::Error {
+        loop {
+            if told.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            match timeout(CONNECT_TIMEOUT, self.connect(peer)).await {
+                Ok(Ok((_, Verdict::Welcome))) => {}
+                Ok(Ok(_)) => return io::ErrorKind::PermissionDenied.into(),
+                Ok(Err(error)) => return error,
+                Err(_) => return io::ErrorKind::TimedOut.into(),
+            }
+        }
+    }
+
+    /// What a refusal means for this member, if it ends it.
+    fn dismissal(peer: &Peer, verdict: Verdict) -> Option<FromPeers> {
+        let disowned = || Disowned { by: peer.address.clone(), why: verdict.explain() };
+        match verdict {
+            Verdict::Removed => Some(FromPeers::Removed(disowned())),
+            Verdict::Outdated | Verdict::Forgotten => Some(FromPeers::Disowned(disowned())),
+            Verdict::Welcome
+            | Verdict::Version
+            | Verdict::Cluster
+            | Verdict::NotMe
+            | Verdict::Stranger
+            | Verdict::Duplicate => None,
+        }
+    }
 }
 
 /// Nothing comes back on a dialled link: anything that does is its end.

@@ -2,14 +2,19 @@
 
 use std::io;
 
+use node::{Acquaintances, Life};
 use protocol::{ClusterId, Index, NodeId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub(super) const MAGIC: [u8; 8] = *b"CNCLPEER";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// The longest address, in bytes: a host name has at most 253.
 pub(super) const MAX_ADDRESS: usize = 300;
+/// The longest life, in bytes.
+const MAX_LIFE: usize = 4_096;
+/// The longest list of those whom somebody has met, in bytes.
+const MAX_KNOWN: usize = 32 << 10;
 
 /// Who a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,10 @@ pub(crate) struct Hello {
     pub(crate) configuration: Index,
     /// Where the dialler is reached itself: `host:port`.
     pub(crate) address: String,
+    /// The life of its data directory.
+    pub(crate) life: Life,
+    /// Whom the dialler has met.
+    pub(crate) known: Acquaintances,
 }
 
 /// What the acceptor makes of it.
@@ -51,6 +60,10 @@ pub(crate) enum Verdict {
     Duplicate = 5,
     /// The dialler was removed from the cluster.
     Removed = 6,
+    /// The dialler's data directory is an old copy.
+    Outdated = 7,
+    /// The dialler's data directory is not the one that this member had.
+    Forgotten = 8,
 }
 
 impl Verdict {
@@ -72,6 +85,14 @@ impl Verdict {
                  a name and an address of its own"
             }
             Self::Removed => "this member was removed from the cluster",
+            Self::Outdated => {
+                "the data directory of this member is an old copy, which lacks what it has \
+                 promised since"
+            }
+            Self::Forgotten => {
+                "the data directory of this member is not the one that it had, and lacks what it \
+                 has promised"
+            }
         }
     }
 
@@ -84,6 +105,8 @@ impl Verdict {
             4 => Self::Stranger,
             5 => Self::Duplicate,
             6 => Self::Removed,
+            7 => Self::Outdated,
+            8 => Self::Forgotten,
             _ => return None,
         })
     }
@@ -100,6 +123,8 @@ pub(super) async fn greet(stream: &mut TcpStream, hello: &Hello) -> io::Result<V
     bytes.extend_from_slice(&hello.from.incarnation.to_le_bytes());
     bytes.extend_from_slice(&hello.configuration.0.to_le_bytes());
     write_address(&mut bytes, &hello.address);
+    write_life(&mut bytes, Some(&hello.life));
+    write_part(&mut bytes, &hello.known.encode());
     stream.write_all(&bytes).await?;
     if hear_magic(stream).await? != MAGIC {
         return Err(no_peer());
@@ -124,8 +149,52 @@ pub(super) async fn hear(stream: &mut TcpStream) -> io::Result<Option<Hello>> {
     let incarnation = stream.read_u64_le().await?;
     let configuration = Index(stream.read_u64_le().await?);
     let address = hear_address(stream).await?;
+    let Some(life) = hear_life(stream).await? else { return Err(invalid("no life")) };
+    let known = hear_part(stream, MAX_KNOWN).await?;
+    let known = match known.is_empty() {
+        true => Some(Acquaintances::default()),
+        false => Acquaintances::decode(&known),
+    };
+    let known = known.ok_or_else(|| invalid("acquaintances of nobody"))?;
     let from = Identity { cluster, id, incarnation };
-    Ok(Some(Hello { from, to, configuration, address }))
+    Ok(Some(Hello { from, to, configuration, address, life, known }))
+}
+
+/// Appends a life behind its length; 0 for none.
+pub(super) fn write_life(out: &mut Vec<u8>, life: Option<&Life>) {
+    write_part(out, &life.map(Life::encode).unwrap_or_default());
+}
+
+/// Appends a part behind its length. One that is too long is left out.
+fn write_part(out: &mut Vec<u8>, part: &[u8]) {
+    let part = if part.len() <= MAX_KNOWN { part } else { &[] };
+    let length = u16::try_from(part.len()).unwrap_or(0);
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(part);
+}
+
+/// Reads a part.
+async fn hear_part(stream: &mut TcpStream, most: usize) -> io::Result<Vec<u8>> {
+    let length = usize::from(stream.read_u16_le().await?);
+    if length > most {
+        return Err(invalid("a part of a greeting that is too long"));
+    }
+    let mut part = vec![0; length];
+    stream.read_exact(&mut part).await?;
+    Ok(part)
+}
+
+/// Reads a life, if there is one.
+pub(super) async fn hear_life(stream: &mut TcpStream) -> io::Result<Option<Life>> {
+    let bytes = hear_part(stream, MAX_LIFE).await?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    Life::decode(&bytes).map(Some).ok_or_else(|| invalid("a life that is none"))
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
 }
 
 /// Appends an address behind its length. One that is too long is left out: it leads nowhere.
@@ -138,14 +207,13 @@ pub(super) fn write_address(out: &mut Vec<u8>, address: &str) {
 
 /// Reads an address.
 pub(super) async fn hear_address(stream: &mut TcpStream) -> io::Result<String> {
-    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let length = usize::from(stream.read_u16_le().await?);
     if length > MAX_ADDRESS {
-        return Err(wrong("an address that is too long"));
+        return Err(invalid("an address that is too long"));
     }
     let mut bytes = vec![0; length];
     stream.read_exact(&mut bytes).await?;
-    String::from_utf8(bytes).map_err(|_| wrong("an address that is no text"))
+    String::from_utf8(bytes).map_err(|_| invalid("an address that is no text"))
 }
 
 /// Answers a dialler.

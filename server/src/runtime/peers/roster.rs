@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use node::{Acquaintances, Life};
 use protocol::raft::Membership;
 use protocol::{Index, NodeId};
 
@@ -78,11 +79,24 @@ impl Roster {
         self.lock().removed = removed;
     }
 
+    /// Whether somebody who may be heard on a link is also heard over others: whoever is removed,
+    /// or was never met here, is not.
+    pub(super) fn hears(&self, id: NodeId) -> bool {
+        let inner = self.lock();
+        let met = inner.known.contains(&id) || inner.newcomers.contains(&id);
+        met && !inner.removed.contains(&id)
+    }
+
     /// What this member says of itself when it dials.
-    pub(super) fn hello(&self, from: Identity, to: NodeId) -> Hello {
+    pub(super) fn hello(
+        &self,
+        from: Identity,
+        to: NodeId,
+        (life, known): (Life, Acquaintances),
+    ) -> Hello {
         let inner = self.lock();
         let (configuration, address) = (inner.configuration, inner.address.clone());
-        Hello { from, to, configuration, address }
+        Hello { from, to, configuration, address, life, known }
     }
 
     /// Judges a hello; whether the place is taken is known only to the caller. The flag says that
@@ -122,7 +136,8 @@ mod tests {
     fn hello(from: u64, configuration: u64) -> Hello {
         let from = Identity { id: NodeId(from), incarnation: 9, ..ME };
         let address = "h:1".to_owned();
-        Hello { from, to: ME.id, configuration: Index(configuration), address }
+        let (life, known) = (Life::new(5), Acquaintances::default());
+        Hello { from, to: ME.id, configuration: Index(configuration), address, life, known }
     }
 
     fn roster() -> Roster {

@@ -19,6 +19,8 @@ use crate::reserve::Gauge;
 
 /// A pause between two steps of giving space back, so that they never take all of a disk.
 const BREATH: Duration = Duration::from_millis(2);
+/// Bytes of a view that are read at once: few records, where these are large.
+const PART_BYTES: usize = 1 << 20;
 /// The pause between two looks at what is free of the disk.
 const MEASURE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -310,7 +312,7 @@ fn read(reader: &Reader, queue: &std_mpsc::Receiver<Read>, done: &mpsc::Unbounde
             Read::Part { view, from, limit } => {
                 // It was closed meanwhile: nobody waits for the answer.
                 let Some(pinned) = views.get(&view) else { continue };
-                let records = pinned.scan(from, Revision::new(i64::MAX, 0), limit);
+                let records = pinned.part(from, limit, PART_BYTES);
                 Input::ViewRead { view, from, records }
             }
             Read::Unpin(view) => {

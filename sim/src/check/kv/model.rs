@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use protocol::NodeId;
+use protocol::raft::Membership;
 use store::{
     Alarm, AlarmAction, Command, DeleteRange, Error, LeaseId, Limits, Operation, Outcome, Put,
     Range, RangeResult, Stamp, Txn,
@@ -31,6 +32,9 @@ pub struct Model {
     alarms: BTreeSet<(NodeId, Alarm)>,
     /// Members that report themselves short of space.
     short: BTreeSet<NodeId>,
+    /// Those whose words count, and those whose words do not any more.
+    members: BTreeSet<NodeId>,
+    removed: BTreeSet<NodeId>,
     /// Whether the state was ever said to be corrupt.
     pub(super) corrupt: bool,
 }
@@ -49,6 +53,8 @@ impl Model {
             sessions: Sessions::default(),
             alarms: BTreeSet::new(),
             short: BTreeSet::new(),
+            members: BTreeSet::new(),
+            removed: BTreeSet::new(),
             corrupt: false,
         }
     }
@@ -94,6 +100,23 @@ impl Model {
     /// Passes an entry that has no command.
     pub fn pass(&mut self) {
         self.entries += 1;
+    }
+
+    /// Other members. Whoever is none of them any more has no say: not that its disk is full, not
+    /// what alarms it has raised.
+    pub fn set_members(&mut self, membership: &Membership) {
+        let members: BTreeSet<NodeId> = membership.members().into_iter().collect();
+        if membership.is_joint() {
+            self.members.extend(members);
+            return;
+        }
+        let gone: Vec<NodeId> = self.members.difference(&members).copied().collect();
+        for id in gone {
+            self.short.remove(&id);
+            self.alarms.retain(|(by, _)| *by != id);
+            self.removed.insert(id);
+        }
+        self.members = members;
     }
 
     /// Executes the next entry.
@@ -150,15 +173,16 @@ impl Model {
             }
             Command::Alarm { action, member, alarm } => Ok(self.alarm(*action, *member, *alarm)),
             Command::Once { command, .. } => self.execute(command),
+            Command::Recovered(_) => Ok(Outcome::Done),
             Command::SpaceReport { member, short } => {
-                if *short {
+                if *short && !self.removed.contains(member) {
                     self.short.insert(*member);
                 } else {
                     self.short.remove(member);
                 }
                 Ok(Outcome::Done)
             }
-            // Members are no affair of this model.
+            // What members tell of themselves is no affair of this model.
             Command::Publish(_)
             | Command::StateHash { .. }
             | Command::Member(_)
@@ -186,6 +210,7 @@ impl Model {
             | Command::Publish(_)
             | Command::StateHash { .. }
             | Command::SpaceReport { .. }
+            | Command::Recovered(_)
             | Command::Member(_)
             | Command::Settle { .. } => (false, false),
         };

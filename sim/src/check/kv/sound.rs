@@ -20,6 +20,7 @@ pub(super) fn flaw(command: &Command) -> Option<Error> {
         | Command::Publish(_)
         | Command::StateHash { .. }
         | Command::SpaceReport { .. }
+        | Command::Recovered(_)
         | Command::Member(_)
         | Command::Settle { .. } => None,
     }

@@ -95,6 +95,9 @@ impl<'a> Truth<'a> {
                 None
             }
         };
+        if let Some(membership) = &entry.membership {
+            self.model.set_members(membership);
+        }
         // A tick may end several leases, each in a revision of its own.
         self.makers.extend((before.0..self.model.revision()).map(|_| place));
         if self.model.compact_revision() != before.1 {

@@ -74,6 +74,7 @@ pub(crate) fn command(it: &Command) -> String {
         }
         Command::SpaceReport { member, short } => format!("member {} short: {short}", member.0),
         Command::Member(change) => format!("wish {change:?}"),
+        Command::Recovered(recovery) => format!("recovered from {}", recovery.cluster.0),
         Command::Settle { ticket, refusal } => format!("refuse wish {ticket}: {refusal:?}"),
     }
 }

@@ -9,10 +9,10 @@ mod wish;
 
 use protocol::Time;
 use store::watch::{CancelReason, StreamId, WatchCreate, WatchId, WatchResponse};
-use store::{Record, Revision};
 
 use super::Act;
 use super::agenda::Event;
+use super::completion::Fetch;
 use super::shared::Shared;
 use crate::history::Watch;
 use crate::seen::Place;
@@ -265,16 +265,16 @@ impl Watching {
         (live.id == stream).then_some(place)
     }
 
-    /// A node tells a stream something.
+    /// A node tells a stream something. False: what it names cannot be read, and the stream ends.
     pub(super) fn heard(
         &mut self,
         shared: &mut Shared,
         id: StreamId,
         response: WatchResponse,
-        fetch: &mut dyn FnMut(Revision) -> Option<Record>,
-    ) {
-        let Some(place) = self.owner(id) else { return };
-        let Some(stream) = &mut self.watchers[place].stream else { return };
+        fetch: &mut Fetch<'_>,
+    ) -> bool {
+        let Some(place) = self.owner(id) else { return true };
+        let Some(stream) = &mut self.watchers[place].stream else { return true };
         shared.counts.heard += 1;
         let arrival = shared.arrival(shared.now).max(stream.heard_until);
         stream.heard_until = arrival;
@@ -285,8 +285,12 @@ impl Watching {
             let reads = if slow { arrival + shared.pause(&SLOWLY) } else { arrival };
             shared.agenda.add(reads, Event::Drain(place, id.0));
         }
-        let response = complete(response, fetch);
+        let Ok(response) = complete(response, fetch) else {
+            self.overrun(shared, id);
+            return false;
+        };
         self.note(shared, place, arrival, response);
+        true
     }
 
     /// Writes a response down where it belongs.

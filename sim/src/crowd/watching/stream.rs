@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use protocol::Time;
 use store::watch::{StreamId, WatchCreate, WatchId, WatchResponse};
-use store::{Event, Previous, Record, Revision};
+use store::{BackendError, Event, Previous, Record};
 
 use crate::crowd::Act;
+use crate::crowd::completion::Fetch;
 use crate::history::Watch;
 use crate::seen::Place;
 
@@ -81,23 +82,26 @@ pub(super) fn successor(watch: &Watch) -> WatchCreate {
 }
 
 /// Fetches previous values that a response only names. One that is gone has been compacted.
+///
+/// # Errors
+/// The disk did not give one: the server ends the stream.
 pub(super) fn complete(
     response: WatchResponse,
-    fetch: &mut dyn FnMut(Revision) -> Option<Record>,
-) -> WatchResponse {
+    fetch: &mut Fetch<'_>,
+) -> Result<WatchResponse, BackendError> {
     match response {
         WatchResponse::Events { id, revision, mut events, prev_kv: true, fragment } => {
             for event in &mut events {
                 if let Previous::Stored(at) = event.previous {
-                    let previous = match fetch(at) {
+                    let previous = match fetch(at)? {
                         Some(Record::Put(kv)) => Previous::Held(kv),
                         Some(Record::Tombstone { .. }) | None => Previous::Absent,
                     };
                     *event = Arc::new(Event { previous, ..Event::clone(event) });
                 }
             }
-            WatchResponse::Events { id, revision, events, prev_kv: true, fragment }
+            Ok(WatchResponse::Events { id, revision, events, prev_kv: true, fragment })
         }
-        other => other,
+        other => Ok(other),
     }
 }

@@ -4,6 +4,7 @@ mod direct;
 mod laws;
 
 use super::bounds::Bounds;
+use super::members::Members;
 
 /// One term, nothing but what is asked for.
 const ONE: Bounds = Bounds {
@@ -17,4 +18,6 @@ const ONE: Bounds = Bounds {
     late_answers: false,
     pre_vote: false,
     symmetry: false,
+    members: Members::ALL,
+    changes: &[],
 };

@@ -15,6 +15,10 @@
 //! With equal logs every connected node could be elected. With unequal ones perhaps none: a node
 //! outside holds the newer entries, and those that reach a majority need its vote. That is Raft's
 //! limit and no failure; it is counted.
+//!
+//! With ways around broken links ([`Plan::mesh`]) the same holds of whoever is reached over one
+//! other node. That is so where links have no direction: elsewhere nodes may not learn who hears
+//! them.
 
 mod ablation;
 mod report;
@@ -85,6 +89,8 @@ impl Family {
 pub struct Plan {
     /// The protections; the laws are those of all three.
     pub guards: Guards,
+    /// Nodes find ways around broken links: whoever is reached over one other node is reached.
+    pub mesh: bool,
     /// For how many election timeouts a leader, or the lack of one, is watched.
     pub watch: u32,
     /// How many runs each set gets from each start.
@@ -94,10 +100,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Who reaches whom, when these are the links.
+    fn reach(&self, links: &Links) -> Links {
+        if self.mesh { links.within_one_hop() } else { links.clone() }
+    }
+
     /// As in production, and watched for twenty timeouts.
     #[must_use]
     pub const fn new(seeds: u32, seed: u64) -> Self {
-        Self { guards: Guards::ON, watch: 20, seeds, seed }
+        Self { guards: Guards::ON, mesh: false, watch: 20, seeds, seed }
     }
 }
 
@@ -158,9 +169,10 @@ pub struct Outcome {
 pub fn examine(family: Family, set: u32, start: Start, plan: &Plan, seed: u64) -> Outcome {
     let links = family.links(set);
     let nodes = family.nodes();
-    let mut cluster = start.begin(nodes, plan.guards, seed);
+    let mut cluster = start.begin(nodes, plan, seed);
     let (begun, term) = (cluster.now(), cluster.term());
     cluster.connect(links.clone());
+    let links = plan.reach(&links);
     let settled = begun + TIMEOUT * SETTLE;
     let begun_with = sole_leader(&cluster);
     let electable_at_first = is_electable(&cluster, &links);

@@ -83,7 +83,7 @@ pub fn run_part(family: Family, start: Start, plan: &Plan) -> Topologies {
     let mut tallies = [Tally::default(), Tally::default()];
     for set in 0..family.sets() {
         let links = family.links(set);
-        let tally = &mut tallies[usize::from(links.connected().next().is_some())];
+        let tally = &mut tallies[usize::from(plan.reach(&links).connected().next().is_some())];
         tally.sets += 1;
         for n in 0..plan.seeds {
             let seed = fork(plan.seed, u64::from(set) << 32 | u64::from(n));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use protocol::Rng;
 use serde::Serialize;
 
-use super::TIMEOUT;
-use crate::lab::cluster::{Cluster, Disk, Guards, Settings, Spread};
+use super::{Plan, TIMEOUT};
+use crate::lab::cluster::{Cluster, Disk, Settings, Spread};
 use crate::lab::fork;
 use crate::lab::links::Links;
 
@@ -41,12 +41,12 @@ impl Start {
     }
 
     /// A cluster that has been through it.
-    pub(super) fn begin(self, nodes: usize, guards: Guards, seed: u64) -> Cluster {
+    pub(super) fn begin(self, nodes: usize, plan: &Plan, seed: u64) -> Cluster {
         let settings = Settings {
             nodes,
             election: TIMEOUT / 2..=TIMEOUT,
             heartbeat: Duration::from_millis(100),
-            guards,
+            guards: plan.guards,
             latency: Spread::micros(200, 2000),
             disk: Disk {
                 own_vote: Spread::millis(1, 5),
@@ -60,6 +60,9 @@ impl Start {
             lengths.fill_with(|| 1 + rng.below(3));
         }
         let mut cluster = Cluster::new(&settings, &lengths, seed);
+        if plan.mesh {
+            cluster.look_for_ways();
+        }
         match self {
             Self::Cold | Self::Unequal => {}
             Self::Healthy => be_healthy(&mut cluster, nodes),

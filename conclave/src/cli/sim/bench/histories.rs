@@ -127,7 +127,7 @@ impl Maker {
             }
             None => self.store.note_applied(position),
         }
-        self.history.truth.push(Committed { position, at: self.now, command });
+        self.history.truth.push(Committed { position, at: self.now, command, membership: None });
         Ok(Answer { header: self.header(), told })
     }
 

@@ -42,6 +42,8 @@ const KNOWN: &[(Code, &str)] = &[
          to previous leader failure|request timed out, possibly due to connection lost|request \
          timed out, waiting for the applied index took too long|unhealthy cluster",
     ),
+    // Not mapped by etcd, which leaves it without a better code.
+    (Code::Unknown, "request timed out, leader transfer took too long"),
     (Code::DataLoss, "corrupt cluster"),
     (Code::Unauthenticated, "invalid auth token"),
     (Code::Cancelled, "watch canceled|request canceled"),

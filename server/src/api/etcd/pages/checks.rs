@@ -75,7 +75,9 @@ async fn run(api: &Api, check: Check) -> Result<(), String> {
         Check::LinearizableRead => Ok(health::read(api, false).await?),
         Check::DataCorruption => match api.call(node::Request::Status).await.body {
             Ok(Body::Status(status)) => {
-                let corrupt = status.alarms.iter().any(|(_, alarm)| *alarm == Alarm::Corrupt);
+                let own = health::must_not_serve(&status);
+                let corrupt =
+                    own || status.alarms.iter().any(|(_, alarm)| *alarm == Alarm::Corrupt);
                 if corrupt { Err("alarm activated: CORRUPT".into()) } else { Ok(()) }
             }
             Ok(_) => Err("the node gave an answer of another kind".into()),

@@ -23,7 +23,16 @@ fn reason(status: &NodeStatus, query: &Query<'_>, serializable: bool) -> Option<
             Alarm::Corrupt => "ALARM CORRUPT",
         });
     }
+    if must_not_serve(status) && !query.says("exclude", "CORRUPT") {
+        return Some("ALARM CORRUPT");
+    }
     (!serializable && status.raft.leader.is_none()).then_some("RAFT NO LEADER")
+}
+
+/// Whether this member's own state was found wrong. What is wrong with another's speaks against
+/// that one alone.
+pub(super) fn must_not_serve(status: &NodeStatus) -> bool {
+    status.condemned.is_some() || status.rebuilding
 }
 
 /// The answer. Reasons are plain text without quotes.
@@ -95,5 +104,16 @@ mod tests {
         let exclude = Query::of("exclude=NOSPACE&exclude=CORRUPT");
         assert_eq!(reason(&node, &exclude, true), None);
         assert_eq!(reason(&node, &exclude, false), Some("RAFT NO LEADER"));
+    }
+
+    #[test]
+    fn a_state_that_is_wrong_speaks_against_its_own_member_only() {
+        let none = Query::of("");
+        let mut node = status_of_one();
+        node.deviants = vec![NodeId(2)];
+        assert_eq!(reason(&node, &none, false), None);
+        node.rebuilding = true;
+        assert_eq!(reason(&node, &none, true), Some("ALARM CORRUPT"));
+        assert_eq!(reason(&node, &Query::of("exclude=CORRUPT"), true), None);
     }
 }
