@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::FromPeers;
 use super::handshake::{self, Hello, Identity, Verdict, answer, hear_magic, no_peer};
 use super::join::{self, Admission, Ask, JoinRequest};
+use super::refusals::Refusals;
 use super::roster::Roster;
 use super::set_up;
 use crate::api::metrics::PeerMetrics;
@@ -45,6 +46,7 @@ pub(crate) struct Acceptor {
     /// What came over others and was not believed.
     pub(super) refused: Counter,
     claims: Mutex<BTreeMap<NodeId, Claim>>,
+    refusals: Refusals,
 }
 
 /// Which process is heard as a member.
@@ -63,13 +65,24 @@ impl Claim {
 
 impl Acceptor {
     pub(crate) fn new(
-        (me, roster, register): (Identity, Roster, Register),
+        us: (Identity, Roster, Register),
         messages: mpsc::Sender<FromPeers>,
         silence: Duration,
         (metrics, refused): (PeerMetrics, Counter),
     ) -> Arc<Self> {
-        let claims = Mutex::default();
-        Arc::new(Self { me, roster, register, messages, silence, metrics, refused, claims })
+        let (claims, refusals) = (Mutex::default(), Refusals::default());
+        let (me, roster, register) = us;
+        Arc::new(Self {
+            me,
+            roster,
+            register,
+            messages,
+            silence,
+            metrics,
+            refused,
+            claims,
+            refusals,
+        })
     }
 
     /// Judges a hello. Whoever is welcome has the place, and is known durably; the flag says that
@@ -205,7 +218,7 @@ async fn serve(
         tracing::error!(%error, "cannot note whom this member has met: a link is refused");
     })?;
     if verdict != Verdict::Welcome {
-        tracing::warn!(from = %hello.from.id, ?verdict, "a peer connection was refused");
+        acceptor.refusals.tell(&hello, verdict);
         return answer(&mut stream, acceptor.me, verdict).await;
     }
     if unnamed && !hello.address.is_empty() {

@@ -73,8 +73,10 @@ impl Verdict {
             Self::Welcome => "welcome",
             Self::Version => "it speaks another version of the peer protocol; run one version",
             Self::Cluster => {
-                "it belongs to another cluster; check --initial-cluster and --cluster-token \
-                 on both sides"
+                "it belongs to another cluster. If this member was added to that one with `member \
+                 add`, its data directory was made without --initial-cluster-state existing, and \
+                 has never held anything: put the directory away and start with that flag. \
+                 Otherwise check --initial-cluster and --cluster-token on both sides"
             }
             Self::NotMe => {
                 "another member answers at that address; check the addresses in --initial-cluster"
@@ -93,6 +95,21 @@ impl Verdict {
                 "the data directory of this member is not the one that it had, and lacks what it \
                  has promised"
             }
+        }
+    }
+
+    /// The same, for those who read the log of the member that refuses.
+    pub(super) const fn explain_here(self) -> &'static str {
+        match self {
+            Self::Welcome => "welcome",
+            Self::Version => "it speaks another version of the peer protocol",
+            Self::Cluster => "it belongs to another cluster, and its own log says what to do",
+            Self::NotMe => "it looks for another member at this address",
+            Self::Stranger => "it is no member of this cluster; check its --initial-cluster",
+            Self::Duplicate => "another process already runs as this member",
+            Self::Removed => "it was removed from the cluster",
+            Self::Outdated => "its data directory is an old copy",
+            Self::Forgotten => "its data directory is not the one that it had",
         }
     }
 

@@ -26,6 +26,7 @@ mod dial;
 mod handshake;
 mod join;
 mod outbox;
+mod refusals;
 mod relayed;
 mod roster;
 
