@@ -31,6 +31,9 @@ pub enum DiskReserve {
     /// A twentieth, at least 64 MiB and at most 1 GiB, but never more than a tenth.
     #[default]
     Auto,
+    /// The least that is chosen by itself, however large the disk: 64 MiB, and no more than a
+    /// tenth.
+    Least,
     /// So many bytes; 0: nothing is kept in reserve.
     Bytes(u64),
     /// So many parts of a hundred.
@@ -42,6 +45,7 @@ impl DiskReserve {
     pub(crate) fn of(self, total: u64) -> u64 {
         match self {
             Self::Auto => (total / 20).clamp(LEAST, MOST).min(total / 10),
+            Self::Least => LEAST.min(total / 10),
             Self::Bytes(bytes) => bytes,
             Self::Percent(percent) => total / 100 * u64::from(percent),
         }
@@ -106,6 +110,8 @@ mod tests {
         let auto = |total| DiskReserve::Auto.of(total);
         assert_eq!([auto(100 * GIB), auto(20 * GIB), auto(10 * GIB)], [GIB, GIB, GIB / 2]);
         assert_eq!([auto(GIB), auto(100 << 20), auto(0)], [64 << 20, 10 << 20, 0]);
+        let least = |total| DiskReserve::Least.of(total);
+        assert_eq!([least(100 * GIB), least(100 << 20)], [64 << 20, 10 << 20]);
         assert_eq!(DiskReserve::Bytes(7).of(GIB), 7);
         assert_eq!(DiskReserve::Percent(5).of(1000), 50);
     }

@@ -19,6 +19,12 @@ pub(crate) struct Member {
     child: Option<Child>,
 }
 
+/// What the servers under test keep free: so little that no test asks how full the disk of this
+/// machine is. A flag counts before it; a test of the default removes [`DISK_RESERVED`].
+pub(crate) const SMALL_RESERVE: &str = "16MiB";
+/// The variable that says so, to what is started and to what that starts.
+pub(crate) const DISK_RESERVED: &str = "CONCLAVE_DISK_RESERVED";
+
 /// The program under test. The variables that tests find their peers by are none of its settings.
 pub(crate) fn conclave() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conclave"));
@@ -27,6 +33,7 @@ pub(crate) fn conclave() -> Command {
             command.env_remove(name);
         }
     }
+    command.env(DISK_RESERVED, SMALL_RESERVE);
     command
 }
 
