@@ -56,7 +56,7 @@ pub(crate) struct Settings {
     #[arg(value_parser = initial_member)]
     pub(crate) initial_cluster: Option<Vec<InitialMember>>,
     /// Found a new cluster, or join one that exists after `conclave member add`. Without meaning
-    /// once there is a data directory [default: new].
+    /// once the data directory holds anything [default: new].
     #[arg(long, value_enum, value_name = "STATE")]
     pub(crate) initial_cluster_state: Option<ClusterState>,
     /// Come back as a new member when the others see that the disk was emptied or put back

@@ -115,9 +115,13 @@ impl Cluster {
 
     /// Starts a member's process.
     pub(crate) fn run(&mut self, at: usize) {
+        self.run_by(at, self.command(at));
+    }
+
+    /// Starts a member's process by another command.
+    pub(crate) fn run_by(&mut self, at: usize, mut command: Command) {
         let log = self.dir.path().join(format!("{}.log", self.members[at].name));
         let log = File::options().create(true).append(true).open(log).unwrap();
-        let mut command = self.command(at);
         let member = &mut self.members[at];
         assert!(member.child.is_none(), "{} runs already", member.name);
         let child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
