@@ -120,7 +120,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "N")]
     pub(crate) backup_keep: Option<usize>,
     /// How much of the disk stays free, in bytes or as 5%; 0: nothing. Below it what grows is
-    /// refused [default: 5%, at least 64MiB, at most 1GiB and a tenth of the disk].
+    /// refused [default: 5%, at least 64MiB, at most 1GiB; never more than half].
     #[arg(long, value_name = "BYTES|PERCENT", value_parser = disk_reserve)]
     pub(crate) disk_reserved: Option<DiskReserve>,
     /// For one start of a member whose log is in doubt: nothing in doubt was ever acknowledged.
