@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use server::{DiskReserve, InitialMember, Reads, Threads};
 
-use super::value::{bytes, disk_reserve, duration, initial_member, reads, threads};
+use super::value::{bytes, disk_reserve, duration, initial_member, listen, reads, threads};
 use crate::logging::LogLevel;
 
 /// Timers that belong together.
@@ -42,13 +42,13 @@ pub(crate) struct Settings {
     #[arg(default_missing_value = "true")]
     pub(crate) server: Option<bool>,
     /// Where clients connect [default: 127.0.0.1:2379].
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = listen)]
     pub(crate) listen_client: Option<SocketAddr>,
     /// The URL that clients are told [default: that of --listen-client].
     #[arg(long, value_name = "URL")]
     pub(crate) advertise_client: Option<String>,
     /// Where the other members connect [default: 127.0.0.1:2380].
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = listen)]
     pub(crate) listen_peer: Option<SocketAddr>,
     /// All members, this one among them, and where each is reached by the others
     /// [default: this one alone].
