@@ -7,6 +7,8 @@
 mod founded;
 #[path = "operator/mistaken.rs"]
 mod mistaken;
+#[path = "operator/pasted.rs"]
+mod pasted;
 mod support;
 
 use std::collections::BTreeMap;
