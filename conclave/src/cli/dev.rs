@@ -1,6 +1,7 @@
 //! `conclave dev`.
 
 use clap::Args;
+use server::DiskReserve;
 
 use super::output;
 use crate::config::{self, Settings};
@@ -30,6 +31,8 @@ impl Dev {
         });
         let mut settings = config::collect(self.settings, environment, None)?;
         settings.name.get_or_insert_with(|| "dev".to_owned());
+        // A toy on a developer's machine, whose disk may well be fuller than a server's should be.
+        settings.disk_reserved.get_or_insert(DiskReserve::Least);
         logging::start(settings.log.unwrap_or(LogLevel::Warn));
         let config = config::build(settings)?;
         if config.initial_cluster.len() > 1 {

@@ -14,6 +14,7 @@ mod output;
 mod recover;
 mod sim;
 mod snapshot;
+mod start_line;
 mod status;
 mod table;
 mod target;

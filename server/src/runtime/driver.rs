@@ -301,15 +301,23 @@ impl Driver {
     /// Tells a person that space is short, or no longer is.
     fn tell_space(&self, short: bool) {
         let Some(Space { free, reserved }) = self.node.status().space else { return };
-        if short {
+        if short && free < reserved {
             tracing::warn!(
                 free,
                 reserved,
                 "space is short: what grows is refused everywhere until a quarter more than the \
                  reserve is free; delete and compact, or free space on the disk"
             );
+        } else if short {
+            tracing::warn!(
+                free,
+                reserved,
+                "space is short, as a flush found no room: what grows is refused everywhere until \
+                 it does and a quarter more than the reserve is free. A larger --disk-reserved \
+                 begins to refuse sooner"
+            );
         } else {
-            tracing::info!(free, reserved, "there is enough space");
+            tracing::info!(free, reserved, "there is enough space: what grows is taken again");
         }
     }
 

@@ -18,6 +18,7 @@ mod identity;
 mod members;
 mod mending;
 mod open;
+mod ownership;
 mod peers;
 mod reader;
 mod rebuilding;
