@@ -74,6 +74,8 @@ pub(crate) struct Stage {
     now: Time,
     serf: Option<Serf>,
     exchange: Option<ExchangeId>,
+    /// The own query that was said last.
+    last: Option<QueryId>,
     answering: BTreeSet<Name>,
     answers: Vec<(Address, u32)>,
     /// What was already shown as said.
@@ -87,6 +89,7 @@ impl Stage {
             now: Time(0),
             serf: None,
             exchange: None,
+            last: None,
             answering: BTreeSet::new(),
             answers: Vec::new(),
             said: BTreeSet::new(),
@@ -118,6 +121,13 @@ impl Stage {
             "silent" => words[1..].iter().for_each(|name| {
                 self.answering.remove(&Name::from(*name));
             }),
+            "crowd" => {
+                for number in 0..number(words[1]) {
+                    self.input(heard(serf_message(&["heard-join", &format!("m{number}"), "1"])));
+                }
+                self.wait(Duration::from_millis(200));
+                self.shown.clear();
+            }
             "show" => self.show(&words[1..]),
             "stats" => self.stats(&words[1..]),
             _ => {
@@ -140,6 +150,11 @@ impl Stage {
             questions: if small { 2 } else { Config::LAN.questions },
             events_at_once: if small { 2 } else { Config::LAN.events_at_once },
             swim,
+            reconnect_interval: if words.contains(&"patient") {
+                Duration::from_secs(1 << 30)
+            } else {
+                Config::LAN.reconnect_interval
+            },
             ..Config::LAN
         };
         let identity = Identity { facts: facts("a", words), incarnation: None };
@@ -160,6 +175,11 @@ impl Stage {
     }
 
     fn command(&mut self, words: &[&str]) {
+        // `last` stands for the own query that was said last.
+        let last = self.last.map(text::query_id).unwrap_or_default();
+        let words: Vec<&str> =
+            words.iter().map(|&word| if word == "last" { last.as_str() } else { word }).collect();
+        let words = &words[..];
         let input = match words[0] {
             "alive" | "dead" => Input::Receive { from: place("z"), messages: vec![belief(words)] },
             "stream" => Input::Told(serf_message(&words[1..])),
@@ -264,7 +284,14 @@ impl Stage {
                     let text = text::message(&message);
                     if direct {
                         self.print(&format!(">{} {text}", text::whom(to)));
-                    } else if self.said.insert(message) {
+                    } else if text.starts_with("join m") {
+                        // One of a crowd.
+                    } else if self.said.insert(message.clone()) {
+                        if let Ok(Message::Query(query)) = serf::decode(&message)
+                            && query.source == Name::from("a")
+                        {
+                            self.last = Some(QueryId { ltime: query.ltime, id: query.id });
+                        }
                         self.print(&format!("says {text}"));
                     }
                 }

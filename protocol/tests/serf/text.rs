@@ -7,8 +7,7 @@ use protocol::Time;
 use protocol::swim::Address;
 use protocol::swim::message::Facts;
 use protocol::swim::serf::{
-    self, Event, Filter, KeyOperation, Known, LTime, Message, PushPull, Query, QueryId, Response,
-    Status, Tags,
+    self, Event, Filter, Known, LTime, Message, PushPull, Query, QueryId, Response, Status, Tags,
 };
 
 pub(crate) fn text(bytes: &Bytes) -> String {

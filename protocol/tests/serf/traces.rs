@@ -6,10 +6,12 @@
 //! them anew. Of what goes around, each message is shown when it is said for the first time.
 //!
 //! ```text
-//! member [small] [+k=v]…     `a` starts; small: two of everything that is bounded
+//! member [small] [patient] [+k=v]…   `a` starts; small: two of everything that is bounded;
+//!                                    patient: it looks for nobody
 //! pool b c …                 these are there and answer pings; silent N…: they do no more
 //! alive N I [at=N] [+k=v]…   dead N I by M
 //! heard-join N L   heard-leave N L [prune]   event L NAME [PAYLOAD]
+//! `last` is the L#ID of the own query that was said last.
 //! query L#ID NAME [PAYLOAD] [from=N] [ack] [alone] [key] [relay=] [timeout=] [filter=b,c|t~EXP]…
 //! answer L#ID N TEXT   ack L#ID N   vote L#ID N [at=N]   relay N MESSAGE…   bytes HEX…
 //! stream MESSAGE…            the same over a stream
@@ -18,6 +20,7 @@
 //! join N [ignore-old]   tags +k=v   fire NAME [PAYLOAD] [coalesce]   force-leave N [prune]   go
 //! ask NAME|ping|keys … [ack] [relay=] [timeout=] [filter=]   respond L#ID TEXT
 //! keyring L#ID [ok] [message=] [count=]
+//! crowd N                            so many intents of nobody known are to be passed on
 //! wait MS|Ns   show N…   stats COUNTER…
 //! ```
 
