@@ -112,10 +112,8 @@ impl Stage {
             }
             "wait" => {
                 let time = words[1].strip_suffix('s').map(number);
-                let time = time.map_or_else(
-                    || Duration::from_millis(number(words[1])),
-                    |seconds| Duration::from_secs(seconds),
-                );
+                let time = time
+                    .map_or_else(|| Duration::from_millis(number(words[1])), Duration::from_secs);
                 self.wait(time);
             }
             "silent" => words[1..].iter().for_each(|name| {
@@ -295,10 +293,12 @@ impl Stage {
                         self.print(&format!("says {text}"));
                     }
                 }
-                Packet::Dead(dead) if dead.node == dead.from && dead.node == Name::from("a") => {
-                    if self.said.insert(Bytes::from_static(b"farewell")) {
-                        self.print("says farewell");
-                    }
+                Packet::Dead(dead)
+                    if dead.node == dead.from
+                        && dead.node == Name::from("a")
+                        && self.said.insert(Bytes::from_static(b"farewell")) =>
+                {
+                    self.print("says farewell");
                 }
                 _ => {}
             }
@@ -498,7 +498,8 @@ fn exchange(words: &[&str]) -> Exchange {
         let (name, incarnation) = (parts.next()?, number(parts.next()?).try_into().unwrap());
         Some(NodeState { facts: facts(name, &[]).into(), incarnation, state })
     });
-    let list = |key: &str| option(words, key).unwrap_or("").split(',').filter(|word| *word != "");
+    let list =
+        |key: &str| option(words, key).unwrap_or("").split(',').filter(|word| !word.is_empty());
     let clocks: Vec<LTime> = list("clocks").map(ltime).collect();
     let events = list("events").map(|word| {
         let (time, name) = word.split_once(':').unwrap();
