@@ -12,15 +12,15 @@ mod scenes;
 #[path = "serf/world.rs"]
 mod world;
 
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use protocol::mutant::{Mutant, plant};
 
 /// What the first failing run says, with the bug planted.
-fn verdict(mutant: Mutant, runs: u64, run: fn(u64)) -> String {
+fn verdict(mutant: Mutant, runs: u64, run: impl Fn(u64)) -> String {
     plant(Some(mutant));
     let verdict = (0..runs).find_map(|seed| {
-        let panic = catch_unwind(|| run(seed)).err()?;
+        let panic = catch_unwind(AssertUnwindSafe(|| run(seed))).err()?;
         let text = panic.downcast_ref::<String>().cloned();
         text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
     });
@@ -31,7 +31,8 @@ fn verdict(mutant: Mutant, runs: u64, run: fn(u64)) -> String {
 /// One test: the choice of a bug is one for the process.
 #[test]
 fn each_bug_breaks_its_law() {
-    let cases: [(Mutant, &str, u64, fn(u64)); 9] = [
+    type Run = fn(u64);
+    let cases: [(Mutant, &str, u64, Run); 9] = [
         (Mutant::S10, "SI11", 12, |seed| scenes::storm(seed, 8, 60)),
         (Mutant::S11, "SI12", 1, |_| scenes::whoever_is_sent_away_stays()),
         (Mutant::S12, "SI13", 1, |_| scenes::whoever_goes_has_left_everywhere()),
