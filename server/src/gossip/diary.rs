@@ -29,11 +29,12 @@ pub(super) fn log(event: &Event) {
              name",
             held.addr, held.port, other.addr, other.port
         ),
-        Event::ConflictVote { matching, responses, kept: true } => tracing::info!(
-            matching, responses, "the pool says that this agent's name is its own"
-        ),
+        Event::ConflictVote { matching, responses, kept: true } => {
+            tracing::info!(matching, responses, "the pool says that this agent's name is its own")
+        }
         Event::ConflictVote { matching, responses, kept: false } => tracing::error!(
-            matching, responses,
+            matching,
+            responses,
             "another agent has this agent's name, and the pool takes that one for it: stop one of \
              the two, or give it another --name"
         ),
@@ -49,7 +50,8 @@ pub(super) fn log(event: &Event) {
             tracing::info!(member = %member.name, "the way to a member is whole again");
         }
         Event::Stalled(lost) => tracing::warn!(
-            lost_ms = lost.as_millis(), "this process stood still; its deadlines in the pool moved"
+            lost_ms = lost.as_millis(),
+            "this process stood still; its deadlines in the pool moved"
         ),
         Event::User(_) | Event::Query { .. } => {}
     }

@@ -18,10 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use protocol::Time;
 use protocol::swim::message::{Message, PushPull};
 use protocol::swim::serf::{self, Input, KeyResponse, Output, QueryId, RequestError, Serf};
 use protocol::swim::{Address, JoinError, StreamId, Tag};
-use protocol::Time;
 use tokio::net::UdpSocket;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};

@@ -15,8 +15,10 @@ pub enum PoolError {
     #[error("{0}")]
     Setting(String),
     /// A port cannot be opened.
-    #[error("cannot listen on {address} ({what}) for the pool: {source}; choose another address \
-             with --listen-gossip")]
+    #[error(
+        "cannot listen on {address} ({what}) for the pool: {source}; choose another address \
+             with --listen-gossip"
+    )]
     Listen {
         /// Packets or streams.
         what: &'static str,

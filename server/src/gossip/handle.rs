@@ -193,7 +193,7 @@ impl PoolHandle {
         let mut report = KeyReport::new(members);
         while !report.is_complete() {
             match answers.recv().await {
-                Some(Answer::Answered(from, payload)) => report.take(&from, payload),
+                Some(Answer::Answered(from, payload)) => report.take(&from, &payload),
                 Some(Answer::Asked | Answer::Refused(_) | Answer::Arrived(_)) => {}
                 None => break,
             }

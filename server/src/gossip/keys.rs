@@ -110,7 +110,7 @@ impl KeyReport {
         self.is_complete() && self.refused.is_empty()
     }
 
-    pub(super) fn take(&mut self, from: &Name, payload: Bytes) {
+    pub(super) fn take(&mut self, from: &Name, payload: &Bytes) {
         self.answered += 1;
         let mut refuse = |why: String| drop(self.refused.insert(from.to_string(), why));
         match serf::decode(payload) {

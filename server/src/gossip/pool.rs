@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 use bytes::Bytes;
+use protocol::swim::Identity;
 use protocol::swim::message::{Facts, Name, Vsn};
 use protocol::swim::serf::{Serf, Tags};
-use protocol::swim::Identity;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{broadcast, mpsc, watch};
 
@@ -49,9 +49,10 @@ impl Pool {
         let Settings { name, listen, advertise, data_dir, profile, tags, policy, key, join } =
             settings;
         let notebook = match &data_dir {
-            Some(path) => Some(Notebook::open(path).map_err(|source| {
-                PoolError::Folder { path: path.clone(), source }
-            })?),
+            Some(path) => Some(
+                Notebook::open(path)
+                    .map_err(|source| PoolError::Folder { path: path.clone(), source })?,
+            ),
             None => None,
         };
         let envelope = Arc::new(Envelope::new(policy, keyring(notebook.as_ref(), key)?));
@@ -146,9 +147,9 @@ fn keyring(
 ) -> Result<Option<Keyring>, PoolError> {
     let kept = match notebook {
         None => None,
-        Some(notebook) => notebook.keyring().map_err(|source| {
-            PoolError::Keyring { path: notebook.keyring_path(), source }
-        })?,
+        Some(notebook) => notebook
+            .keyring()
+            .map_err(|source| PoolError::Keyring { path: notebook.keyring_path(), source })?,
     };
     match (kept, given) {
         (Some(ring), given) => {

@@ -62,8 +62,7 @@ async fn others_soon(handle: &PoolHandle) -> Option<usize> {
 /// How many others are there; `None` when the pool has ended.
 async fn others(handle: &PoolHandle) -> Option<usize> {
     let members = handle.members().await.ok()?;
-    let other = |member: &&PoolMember| {
-        member.name() != handle.name() && member.standing == Standing::Alive
-    };
+    let other =
+        |member: &&PoolMember| member.name() != handle.name() && member.standing == Standing::Alive;
     Some(members.iter().filter(other).count())
 }

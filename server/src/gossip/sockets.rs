@@ -31,9 +31,7 @@ impl Sockets {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let fail = |what, address| {
-                move |source| PoolError::Listen { what, address, source }
-            };
+            let fail = |what, address| move |source| PoolError::Listen { what, address, source };
             let tcp = streams(listen).map_err(fail("TCP", listen))?;
             let address = tcp.local_addr().map_err(fail("TCP", listen))?;
             match packets(address) {
