@@ -7,6 +7,7 @@
 //! and a wrong one gets the same sentence. An unknown name is an error in all three.
 
 mod build;
+mod gossip;
 mod layer;
 mod settings;
 mod value;
