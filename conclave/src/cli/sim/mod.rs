@@ -22,6 +22,7 @@ mod run;
 mod sheet;
 mod shrink;
 mod sweep;
+mod swim;
 mod terminal;
 mod topologies;
 
@@ -41,6 +42,7 @@ pub(crate) enum Sim {
     Explore(explore::Explore),
     Topologies(topologies::Topologies),
     Elections(elections::Elections),
+    Swim(swim::Swim),
     Faults(faults::Faults),
     Mutants(mutants::Mutants),
     Bench(bench::Bench),
@@ -57,6 +59,7 @@ impl Sim {
             Sim::Explore(explore) => explore.run(),
             Sim::Topologies(topologies) => topologies.run(),
             Sim::Elections(elections) => elections.run(),
+            Sim::Swim(swim) => swim.run(),
             Sim::Faults(faults) => faults.run(),
             Sim::Mutants(mutants) => mutants.run(),
             Sim::Bench(bench) => bench.run(),
