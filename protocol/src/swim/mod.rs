@@ -300,8 +300,7 @@ impl Swim {
         // Members that begin together must not act together for ever.
         self.probe_at = self.now + self.stagger(self.config.probe_interval);
         self.gossip_at = self.now + self.stagger(self.config.gossip_interval);
-        let exchange = self.config.exchange_interval;
-        self.exchange_at = exchange.map(|interval| self.now + self.stagger(interval));
+        self.exchange_at = self.exchange_period().map(|period| self.now + self.stagger(period));
         self.become_incarnation(self.incarnation);
     }
 

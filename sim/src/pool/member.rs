@@ -72,6 +72,8 @@ pub(super) struct Member {
     pub(super) incarnation: Option<u32>,
     /// What of the layer above it has heard.
     pub(super) heard: Vec<Bytes>,
+    /// When it was pinged first while it did not run.
+    pub(super) unanswered: Option<Time>,
     pub(super) meter: Meter,
 }
 
@@ -91,6 +93,7 @@ impl Member {
             asked: BTreeMap::new(),
             incarnation: None,
             heard: Vec::new(),
+            unanswered: None,
             meter: Meter {
                 packets_out: 0,
                 packets_in: 0,

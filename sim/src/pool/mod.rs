@@ -7,7 +7,8 @@
 //!
 //! - `network` has delays, losses and closed ways; `agenda` the order of what happens; `meter` what
 //!   each member sends and receives.
-//! - [`load`] measures what a quiet pool costs.
+//! - [`load`] measures what a quiet pool costs; [`detection`] how soon the dead are found;
+//!   [`spread`] how fast a message goes round; [`deaths`] whether anybody who lives is called dead.
 //!
 //! # What a machine does here
 //!
@@ -22,10 +23,13 @@
 //! - The layer above passes on whatever it hears for the first time and does nothing else.
 
 mod agenda;
+pub mod deaths;
+pub mod detection;
 pub mod load;
 mod member;
 mod meter;
 mod network;
+pub mod spread;
 mod streams;
 
 pub use meter::Meter;
@@ -427,6 +431,10 @@ impl Pool {
         meter.packets_out += 1;
         meter.bytes_out += bytes;
         let Some(to) = member::place(&to, self.members.len()) else { return };
+        let target = &mut self.members[to];
+        if target.swim.is_none() && matches!(messages.first(), Some(Message::Ping(_))) {
+            target.unanswered.get_or_insert(self.now);
+        }
         if let Some(time) = self.network.packet(from, to) {
             self.arrive(time, to, Arrival::Packet { from, messages, bytes });
         }
