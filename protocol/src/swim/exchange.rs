@@ -95,20 +95,23 @@ impl Swim {
         let (mut believed, mut refused) = (0, None);
         for row in state.nodes {
             let NodeState { facts, incarnation, state } = row;
-            let node = facts.name.clone();
-            let from = self.name().clone();
             match state {
-                State::Alive => match self.on_alive(Alive { incarnation, facts }) {
-                    Ok(()) => believed += 1,
-                    Err(reason) => {
-                        refused.get_or_insert(JoinError::Incompatible { member: node, reason });
+                State::Alive => {
+                    let alive = Alive { incarnation, facts };
+                    match self.on_alive(&alive) {
+                        Ok(()) => believed += 1,
+                        Err(reason) => {
+                            let member = alive.facts.name.clone();
+                            refused.get_or_insert(JoinError::Incompatible { member, reason });
+                        }
                     }
-                },
+                }
                 State::Suspect | State::Dead => {
-                    self.on_suspect(Suspect { incarnation, node, from })
+                    let (node, from) = (facts.name.clone(), self.name().clone());
+                    self.on_suspect(Suspect { incarnation, node, from });
                 }
                 State::Left => {
-                    let from = node.clone();
+                    let (node, from) = (facts.name.clone(), facts.name.clone());
                     self.on_dead(Dead { incarnation, node, from });
                 }
             }

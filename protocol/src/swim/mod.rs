@@ -214,6 +214,8 @@ impl Swim {
     /// When the member has begun.
     pub fn acquaint(&mut self, members: impl IntoIterator<Item = Arc<Facts>>) {
         assert!(!self.started, "members are made known before the first call");
+        let members = members.into_iter();
+        self.table.reserve(members.size_hint().0);
         for facts in members {
             let fits = version::check_facts(self.vsn, &facts, self.config.meta_bytes).is_ok();
             if fits && self.table.find(&facts.name).is_none() {
@@ -339,7 +341,7 @@ impl Swim {
                 Message::Nack(nack) => self.on_nack(nack),
                 Message::Suspect(suspect) => self.on_suspect(suspect),
                 // Who is not believed is counted and told of.
-                Message::Alive(alive) => drop(self.on_alive(alive)),
+                Message::Alive(alive) => drop(self.on_alive(&alive)),
                 Message::Dead(dead) => self.on_dead(dead),
                 Message::User(message) => self.outbox.push_back(Output::User(message)),
             }

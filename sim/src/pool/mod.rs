@@ -8,7 +8,8 @@
 //! - `network` has delays, losses and closed ways; `agenda` the order of what happens; `meter` what
 //!   each member sends and receives.
 //! - [`load`] measures what a quiet pool costs; [`detection`] how soon the dead are found;
-//!   [`spread`] how fast a message goes round; [`deaths`] whether anybody who lives is called dead.
+//!   [`spread`] how fast a message goes round; [`deaths`] whether anybody who lives is called dead;
+//!   [`lifeguard`] what slow members do to the healthy.
 //!
 //! # What a machine does here
 //!
@@ -25,6 +26,7 @@
 mod agenda;
 pub mod deaths;
 pub mod detection;
+pub mod lifeguard;
 pub mod load;
 mod member;
 mod meter;

@@ -13,6 +13,7 @@ mod faults;
 mod files;
 mod gallery;
 mod interrupt;
+mod lifeguard;
 mod meter;
 mod mutants;
 mod panics;
@@ -43,6 +44,7 @@ pub(crate) enum Sim {
     Topologies(topologies::Topologies),
     Elections(elections::Elections),
     Swim(swim::Swim),
+    Lifeguard(lifeguard::Lifeguard),
     Faults(faults::Faults),
     Mutants(mutants::Mutants),
     Bench(bench::Bench),
@@ -60,6 +62,7 @@ impl Sim {
             Sim::Topologies(topologies) => topologies.run(),
             Sim::Elections(elections) => elections.run(),
             Sim::Swim(swim) => swim.run(),
+            Sim::Lifeguard(lifeguard) => lifeguard.run(),
             Sim::Faults(faults) => faults.run(),
             Sim::Mutants(mutants) => mutants.run(),
             Sim::Bench(bench) => bench.run(),
