@@ -1,8 +1,12 @@
 //! What Lifeguard is for: slow members that accuse the healthy.
 //!
-//! A pool of [`MEMBERS`], of which C are slow: for [`STORM`] each of them stands still for D, runs
-//! for I, stands still again, in a phase of its own. Then all run, until every suspicion that there
-//! was has come to its end. Counted is who was called dead at whom although it never stood still.
+//! A pool of [`MEMBERS`], of which C are slow: for [`STORM`] each of them is kept from its work for
+//! D, works for I, is kept from it again, in a phase of its own. Then all work, until every
+//! suspicion that there was has come to its end. Counted is who was called dead, at whom, although
+//! it was never slow.
+//!
+//! A slow member stands still as a process without a processor does, or is mute: its clocks run and
+//! its messages wait, as those of an overloaded process do, and as the paper's experiment has it.
 //!
 //! Three kinds of pool meet the same slowness: plain SWIM; Lifeguard as its paper has it
 //! (self-awareness, dynamic suspicion, buddies); and ours, which beside that notices when it stood
@@ -10,9 +14,8 @@
 //! (memberlist's default is 4), those with Lifeguard up to `β = 6` times as long; the other settings
 //! are memberlist's for a local network.
 //!
-//! What is *ours* beyond the paper's experiment, whose exact parameters were not at hand: the lists
-//! of C, D and I, the lengths of storm and calm, the phases, and that a slow member's socket keeps
-//! [`super`]'s number of packets.
+//! What is *ours*, since the paper's exact parameters were not at hand: the lists of C, D and I, the
+//! lengths of storm and calm, the phases, and what [`super`] says of sockets and of reading.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,17 +24,17 @@ use protocol::Rng;
 use protocol::swim::{Config, Event, suspicion_time};
 use serde::Serialize;
 
-use super::{Latency, Options, Pool};
+use super::{Latency, Options, Pool, Slow};
 use crate::plot::{Axis, Plot, Scale, Series};
 
 /// Members of a pool.
 pub const MEMBERS: usize = 128;
 /// How many of them are slow.
 pub const SLOW: [usize; 5] = [1, 4, 8, 16, 32];
-/// For how long they stand still, in milliseconds.
-pub const PAUSES: [u64; 9] = [128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384, 32_768];
-/// For how long they run between, in milliseconds.
-pub const RUNS: [u64; 3] = [64, 1_024, 16_384];
+/// For how long they are kept from their work, in milliseconds.
+pub const PAUSES: [u64; 6] = [128, 512, 2_048, 8_192, 16_384, 32_768];
+/// For how long they work between, in milliseconds.
+pub const RUNS: [u64; 4] = [1, 16, 256, 4_096];
 /// For how long that goes on.
 pub const STORM: Duration = Duration::from_mins(2);
 /// SWIM's and Lifeguard's α.
@@ -76,20 +79,22 @@ impl Kind {
 /// How slow members are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Slowness {
+    /// In which way.
+    pub how: Slow,
     /// How many are slow.
     pub slow: usize,
-    /// Milliseconds for which they stand still.
+    /// Milliseconds for which they are kept from their work.
     pub pause: u64,
-    /// Milliseconds for which they run between.
+    /// Milliseconds for which they work between.
     pub run: u64,
 }
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Wrong {
-    /// Times that anybody called somebody dead who never stood still.
+    /// Times that anybody called somebody dead who was never slow.
     pub everywhere: u64,
-    /// … that somebody did who never stood still either.
+    /// … that somebody did who was never slow either.
     pub at_healthy: u64,
     /// Those who were called dead so, each counted once a world.
     pub victims: u64,
@@ -128,18 +133,21 @@ pub struct Cell {
 /// All kinds under all kinds of slowness.
 #[derive(Clone, Debug, Serialize)]
 pub struct Table {
+    /// In which way members were slow.
+    pub how: Slow,
     /// Worlds for each cell.
     pub rounds: u32,
     /// The cells.
     pub cells: Vec<Cell>,
 }
 
-/// All combinations.
-pub fn all() -> impl Iterator<Item = (Kind, Slowness)> {
-    SLOW.into_iter().flat_map(|slow| {
+/// All combinations for members that are slow in this way.
+pub fn all(how: Slow) -> impl Iterator<Item = (Kind, Slowness)> {
+    SLOW.into_iter().flat_map(move |slow| {
         PAUSES.into_iter().flat_map(move |pause| {
             RUNS.into_iter().flat_map(move |run| {
-                Kind::ALL.into_iter().map(move |kind| (kind, Slowness { slow, pause, run }))
+                let slowness = Slowness { how, slow, pause, run };
+                Kind::ALL.into_iter().map(move |kind| (kind, slowness))
             })
         })
     })
@@ -161,7 +169,7 @@ fn world(kind: Kind, slowness: Slowness, seed: u64) -> Wrong {
     let mut pool = Pool::formed(options);
     let mut rng = Rng::new(seed ^ 0x736c_6f77);
     let (pause, run) = (Duration::from_millis(slowness.pause), Duration::from_millis(slowness.run));
-    // Who is slow does not matter: the first ones. When they stand still next:
+    // Who is slow does not matter: the first ones. When they are next:
     let round = u64::try_from((pause + run).as_nanos()).unwrap_or(u64::MAX);
     let mut next: Vec<_> =
         (0..slowness.slow).map(|_| pool.now() + Duration::from_nanos(rng.below(round))).collect();
@@ -177,7 +185,7 @@ fn world(kind: Kind, slowness: Slowness, seed: u64) -> Wrong {
             break;
         }
         pool.run(at - pool.now());
-        pool.pause(member, pause);
+        pool.slow(member, slowness.how, pause);
         next[member] = at + pause + run;
     }
     pool.run(end - pool.now());
@@ -222,7 +230,7 @@ impl Table {
     #[must_use]
     pub fn by_pause(&self) -> String {
         let x = Axis {
-            label: "the slow members stand still for (s)".to_owned(),
+            label: "pause of the slow members (s)".to_owned(),
             from: 0.1,
             to: 40.0,
             scale: Scale::Logarithmic,
@@ -262,7 +270,8 @@ impl Table {
         Plot {
             title: title.to_owned(),
             subtitle: format!(
-                "Healthy members called dead, at anybody; 128 members, {} worlds a point and kind",
+                "Healthy members called dead, at anybody: 128 members, slow ones {}, {} rounds",
+                self.how.name(),
                 self.rounds
             ),
             x,
@@ -282,7 +291,7 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let heading = "times that a healthy member was called dead: SWIM / Lifeguard / ours";
-        writeln!(f, "{heading}")?;
+        writeln!(f, "slow members {}; {heading}", self.how.name())?;
         write!(f, "{:>10}", "D ╲ C")?;
         SLOW.iter().try_for_each(|slow| write!(f, "{slow:>20}"))?;
         writeln!(f)?;

@@ -1,12 +1,13 @@
 //! One member on the virtual network: the production core, and its machine around it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::Time;
 use protocol::swim::message::{Addr, Facts, Message, Name, Ping, PushPull, Vsn};
 use protocol::swim::{Address, ExchangeId, StreamId, Swim};
+use serde::Serialize;
 
 use super::meter::Meter;
 
@@ -49,6 +50,32 @@ pub(super) enum Arrival {
     },
     /// It goes on, in this life.
     Resume(u32),
+    /// It reads the next of what waited, in this life.
+    Read(u32),
+}
+
+/// What keeps a member from its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Slow {
+    /// It does not run at all.
+    Still,
+    /// It runs, and what it sends and what comes for it waits.
+    Mute,
+}
+
+impl Slow {
+    /// Both ways.
+    pub const ALL: [Self; 2] = [Self::Still, Self::Mute];
+
+    /// What a reader calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Still => "stand still",
+            Self::Mute => "are mute",
+        }
+    }
 }
 
 /// A member and its machine.
@@ -61,11 +88,14 @@ pub(super) struct Member {
     pub(super) life: u32,
     /// When it is to be woken.
     pub(super) wake: Time,
-    /// Stands still.
-    pub(super) paused: bool,
-    /// What arrived meanwhile.
-    pub(super) waiting: Vec<Arrival>,
+    /// What keeps it from its work.
+    pub(super) slow: Option<Slow>,
+    /// Reads what arrived meanwhile, one after the other.
+    pub(super) reading: bool,
+    pub(super) waiting: VecDeque<Arrival>,
     pub(super) waiting_packets: usize,
+    /// Packets that it could not send.
+    pub(super) unsent: Vec<(Address, Vec<Message>, bool)>,
     /// Streams that wait for an answer: of whom, of which life, which exchange.
     pub(super) asked: BTreeMap<StreamId, (usize, u32, ExchangeId)>,
     /// What its disk has.
@@ -87,9 +117,11 @@ impl Member {
             facts,
             life: 0,
             wake: NEVER,
-            paused: false,
-            waiting: Vec::new(),
+            slow: None,
+            reading: false,
+            waiting: VecDeque::new(),
             waiting_packets: 0,
+            unsent: Vec::new(),
             asked: BTreeMap::new(),
             incarnation: None,
             heard: Vec::new(),

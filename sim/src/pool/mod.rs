@@ -13,9 +13,11 @@
 //!
 //! # What a machine does here
 //!
-//! A member that is *paused* does nothing: what comes for it waits, packets as many as fit a
-//! socket, and when it goes on it reads its clock first or its socket first, as chance will have
-//! it. A member that *crashed* is nowhere. All others take no time for what they do.
+//! A member that stands *still* does nothing: what comes for it waits, packets as many as fit a
+//! socket. A *mute* one runs, and what it sends waits, too; it opens no streams. Whoever goes on
+//! reads what has waited, a packet each 100 µs, and looks at its clock before the first of them or
+//! after it, as chance will have it. A member that *crashed* is nowhere. All others take no time for
+//! what they do.
 //!
 //! # What is left out, and what follows from it
 //!
@@ -47,7 +49,11 @@ use protocol::swim::{Address, Config, Counters, Event, Identity, Input, Lane, Ou
 use protocol::{Rng, Time};
 
 use agenda::{Agenda, Due};
+pub use member::Slow;
 use member::{Arrival, Member, NEVER, SOCKET_PACKETS};
+
+/// For each packet that has waited: what a process that was not scheduled needs to read it.
+const READING: Duration = Duration::from_micros(100);
 
 /// What a pool is like.
 #[derive(Clone, Debug)]
@@ -255,11 +261,12 @@ impl Pool {
         self.input(member, Input::Join { tag: Tag(0), to });
     }
 
-    /// Lets a member stand still for so long.
-    pub fn pause(&mut self, member: usize, time: Duration) {
-        if self.members[member].swim.is_some() && !self.members[member].paused {
-            self.members[member].paused = true;
-            let life = self.members[member].life;
+    /// Keeps a member from its work for so long.
+    pub fn slow(&mut self, member: usize, how: Slow, time: Duration) {
+        let actor = &mut self.members[member];
+        if actor.swim.is_some() && actor.slow.is_none() {
+            actor.slow = Some(how);
+            let life = actor.life;
             self.arrive(time, member, Arrival::Resume(life));
         }
     }
@@ -312,7 +319,11 @@ impl Pool {
             return;
         }
         member.wake = NEVER;
-        let due = member.swim.as_ref().filter(|_| !member.paused).and_then(Swim::poll_timeout);
+        let due = member
+            .swim
+            .as_ref()
+            .filter(|_| member.slow != Some(Slow::Still))
+            .and_then(Swim::poll_timeout);
         // What it was set for may be done with: then there is a later one.
         if due.is_some_and(|due| due <= self.now) {
             self.input(place, Input::Timeout);
@@ -324,7 +335,11 @@ impl Pool {
     /// Sees to it that the member is woken when it wants to be.
     fn schedule(&mut self, place: usize) {
         let (now, member) = (self.now, &mut self.members[place]);
-        let due = member.swim.as_ref().filter(|_| !member.paused).and_then(Swim::poll_timeout);
+        let due = member
+            .swim
+            .as_ref()
+            .filter(|_| member.slow != Some(Slow::Still))
+            .and_then(Swim::poll_timeout);
         let Some(due) = due.map(|due| due.max(now)) else { return };
         if due < member.wake {
             member.wake = due;
@@ -338,16 +353,22 @@ impl Pool {
         if member.swim.is_none() {
             return;
         }
-        if member.paused && !matches!(arrival, Arrival::Resume(_)) {
+        let waits = member.slow.is_some() || member.reading;
+        if waits && !matches!(arrival, Arrival::Resume(_) | Arrival::Read(_)) {
             if matches!(arrival, Arrival::Packet { .. }) {
                 if member.waiting_packets >= SOCKET_PACKETS {
                     return;
                 }
                 member.waiting_packets += 1;
             }
-            member.waiting.push(arrival);
+            member.waiting.push_back(arrival);
             return;
         }
+        self.take_in(place, arrival);
+    }
+
+    fn take_in(&mut self, place: usize, arrival: Arrival) {
+        let member = &mut self.members[place];
         match arrival {
             Arrival::Packet { from, messages, bytes } => {
                 member.meter.packets_in += 1;
@@ -356,6 +377,7 @@ impl Pool {
                 self.input(place, Input::Receive { from, messages });
             }
             Arrival::Resume(life) => self.resume(place, life),
+            Arrival::Read(life) => self.read(place, life),
             stream => self.stream_arrived(place, stream),
         }
     }
@@ -366,17 +388,35 @@ impl Pool {
         if member.life != life {
             return;
         }
-        member.paused = false;
-        member.waiting_packets = 0;
-        let waiting = std::mem::take(&mut member.waiting);
-        // What is read first after standing still, the clock or the socket, is chance.
+        member.slow = None;
+        for (to, messages, checksum) in std::mem::take(&mut member.unsent) {
+            self.send(place, to, messages, checksum);
+        }
+        // What is looked at first after standing still, the clock or the socket, is chance.
         if self.rng.below(2) == 0 {
             self.input(place, Input::Timeout);
         }
-        for arrival in waiting {
-            self.arrived(place, arrival);
+        if !self.members[place].reading {
+            self.members[place].reading = true;
+            self.read(place, life);
         }
         self.input(place, Input::Timeout);
+    }
+
+    /// Reads one thing that has waited.
+    fn read(&mut self, place: usize, life: u32) {
+        let member = &mut self.members[place];
+        if member.life != life {
+            return;
+        }
+        if member.slow.is_some() || member.waiting.is_empty() {
+            member.reading = false;
+            return;
+        }
+        let Some(arrival) = member.waiting.pop_front() else { return };
+        member.waiting_packets -= usize::from(matches!(arrival, Arrival::Packet { .. }));
+        self.take_in(place, arrival);
+        self.arrive(READING, place, Arrival::Read(life));
     }
 
     /// Gives an input to a member, and does what it wants done.
@@ -428,6 +468,10 @@ impl Pool {
     }
 
     fn send(&mut self, from: usize, to: Address, messages: Vec<Message>, checksum: bool) {
+        if self.members[from].slow.is_some() {
+            self.members[from].unsent.push((to, messages, checksum));
+            return;
+        }
         let bytes = packet_bytes(&messages, checksum);
         let meter = &mut self.members[from].meter;
         meter.packets_out += 1;

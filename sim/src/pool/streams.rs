@@ -16,10 +16,18 @@ const PING_BYTES: u64 = 100;
 const HEADER_BYTES: u64 = 34;
 
 impl Pool {
+    /// How long it takes until a stream is open. A mute member opens none.
+    fn connect(&mut self, from: usize, to: usize) -> Option<Duration> {
+        if self.members[from].slow.is_some() {
+            return None;
+        }
+        self.network.connect(from, to)
+    }
+
     /// Asks over a stream.
     pub(super) fn knock(&mut self, from: usize, to: Address, ping: Ping, deadline: Time) {
         let Some(to) = place(&to, self.members.len()) else { return };
-        let Some(connected) = self.network.connect(from, to) else { return };
+        let Some(connected) = self.connect(from, to) else { return };
         let time = connected + self.network.carry(PING_BYTES);
         let life = self.members[from].life;
         self.arrive(time, to, Arrival::Knock { from, life, ping, deadline });
@@ -34,8 +42,8 @@ impl Pool {
         state: PushPull,
         deadline: Time,
     ) {
-        let connected = place(&to, self.members.len())
-            .and_then(|to| Some((to, self.network.connect(from, to)?)));
+        let connected =
+            place(&to, self.members.len()).and_then(|to| Some((to, self.connect(from, to)?)));
         if let Some((to, connected)) = connected {
             let bytes = table_bytes(&state);
             self.members[from].meter.exchanged_out += bytes;
@@ -50,7 +58,7 @@ impl Pool {
     /// The other half of an exchange goes back, if who asked still lives.
     pub(super) fn answer(&mut self, from: usize, id: StreamId, state: PushPull) {
         let Some((to, life, id)) = self.members[from].asked.remove(&id) else { return };
-        if self.members[to].life != life || self.network.connect(from, to).is_none() {
+        if self.members[to].life != life || self.connect(from, to).is_none() {
             return;
         }
         let bytes = table_bytes(&state);
@@ -81,7 +89,7 @@ impl Pool {
                 self.members[to].meter.exchanged_in += bytes;
                 self.input(to, Input::Exchanged { id, state });
             }
-            Arrival::Packet { .. } | Arrival::Resume(_) => {}
+            Arrival::Packet { .. } | Arrival::Resume(_) | Arrival::Read(_) => {}
         }
     }
 }

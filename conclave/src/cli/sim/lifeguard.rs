@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use sim::pool::Slow;
 use sim::pool::lifeguard::{self, Kind, Table};
 
 use super::files::Target;
@@ -34,7 +35,7 @@ pub(crate) struct Lifeguard {
     /// Where the seeds come from.
     #[arg(long, default_value_t = 1, value_name = "SEED")]
     seed: u64,
-    /// Draw lifeguard-pauses.svg and lifeguard-slow.svg into this folder.
+    /// Draw lifeguard-still-by-pause.svg and three like it into this folder.
     #[arg(long, value_name = "DIR")]
     svg: Option<PathBuf>,
     #[command(flatten)]
@@ -44,33 +45,48 @@ pub(crate) struct Lifeguard {
 impl Lifeguard {
     pub(crate) fn run(&self) -> Result {
         let files = self.files()?;
-        let jobs: Vec<_> = lifeguard::all().collect();
+        let tables: Vec<Table> = Slow::ALL.into_iter().map(|how| self.measure(how)).collect();
+        for (table, files) in tables.iter().zip(files.chunks(2)) {
+            files[0].write(&table.by_pause())?;
+            files[1].write(&table.by_slow())?;
+        }
+        match self.output.format {
+            Format::Plain => {
+                let text: Vec<String> = tables.iter().map(ToString::to_string).collect();
+                output::bytes(text.join("\n").as_bytes())?;
+            }
+            Format::Json => output::json(&super::value(&tables)?)?,
+        }
+        if self.rounds < ENOUGH {
+            return Ok(());
+        }
+        for table in &tables {
+            if let Some(fewer) = table.fewer(Kind::Ours).filter(|&fewer| fewer < FEWER) {
+                return Err(Failure::new(format!(
+                    "where slow members {}, healthy ones are called dead only {fewer:.1} times less \
+                     often than by SWIM",
+                    table.how.name()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&self, how: Slow) -> Table {
+        let jobs: Vec<_> = lifeguard::all(how).collect();
         let mut progress = Progress::new();
         let cells = parallel::each(
             &jobs,
             |&(kind, slowness)| lifeguard::measure(kind, slowness, self.rounds, self.seed),
             |done| progress.show(|_| format!("{done} of {} cells", jobs.len())),
         );
-        let table = Table { rounds: self.rounds, cells };
-        if let [pauses, slow] = &files[..] {
-            pauses.write(&table.by_pause())?;
-            slow.write(&table.by_slow())?;
-        }
-        match self.output.format {
-            Format::Plain => output::bytes(table.to_string().as_bytes())?,
-            Format::Json => output::json(&super::value(&table)?)?,
-        }
-        match table.fewer(Kind::Ours) {
-            Some(fewer) if fewer < FEWER && self.rounds >= ENOUGH => Err(Failure::new(format!(
-                "healthy members are called dead only {fewer:.1} times less often than by SWIM"
-            ))),
-            Some(_) | None => Ok(()),
-        }
+        Table { how, rounds: self.rounds, cells }
     }
 
     fn files(&self) -> Result<Vec<Target>> {
         let Some(folder) = &self.svg else { return Ok(Vec::new()) };
-        let names = ["lifeguard-pauses.svg", "lifeguard-slow.svg"];
+        let names = ["still-by-pause", "still-by-slow", "mute-by-pause", "mute-by-slow"];
+        let names = names.map(|name| format!("lifeguard-{name}.svg"));
         names.iter().map(|name| Target::within(folder, name)).collect()
     }
 }
