@@ -277,7 +277,8 @@ impl Swim {
     fn advance(&mut self, now: Time) {
         let due = self.poll_timeout().filter(|_| self.started);
         if let (Some(due), Some(stall)) = (due, self.config.stall) {
-            let late = now.since(due);
+            // A witness may set a suspect's deadline into the past: nobody can have met it before.
+            let late = now.since(due.max(self.outside(self.now)));
             if late > stall {
                 self.lost += late;
                 self.counters.stalls += 1;
