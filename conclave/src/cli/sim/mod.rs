@@ -13,6 +13,7 @@ mod faults;
 mod files;
 mod gallery;
 mod interrupt;
+mod lifeguard;
 mod meter;
 mod mutants;
 mod panics;
@@ -22,6 +23,7 @@ mod run;
 mod sheet;
 mod shrink;
 mod sweep;
+mod swim;
 mod terminal;
 mod topologies;
 
@@ -41,6 +43,8 @@ pub(crate) enum Sim {
     Explore(explore::Explore),
     Topologies(topologies::Topologies),
     Elections(elections::Elections),
+    Swim(swim::Swim),
+    Lifeguard(lifeguard::Lifeguard),
     Faults(faults::Faults),
     Mutants(mutants::Mutants),
     Bench(bench::Bench),
@@ -57,6 +61,8 @@ impl Sim {
             Sim::Explore(explore) => explore.run(),
             Sim::Topologies(topologies) => topologies.run(),
             Sim::Elections(elections) => elections.run(),
+            Sim::Swim(swim) => swim.run(),
+            Sim::Lifeguard(lifeguard) => lifeguard.run(),
             Sim::Faults(faults) => faults.run(),
             Sim::Mutants(mutants) => mutants.run(),
             Sim::Bench(bench) => bench.run(),
