@@ -11,6 +11,7 @@ mod elections;
 mod explore;
 mod faults;
 mod files;
+mod founding;
 mod gallery;
 mod interrupt;
 mod meter;
@@ -43,6 +44,7 @@ pub(crate) enum Sim {
     Elections(elections::Elections),
     Faults(faults::Faults),
     Mutants(mutants::Mutants),
+    Founding(founding::Founding),
     Bench(bench::Bench),
 }
 
@@ -59,6 +61,7 @@ impl Sim {
             Sim::Elections(elections) => elections.run(),
             Sim::Faults(faults) => faults.run(),
             Sim::Mutants(mutants) => mutants.run(),
+            Sim::Founding(founding) => founding.run(),
             Sim::Bench(bench) => bench.run(),
         }
     }
