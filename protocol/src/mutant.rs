@@ -115,6 +115,15 @@ mutants! {
     S7, false, "SI7", "A message is passed on once.";
     S8, false, "SI8", "Whatever the label, the pool is taken for the own one.";
     S9, false, "SI9", "A member that leaves does not say that it is itself who says so.";
+    S10, true, "SI11", "An intent to leave counts however old it is.";
+    S11, true, "SI12", "A member that is sent away does not object.";
+    S12, false, "SI13", "A member says farewell without saying first that it goes.";
+    S13, false, "SI12", "An exchange does not tell of those who have left.";
+    S14, false, "SI10", "Nobody passes on the events of others.";
+    S15, true, "SI10", "An event that comes again is told of again.";
+    S16, false, "SI14", "A query that comes again is answered again.";
+    S17, false, "SI14", "Whoever a filter keeps out answers.";
+    S18, false, "SI14", "An answer counts each time it comes.";
     X1, true, "XI1, MI6", "A snapshot leaves out what clients were answered.";
     X2, false, "XI1, MI6", "What a client has done with is carried out when it comes late.";
     V1, false, "VI1", "Whoever passes a message on looks for a way around again.";

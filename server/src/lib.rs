@@ -2,6 +2,7 @@
 
 pub mod api;
 mod config;
+pub mod gossip;
 mod reserve;
 pub mod runtime;
 

@@ -37,6 +37,7 @@ pub use driver::RunError;
 pub use handle::{NodeHandle, Pinned, WatchStream};
 pub(crate) use identity::new_member_id;
 pub(crate) use members::address_of;
+pub(crate) use open::random;
 pub use reader::NodeReader;
 pub use recover::{Found, Looked, Recover, RecoverError, Recovered, Recovering};
 pub use restore::{Restore, RestoreError, Restored, restore};

@@ -111,7 +111,7 @@ impl From<BackendError> for StateFault {
     }
 }
 
-pub(super) fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
 }
