@@ -198,7 +198,8 @@ impl State {
         Ok(())
     }
 
-    /// Everybody comes up, and sees what everybody shows now, until nothing changes.
+    /// Everybody comes up, and sees what everybody shows now, until nothing changes: pledges only go
+    /// down, so that comes.
     fn calm(mut self, bounds: Bounds) -> Result<(), Broken> {
         let all = 0..self.servers.len();
         for who in all.clone() {
@@ -206,7 +207,9 @@ impl State {
                 self.take(&Step::Start(who), bounds)?;
             }
         }
-        for _ in 0..4 * (bounds.servers + 2) {
+        let mut before = None;
+        while before.as_ref() != Some(&self) {
+            before = Some(self.clone());
             for (who, other) in all.clone().flat_map(|who| all.clone().map(move |it| (who, it))) {
                 let shown = self.servers[other].process.as_ref().map(|it| it.shown.clone());
                 let shown = shown.unwrap_or_default();
