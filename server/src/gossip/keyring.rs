@@ -96,6 +96,12 @@ impl Key {
         STANDARD.encode(&self.0)
     }
 
+    /// The bytes.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     fn cipher(&self) -> Cipher {
         const SIZED: &str = "invariant: a key has the size of its cipher's";
         match self.0.len() {

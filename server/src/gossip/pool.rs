@@ -36,6 +36,7 @@ const EVENTS: usize = 1_024;
 #[derive(Debug)]
 pub struct Pool {
     handle: PoolHandle,
+    ended: watch::Receiver<bool>,
     thread: JoinHandle<()>,
 }
 
@@ -107,6 +108,7 @@ impl Pool {
             incarnation: kept,
             budget,
         };
+        let (end, ended) = watch::channel(false);
         let thread = Builder::new().name("gossip".to_owned());
         let thread = thread.spawn(move || {
             runtime.block_on(async {
@@ -121,17 +123,24 @@ impl Pool {
                     tracing::warn!("left the pool before enough others can know of it");
                 }
             });
+            end.send_replace(true);
             // Files that are being written are written; names that are being resolved are not
             // waited for.
             runtime.shutdown_timeout(std::time::Duration::from_millis(500));
         });
-        Ok(Self { handle, thread: thread.map_err(PoolError::Thread)? })
+        Ok(Self { handle, ended, thread: thread.map_err(PoolError::Thread)? })
     }
 
     /// The pool, for the rest of the process.
     #[must_use]
     pub const fn handle(&self) -> &PoolHandle {
         &self.handle
+    }
+
+    /// Turns true, or loses its sender, once the member has left.
+    #[must_use]
+    pub fn ended(&self) -> watch::Receiver<bool> {
+        self.ended.clone()
     }
 
     /// Waits until the member has left; `false` when its thread ended by a bug.
