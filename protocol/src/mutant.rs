@@ -128,7 +128,7 @@ mutants! {
     X2, false, "XI1, MI6", "What a client has done with is carried out when it comes late.";
     V1, false, "VI1", "Whoever passes a message on looks for a way around again.";
     V2, false, "VI1", "A relay takes for its own what it should pass on.";
-    B1, true, "BI2, BI1", "A pledge is shown before it is durable.";
+    B1, true, "BI3, BI2", "A pledge is shown before it is durable.";
     B2, false, "BI1, BI2", "A pledge is left for a lower one that may come to be.";
     B3, false, "BI3, BI1", "Whoever has pledged pledges whatever else gives hope.";
     B4, true, "BI2", "A group is founded when one of its servers has not pledged.";

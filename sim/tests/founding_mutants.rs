@@ -21,7 +21,7 @@ fn bounds(expect: usize, servers: usize) -> Bounds {
 fn each_bug_breaks_its_law() {
     let cases = [
         (Mutant::B1, "BI3", bounds(2, 2)),
-        (Mutant::B2, "BI2", bounds(2, 3)),
+        (Mutant::B2, "BI1", bounds(2, 3)),
         (Mutant::B3, "BI3", bounds(2, 3)),
         (Mutant::B4, "BI2", bounds(2, 2)),
     ];

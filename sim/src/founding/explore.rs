@@ -92,7 +92,8 @@ pub fn explore(bounds: Bounds, most: u64) -> Explored {
             found.calmed += u64::from(is_sample);
             let judged = if is_sample { next.clone().calm(bounds) } else { taken };
             if let Err(broken) = judged {
-                let steps = path(&story, from, format!("{step:?}"));
+                let mut steps = path(&story, from, format!("{step:?}"));
+                steps.extend(is_sample.then(|| "calm".to_owned()));
                 found.broken = Some((broken, steps));
                 return found;
             }
