@@ -47,6 +47,15 @@ impl From<server::ServerError> for Failure {
     }
 }
 
+impl From<server::AgentError> for Failure {
+    fn from(error: server::AgentError) -> Failure {
+        match error {
+            server::AgentError::Server(error) => error.into(),
+            error => Failure::new(error),
+        }
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         // `conclave … | head` ends when head does.

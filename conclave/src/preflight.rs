@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -24,6 +24,13 @@ pub(crate) fn port(address: SocketAddr, flag: &str) -> Result {
         }
         _ => format!("cannot listen on {address}: {error}; choose another address with {flag}"),
     }))
+}
+
+/// This address, or when it is taken one with a port that is free.
+pub(crate) fn free(address: SocketAddr) -> Result<SocketAddr> {
+    let taken = TcpListener::bind(address).is_err() || UdpSocket::bind(address).is_err();
+    let any = SocketAddr::new(address.ip(), if taken { 0 } else { address.port() });
+    Ok(TcpListener::bind(any)?.local_addr()?)
 }
 
 /// Lets this process open as many files as it has the right to: each connection is one, and the

@@ -20,8 +20,8 @@ use crate::runtime::{ServerError, run};
 pub struct Agent {
     /// Its server; `None`: it is none.
     pub server: Option<Config>,
-    /// Its part in the pool.
-    pub pool: Settings,
+    /// Its part in the pool; `None`: it takes none, and has no API of its own.
+    pub pool: Option<Settings>,
     /// Where its API listens; on loopback.
     pub listen_http: SocketAddr,
 }
@@ -53,10 +53,13 @@ impl Agent {
     /// # Errors
     /// [`AgentError`], each with what to do about it.
     pub fn run(self, stop: watch::Receiver<bool>) -> Result<(), AgentError> {
+        let Some(pool) = self.pool else {
+            return self.server.map_or(Ok(()), |config| Ok(run(config, stop)?));
+        };
         // Whatever ends first takes the rest along.
         let (end, ending) = watch::channel(false);
-        let tags = self.pool.tags.clone();
-        let pool = Pool::start(self.pool, ending.clone())?;
+        let tags = pool.tags.clone();
+        let pool = Pool::start(pool, ending.clone())?;
         let admin = match Admin::start(self.listen_http, pool.handle().clone(), ending.clone()) {
             Ok(admin) => admin,
             Err(error) => {

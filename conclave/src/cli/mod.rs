@@ -10,6 +10,7 @@ mod kv;
 mod lease;
 mod local;
 mod member;
+mod members;
 mod output;
 mod recover;
 mod sim;
@@ -53,6 +54,7 @@ enum Command {
     /// Members of the consensus group.
     #[command(subcommand)]
     Member(member::Member),
+    Members(members::Members),
     Status(status::Status),
     /// Back up a cluster, look into a backup, begin a new cluster from one.
     #[command(subcommand)]
@@ -79,6 +81,7 @@ impl Cli {
             Command::Kv(kv) => kv.run(),
             Command::Lease(lease) => lease.run(),
             Command::Member(member) => member.run(),
+            Command::Members(members) => members.run(),
             Command::Status(status) => status.run(),
             Command::Snapshot(snapshot) => snapshot.run(),
             Command::Recover(recover) => recover.run(),

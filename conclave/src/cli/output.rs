@@ -12,6 +12,7 @@ use crate::failure::Result;
 pub(crate) enum Format {
     /// For people: lines and tables.
     #[default]
+    #[value(alias = "table")]
     Plain,
     /// For programs: one JSON document a line; keys and values in base64.
     Json,

@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 /// What the names of variables of the environment begin with.
 const PREFIX: &str = "CONCLAVE_";
 /// Variables of other commands, which a server does not mind.
-const OTHERS: [&str; 2] = ["CONCLAVE_CONFIG", "CONCLAVE_ENDPOINTS"];
+const OTHERS: [&str; 3] = ["CONCLAVE_CONFIG", "CONCLAVE_ENDPOINTS", "CONCLAVE_HTTP"];
 
 /// Settings as arguments, whatever they were written in.
 #[derive(Parser)]
@@ -141,9 +141,21 @@ mod tests {
         for argument in command.get_arguments() {
             let name = argument.get_long().unwrap();
             let value = match name {
-                "server" | "pre-vote" | "check-quorum" | "stickiness" | "rejoin"
-                | "dismiss-doubt" => "true",
-                "listen-client" | "listen-peer" => "127.0.0.1:1",
+                "server"
+                | "pre-vote"
+                | "check-quorum"
+                | "stickiness"
+                | "rejoin"
+                | "dismiss-doubt"
+                | "encrypt-verify-incoming"
+                | "encrypt-verify-outgoing"
+                | "gossip-compress" => "true",
+                "listen-client" | "listen-peer" | "listen-gossip" | "advertise-gossip"
+                | "listen-http" | "join" => "127.0.0.1:1",
+                "advertise-peer" => "127.0.0.1:1",
+                "gossip-profile" => "wan",
+                "tag" => "role=web,zone=a",
+                "encrypt" => "AAECAwQFBgcICQoLDA0ODw==",
                 "initial-cluster" => "a=h:1,b=h:2",
                 "initial-cluster-state" => "existing",
                 "profile" => "lan-fast",

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use server::{DiskReserve, InitialMember, Reads, Threads};
 
+use super::founding::Founding;
+use super::gossip::Gossip;
 use super::value::{bytes, disk_reserve, duration, initial_member, reads, threads};
 use crate::logging::LogLevel;
 
@@ -126,6 +128,12 @@ pub(crate) struct Settings {
     /// For one start of a member whose log is in doubt: nothing in doubt was ever acknowledged.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) dismiss_doubt: Option<bool>,
+    /// How it meets others.
+    #[command(flatten)]
+    pub(crate) founding: Founding,
+    /// Its part in the pool.
+    #[command(flatten)]
+    pub(crate) gossip: Gossip,
     /// How much is logged [default: info].
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(crate) log: Option<LogLevel>,
@@ -164,6 +172,8 @@ impl Settings {
             backup_keep: self.backup_keep.or(below.backup_keep),
             disk_reserved: self.disk_reserved.or(below.disk_reserved),
             dismiss_doubt: self.dismiss_doubt.or(below.dismiss_doubt),
+            founding: self.founding.over(below.founding),
+            gossip: self.gossip.over(below.gossip),
             log: self.log.or(below.log),
         }
     }

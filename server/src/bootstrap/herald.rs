@@ -42,6 +42,7 @@ impl Herald {
         let card = Card {
             others: side.tags.clone(),
             seat: own.clone(),
+            known_as: side.pool.name().to_string(),
             client,
             expect,
             id: Some(identity.node),

@@ -97,6 +97,7 @@ fn observer(
     let card = Card {
         others: side.tags.clone(),
         seat: own.clone(),
+        known_as: side.pool.name().to_string(),
         client,
         expect: Some(expect),
         id: None,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `role` | `server` |
 //! | `seat` | the id that follows from name, peer address and token, in hexadecimal |
+//! | `name` | its name, when its agent has another one in the pool |
 //! | `peer` | where peers reach it, `host:port` |
 //! | `client` | where clients reach it, a URL |
 //! | `expect` | how many found the group; not of a server with a static list |
@@ -11,7 +12,7 @@
 //! | `cluster` | the id of the cluster that it belongs to, in hexadecimal |
 //! | `id` | its id there, in hexadecimal |
 //!
-//! A server's name is that of its agent. Whatever cannot be read makes a member none of the
+//! Whatever cannot be read makes a member none of the
 //! servers that are heeded: anybody may join a pool.
 
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub(super) struct Card {
     /// What its agent says besides.
     pub(super) others: BTreeMap<String, String>,
     pub(super) seat: Seat,
+    /// The agent's name in the pool.
+    pub(super) known_as: String,
     pub(super) client: String,
     pub(super) expect: Option<usize>,
     /// Its id in its cluster.
@@ -59,6 +62,8 @@ impl Card {
         };
         set("role", Some("server".to_owned()));
         set("seat", Some(self.seat.id.to_string()));
+        let is_other = self.known_as != self.seat.name;
+        set("name", is_other.then(|| self.seat.name.clone()));
         set("peer", Some(self.seat.peer.clone()));
         set("client", Some(self.client.clone()));
         set("expect", self.expect.map(|expect| expect.to_string()));
@@ -82,7 +87,8 @@ pub(super) fn server_of(facts: &Facts, token: &str) -> Option<Server> {
     if get("role") != Some("server") {
         return None;
     }
-    let seat = seat(&facts.name.to_string(), get("peer")?, token);
+    let known_as = facts.name.to_string();
+    let seat = seat(get("name").unwrap_or(&known_as), get("peer")?, token);
     let has_token = get("seat") == Some(seat.id.to_string().as_str());
     let number = |text: &str| u64::from_str_radix(text, 16).ok();
     let read = |name: &str| match get(name) {
@@ -123,6 +129,7 @@ mod tests {
         Card {
             others: BTreeMap::from([("rack".to_owned(), "r7".to_owned())]),
             seat: seat("n1", "192.168.100.101:2380", "t"),
+            known_as: "n1".to_owned(),
             client: "http://192.168.100.101:2379".to_owned(),
             expect: Some(expect),
             id: Some(NodeId(u64::MAX)),

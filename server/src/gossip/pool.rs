@@ -25,6 +25,8 @@ use super::sockets::{Sockets, to_wire};
 use super::streams::Streams;
 use super::traffic::Traffic;
 
+/// Bytes of a name, as Serf has it.
+const NAME_MAX: usize = 128;
 /// Calls that may wait. More make their callers wait.
 const CALLS: usize = 1_024;
 /// Arrivals on streams that may wait. More make the streams wait.
@@ -209,13 +211,19 @@ fn facts(
             meta.len()
         )));
     }
-    // Serf refuses whole pools for one name of other characters, when it is told to check them.
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-    if name.is_empty() || name.len() > 128 || !name.chars().all(plain) {
+    if name.is_empty() || name.len() > NAME_MAX {
         return Err(PoolError::Setting(format!(
-            "--name {name:?} is no name for a member of a pool: letters, digits, - and . only, at \
-             most 128 of them"
+            "--name {name:?} has {} bytes; a member of the pool has a name of 1 to {NAME_MAX}",
+            name.len()
         )));
+    }
+    // Agents of Serf that are told to check names leave pools with others.
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    if !name.chars().all(plain) {
+        tracing::warn!(
+            name,
+            "agents of Serf that check names take letters, digits, - and . only; this one has more"
+        );
     }
     let at = to_wire(advertised);
     let name = Name::from(name);
