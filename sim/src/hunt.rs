@@ -142,6 +142,10 @@ pub fn ground(mutant: Mutant) -> Ground {
         | Mutant::S16
         | Mutant::S17
         | Mutant::S18 => return Ground::Disks("protocol/tests/serf_mutants.rs"),
+        // So is a founding.
+        Mutant::B1 | Mutant::B2 | Mutant::B3 | Mutant::B4 => {
+            return Ground::Disks("sim/tests/founding_mutants.rs");
+        }
         // A leader that is cut off and does not know it goes on filling its log.
         Mutant::R4 => "0:kinds=isolate-leader+mute-leader+kill-leader+split,unguarded",
         Mutant::R13 => "0:kinds=isolate-leader+split+deaf-leader+pause-leader,unguarded",

@@ -152,6 +152,7 @@ mod tests {
                 | "gossip-compress" => "true",
                 "listen-client" | "listen-peer" | "listen-gossip" | "advertise-gossip"
                 | "listen-http" | "join" => "127.0.0.1:1",
+                "advertise-peer" => "127.0.0.1:1",
                 "gossip-profile" => "wan",
                 "tag" => "role=web,zone=a",
                 "encrypt" => "AAECAwQFBgcICQoLDA0ODw==",

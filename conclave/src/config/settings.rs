@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use server::{DiskReserve, InitialMember, Reads, Threads};
 
+use super::founding::Founding;
 use super::gossip::Gossip;
 use super::value::{bytes, disk_reserve, duration, initial_member, listen, reads, threads};
 use crate::logging::LogLevel;
@@ -127,6 +128,9 @@ pub(crate) struct Settings {
     /// For one start of a member whose log is in doubt: nothing in doubt was ever acknowledged.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) dismiss_doubt: Option<bool>,
+    /// How it meets others.
+    #[command(flatten)]
+    pub(crate) founding: Founding,
     /// Its part in the pool.
     #[command(flatten)]
     pub(crate) gossip: Gossip,
@@ -168,6 +172,7 @@ impl Settings {
             backup_keep: self.backup_keep.or(below.backup_keep),
             disk_reserved: self.disk_reserved.or(below.disk_reserved),
             dismiss_doubt: self.dismiss_doubt.or(below.dismiss_doubt),
+            founding: self.founding.over(below.founding),
             gossip: self.gossip.over(below.gossip),
             log: self.log.or(below.log),
         }

@@ -87,6 +87,21 @@ pub(crate) fn initial_member(text: &str) -> Result<InitialMember, String> {
     Ok(InitialMember { name: name.to_owned(), peer: peer.to_owned() })
 }
 
+/// Reads `host:port`.
+pub(super) fn address(text: &str) -> Result<String, String> {
+    let wrong = || format!("{text:?} is no address such as 10.0.0.1:2380");
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let is_host = !host.is_empty() && !host.contains('/');
+    (is_host && port.parse::<u16>().is_ok()).then(|| text.to_owned()).ok_or_else(wrong)
+}
+
+/// Reads how many servers found a group.
+pub(super) fn expect(text: &str) -> Result<usize, String> {
+    let most = protocol::bootstrap::Pledge::MOST;
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("{text:?} is no number of servers from 1 to {most}"))
+}
+
 /// Reads `quorum` or `lease:PER_MILLE`.
 pub(super) fn reads(text: &str) -> Result<Reads, String> {
     let wrong = || format!("{text:?} is neither quorum nor lease:DRIFT, in parts per thousand");

@@ -36,7 +36,7 @@ mod workers;
 pub(crate) use clock::Clock;
 pub use driver::RunError;
 pub use handle::{NodeHandle, Pinned, WatchStream};
-pub(crate) use identity::new_member_id;
+pub(crate) use identity::{cluster_id, member_id, new_member_id};
 pub(crate) use members::address_of;
 pub(crate) use open::random;
 pub use reader::NodeReader;

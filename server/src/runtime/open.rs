@@ -60,7 +60,7 @@ pub(crate) struct Ground {
     gauge: Option<Gauge>,
     pub(crate) incarnation: u64,
     pub(crate) register: Register,
-    client_url: String,
+    pub(crate) client_url: String,
     /// The state that is there is not to be served.
     wrong: Option<Wrong>,
 }

@@ -75,10 +75,7 @@ pub(super) async fn taken_back(
 ) -> Result<Identity, ServerError> {
     let Disowned { by, why } = disowned;
     tracing::warn!("{by} says: {why}. This member asks to be taken in again, as a new one");
-    for listener in [Some(client), peer].into_iter().flatten() {
-        let listener = listener.try_clone().and_then(TcpListener::from_std);
-        tokio::spawn(turn_away(listener.map_err(StartError::Thread)?));
-    }
+    turn_all_away(client, peer)?;
     let mut members = others(config);
     if !members.contains(by) {
         members.push(by.clone());
@@ -115,7 +112,9 @@ async fn asked(
     mut stop: watch::Receiver<bool>,
 ) -> Result<Identity, StartError> {
     let token = token_hash(&config.cluster_token);
-    let ask = Ask { token, address: config.own_address(), may_replace: config.rejoin, life };
+    let may_be_added = config.bootstrap_expect.is_some();
+    let (address, may_replace) = (config.own_address(), config.rejoin);
+    let ask = Ask { token, address, may_replace, may_be_added, life };
     tokio::select! {
         joined = join(members, &ask) => {
             let (cluster, node) = joined?;
@@ -123,6 +122,18 @@ async fn asked(
         }
         _ = stop.wait_for(|stop| *stop) => Err(StartError::Stopped),
     }
+}
+
+/// Ends all connections at once, for as long as the runtime lives.
+pub(super) fn turn_all_away(
+    client: &StdListener,
+    peer: Option<&StdListener>,
+) -> Result<(), StartError> {
+    for listener in [Some(client), peer].into_iter().flatten() {
+        let listener = listener.try_clone().and_then(TcpListener::from_std);
+        tokio::spawn(turn_away(listener.map_err(StartError::Thread)?));
+    }
+    Ok(())
 }
 
 /// Ends connections at once, so that whoever dials tries another member.

@@ -22,14 +22,18 @@ pub(crate) enum Who {
     Newcomer,
 }
 
+/// Whom the data directory names.
+pub(super) fn known(config: &Config) -> Result<Option<Identity>, StartError> {
+    Ok(match &config.data_dir {
+        Some(path) => DataDir::identity(path)?,
+        None => None,
+    })
+}
+
 /// Finds out who this server is.
 pub(crate) fn identify(config: &Config) -> Result<Who, StartError> {
     check(config)?;
-    let found = match &config.data_dir {
-        Some(path) => DataDir::identity(path)?,
-        None => None,
-    };
-    match found {
+    match known(config)? {
         Some(identity) => Ok(Who::Known(identity)),
         None if config.join => Ok(Who::Newcomer),
         None => founder(config).map(Who::Known),
