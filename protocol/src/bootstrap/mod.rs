@@ -180,8 +180,8 @@ impl Founding {
         }
     }
 
-    /// Forgets what it has warned of and how many writes there were: nothing that it does depends on
-    /// either.
+    /// Forgets what it has warned of and how many writes there were: nothing that it does depends
+    /// on either.
     #[cfg(feature = "explore")]
     pub fn forget_history(&mut self) {
         self.warned.clear();

@@ -3,9 +3,11 @@
 //! | law | what it says |
 //! |---|---|
 //! | SI10 | an event is told of at each member once, and only if somebody fired it |
-//! | SI11 | an older intent never undoes a later one: the time of a member never falls, and only a later one changes what it intends |
-//! | SI13 | whoever says farewell has said before that it goes |
-//! | SI14 | a query is told of once where its filters admit it, and nowhere else; each answer counts once |
+//! | SI11 | an older intent never undoes a later one: the time of a member never falls, and only a
+//! later one changes what it intends | | SI13 | whoever says farewell has said before that it goes
+//! |
+//! | SI14 | a query is told of once where its filters admit it, and nowhere else; each answer
+//! counts once |
 //!
 //! SI12, that everybody believes the living to be there and agrees on the others, is judged by the
 //! tests, which know what they did to whom.

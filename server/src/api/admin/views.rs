@@ -54,7 +54,11 @@ pub(super) async fn pool(pool: &PoolHandle) -> Result<Value, Failed> {
         "health_score": swim.health_score,
         "broken_links": swim.links.iter().map(link).collect::<Vec<_>>(),
         "refused": refused,
-        "ltime": { "members": serf.time.0, "events": serf.event_time.0, "queries": serf.query_time.0 },
+        "ltime": {
+            "members": serf.time.0,
+            "events": serf.event_time.0,
+            "queries": serf.query_time.0,
+        },
         "queued": swim.queued,
     }))
 }
