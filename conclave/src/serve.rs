@@ -41,6 +41,9 @@ pub(crate) fn run(config: Config, leash: Leash, ready: impl FnOnce() -> Result) 
     if let Some(path) = &config.data_dir {
         preflight::directory(path, "--data-dir")?;
     }
+    if let Some(backups) = &config.backups {
+        preflight::backups(&backups.dir, "--backup-dir")?;
+    }
     preflight::open_files();
     let address = config.listen_client;
     let (stop, stopping) = watch::channel(false);
