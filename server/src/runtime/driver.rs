@@ -14,6 +14,7 @@ use super::handle::Call;
 use super::members::Members;
 use super::peers::{Disowned, FromPeers, Links, Peer};
 use super::ways::Ways;
+use super::words;
 use super::workers::{Done, LogWorker, StateWorkers};
 
 /// Calls taken in one turn; more wait for the next.
@@ -380,8 +381,8 @@ impl Driver {
                 self.waiting.streams.remove(&stream);
             }
             Output::Membership { at, membership } => {
-                tracing::info!(%at, voters = ?membership.voters, outgoing = ?membership.outgoing,
-                    learners = ?membership.learners, "members");
+                let members = words::members(&membership, self.node.store());
+                tracing::info!("{members} (entry {at})");
                 self.members.changed(at, &membership, (&self.node, &mut self.links));
                 self.ways.keep_to(self.clock.now(), &membership);
             }
@@ -390,7 +391,9 @@ impl Driver {
                 self.links.flush();
                 return Err(RunError::Removed);
             }
-            Output::Event(event) => tracing::info!("{event:?}"),
+            Output::Event(event) => {
+                tracing::info!("{}", words::event(&event, self.node.store()));
+            }
             Output::Halt(error) => return Err(self.halted(&error)),
             Output::Stopped => return Ok(Next::Stopped),
         }

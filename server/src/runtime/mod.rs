@@ -31,6 +31,7 @@ mod settings;
 mod start_error;
 mod ways;
 mod who;
+mod words;
 mod workers;
 
 pub(crate) use clock::Clock;

@@ -32,7 +32,7 @@ pub(super) async fn taken_in(
         let text = "to join a cluster that exists, --initial-cluster must name its members, too";
         return Err(StartError::Config(text.to_owned()));
     }
-    tracing::info!(own = config.own_address(), members = ?others, "asking to join");
+    tracing::info!(own = config.own_address(), members = others.join(","), "asking to join");
     let identity = asked(config, &others, None, stop).await?;
     tracing::info!(node = %identity.node, "taken in");
     Ok(identity)
@@ -50,8 +50,11 @@ pub(super) async fn taken_up(
     stop: watch::Receiver<bool>,
 ) -> Result<Identity, StartError> {
     let others = others(config);
-    tracing::info!(own = config.own_address(), members = ?others,
-        "the data directory holds nothing yet: asking to join");
+    tracing::info!(
+        own = config.own_address(),
+        members = others.join(","),
+        "the data directory holds nothing yet: asking to join"
+    );
     let identity = asked(config, &others, Some(life), stop).await?;
     if let Some(path) = config.data_dir.as_ref().filter(|_| identity != was) {
         let aside = DataDir::hand_over(path, identity)?;

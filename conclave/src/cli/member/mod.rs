@@ -80,6 +80,17 @@ fn find(members: &[Row], meant: &str) -> Result<u64> {
     )))
 }
 
+/// The same, of a member that has no vote, or has one: there is nothing to do about any other.
+fn find_one(members: &[Row], meant: &str, learner: bool) -> Result<u64> {
+    let id = find(members, meant)?;
+    let is_learner = members.iter().any(|member| member.id == id && member.is_learner);
+    match (is_learner, learner) {
+        (true, false) => Err(Failure::new(format!("{meant} is a learner already"))),
+        (false, true) => Err(Failure::new(format!("{meant} is a voter already"))),
+        (true, true) | (false, false) => Ok(id),
+    }
+}
+
 /// A member in a list of them.
 fn describe(member: &Row) -> String {
     let Row { id, name, .. } = member;
