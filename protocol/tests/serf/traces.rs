@@ -71,3 +71,28 @@ fn every_script_gives_the_trace_beside_it() {
     }
     assert!(different.is_empty(), "UPDATE_GOLDEN=1 accepts:\n{}", different.join("\n"));
 }
+
+/// The table of what covers what names scripts and tests that there are.
+#[test]
+fn the_table_of_tests_is_true() {
+    let sources = [
+        include_str!("hostile.rs"),
+        include_str!("pools.rs"),
+        include_str!("scenes.rs"),
+        include_str!("../../src/swim/serf/clock.rs"),
+        include_str!("../../src/swim/serf/ring.rs"),
+    ];
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/serf/scripts");
+    let text = include_str!("../../../docs/gossip-tests.md");
+    let (_, text) = text.split_once("## The state machine of Serf").unwrap();
+    let (chapter, _) = text.split_once("\n## ").unwrap();
+    let words = chapter.split('`').skip(1).step_by(2).filter(|word| !word.contains('/'));
+    let named: Vec<&str> = words.collect();
+    assert!(named.len() > 50, "the table is there");
+    for name in named {
+        let function = format!("fn {name}(");
+        let exists =
+            scripts.join(name).exists() || sources.iter().any(|source| source.contains(&function));
+        assert!(exists, "neither a script nor a test: {name}");
+    }
+}
