@@ -12,7 +12,7 @@ macro_rules! mutants {
     ($($name:ident, $core:literal, $detector:literal, $what:literal;)+) => {
         /// A planted bug. `R` stands for Raft, `W` for the write-ahead log, `A` for applying, `M`
         /// for revisions and watches, `L` for leases, `S` for SWIM, `X` for sessions, `V` for ways
-        /// around broken links; `E` for what etcd once had under that number.
+        /// around broken links, `B` for bootstrap; `E` for what etcd once had under that number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Mutant {
@@ -128,6 +128,10 @@ mutants! {
     X2, false, "XI1, MI6", "What a client has done with is carried out when it comes late.";
     V1, false, "VI1", "Whoever passes a message on looks for a way around again.";
     V2, false, "VI1", "A relay takes for its own what it should pass on.";
+    B1, true, "BI3, BI2", "A pledge is shown before it is durable.";
+    B2, false, "BI1, BI2", "A pledge is left for a lower one that may come to be.";
+    B3, false, "BI3, BI1", "Whoever has pledged pledges whatever else gives hope.";
+    B4, true, "BI2", "A group is founded when one of its servers has not pledged.";
     F1, false, "RI15", "A parcel of proposals counts each time it arrives.";
     F2, false, "recovery, RI15", "What a failed sync left in the cache is believed.";
     F3, false, "RI16", "Only the answer to the very latest beat frees a lost probe.";

@@ -9,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use thiserror::Error;
 use tokio::sync::watch;
 
+use crate::PoolSide;
 use crate::api::admin::{Admin, AdminError};
 use crate::config::Config;
 use crate::gossip::{Pool, PoolError, Settings};
@@ -57,6 +58,7 @@ impl Agent {
         };
         // Whatever ends first takes the rest along.
         let (end, ending) = watch::channel(false);
+        let tags = pool.tags.clone();
         let pool = Pool::start(pool, ending.clone())?;
         let admin = match Admin::start(self.listen_http, pool.handle().clone(), ending.clone()) {
             Ok(admin) => admin,
@@ -73,7 +75,8 @@ impl Agent {
                 end.send_replace(true);
                 Ok(())
             }
-            Some(config) => {
+            Some(mut config) => {
+                config.pool = Some(PoolSide { pool: pool.handle().clone(), tags });
                 let told = end.clone();
                 let thread = Builder::new().name("agent".to_owned());
                 let thread = thread.spawn(move || {

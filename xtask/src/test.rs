@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::pipeline::{self, Step};
 use crate::repo::Repo;
-use crate::{codegen, peers, tidy};
+use crate::{codegen, peers, space, tidy};
 
 /// Worlds that must break no law before a merge.
 const GATE_SEEDS: &str = "2000";
@@ -29,6 +29,12 @@ pub(crate) fn run(repo: &Repo) -> Result<(), Box<dyn Error>> {
 /// What needs no build of the project.
 fn sources<'a>(repo: &'a Repo, cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
     vec![
+        Step {
+            name: "space",
+            proves: "the disks have room for the builds and the tests' servers",
+            again: "cargo xtask test   (it is the first step)",
+            run: Box::new(|| space::check(repo)),
+        },
         Step {
             name: "fmt",
             proves: "the code is formatted as rustfmt formats it",

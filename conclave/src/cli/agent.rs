@@ -11,7 +11,7 @@ use crate::serve::{self, Leash};
 
 /// An agent: a member of the pool, and with --server one of the consensus group, too.
 ///
-/// A server takes part in the pool when --listen-gossip or --join is given.
+/// A server takes part in the pool when --listen-gossip, --join or --bootstrap-expect is given.
 ///
 /// Each setting is a flag, a key of the same name in the TOML file, and a variable of the
 /// environment, such as CONCLAVE_DATA_DIR; a flag counts first, then the environment, then the
@@ -22,6 +22,8 @@ use crate::serve::{self, Leash};
 ///   conclave agent --server --data-dir /var/lib/conclave
 ///   conclave agent --name web-1 --listen-gossip 10.0.0.7:7946 --join 10.0.0.1:7946 --tag role=web
 ///   conclave agent --config /etc/conclave.toml
+///   conclave agent --server --name n1 --data-dir n1 --listen-peer 10.0.0.1:2380 \
+///     --listen-gossip 10.0.0.1:7946 --join 10.0.0.2:7946,10.0.0.3:7946 --bootstrap-expect 3
 ///   conclave agent --server --name n1 --data-dir n1 --listen-peer 10.0.0.1:2380 \
 ///     --initial-cluster n1=10.0.0.1:2380,n2=10.0.0.2:2380,n3=10.0.0.3:2380
 ///   conclave agent --server --name n4 --data-dir n4 --listen-peer 10.0.0.4:2380 \
@@ -67,12 +69,18 @@ fn serve_with_server(settings: Settings, leash: Leash) -> Result {
             "an agent needs --data-dir DIR for its log and state; `conclave dev` runs without",
         ));
     }
+    let mut settings = settings;
+    let meets = settings.founding.is_asked_for();
+    if meets {
+        // In a pool, names have to differ.
+        settings.name.get_or_insert_with(config::machine);
+    }
     let (gossip, name) = (settings.gossip.clone(), settings.name.clone());
     let listen_http = gossip.http();
     let mut config = config::build(settings)?;
     // Others may join one that is alone.
     config.expects_peers = true;
-    let pool = match gossip.is_asked_for() {
+    let pool = match gossip.is_asked_for() || meets {
         true => Some(gossip.pool(name, config.data_dir.clone())?),
         false => None,
     };

@@ -121,7 +121,7 @@ impl Gossip {
 }
 
 /// The machine's name, which is most often one of a kind.
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let uname = rustix::system::uname();
     let name = uname.nodename().to_string_lossy();
     if name.is_empty() { "default".to_owned() } else { name.into_owned() }

@@ -162,6 +162,10 @@ impl Serf {
 
     /// An intent of somebody unknown waits until it is known.
     fn keep_intent(&mut self, node: &Name, leaves: bool, ltime: LTime) -> bool {
+        if node.len() > self.config.swim.packet_bytes {
+            self.counters.intents_dropped += 1;
+            return false;
+        }
         match self.intents.keep(node, leaves, ltime, self.now) {
             Kept::Newest => true,
             Kept::Old => {

@@ -205,7 +205,7 @@ impl Serf {
         Self {
             swim: Swim::new(config.swim.clone(), identity, rng.next()),
             intents: Intents::new(config.intents),
-            events: Told::new(config.events_at_once),
+            events: Told::new(config.events_at_once, config.events_bytes),
             queries: Queries::new(config.queries),
             config,
             name,
@@ -376,6 +376,11 @@ impl Serf {
                 return;
             }
         };
+        if named(&message).is_some_and(|name| name.len() > self.config.swim.packet_bytes) {
+            // No packet holds what could be said of such a member.
+            self.counters.malformed += 1;
+            return;
+        }
         match message {
             Message::Leave(leave) => self.on_leave_intent(&leave, bytes),
             Message::Join(join) => self.on_join_intent(&join, bytes),
@@ -419,6 +424,22 @@ impl Serf {
     fn packet_room(&self) -> usize {
         const FRAME: usize = 8;
         self.config.swim.packet_bytes.saturating_sub(FRAME)
+    }
+}
+
+/// The name in a message that is kept for longer than the message.
+const fn named(message: &Message) -> Option<&Name> {
+    match message {
+        Message::Leave(leave) => Some(&leave.node),
+        Message::Join(join) => Some(&join.node),
+        Message::Query(query) => Some(&query.source),
+        Message::Response(response) => Some(&response.from),
+        Message::PushPull(_)
+        | Message::Event(_)
+        | Message::Conflict(_)
+        | Message::KeyRequest(_)
+        | Message::KeyResponse(_)
+        | Message::Relay(_) => None,
     }
 }
 

@@ -138,6 +138,10 @@ impl Roster {
 }
 
 impl Row {
+    pub(super) const fn is_gone(&self) -> bool {
+        matches!(self.status, Status::Left | Status::Failed)
+    }
+
     /// For how long it has been gone, a second more or less.
     pub(super) fn gone_for(&self, now: Time) -> core::time::Duration {
         core::time::Duration::from_secs(seconds(now).saturating_sub(self.gone).into())

@@ -1,6 +1,7 @@
 //! What comes round: forgetting who is gone for long, and looking whether somebody is back.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::message::Status;
 use super::{Purpose, Serf};
@@ -29,6 +30,27 @@ impl Serf {
         let gone: Vec<Name> = gone.map(|(facts, _)| facts.name.clone()).collect();
         for name in gone {
             self.forget(&name);
+        }
+        self.forget_surplus();
+    }
+
+    /// Of too many who are gone, forgets those who have been for longest.
+    fn forget_surplus(&mut self) {
+        let gone = self.roster.failed() + self.roster.left();
+        let surplus = gone.saturating_sub(self.config.remembered);
+        if surplus == 0 {
+            return;
+        }
+        let now = self.now;
+        let gone = self.roster.iter().filter(|(_, row)| row.is_gone());
+        let mut ages: Vec<(Duration, Name)> =
+            gone.map(|(facts, row)| (row.gone_for(now), facts.name.clone())).collect();
+        ages.sort_unstable_by(|one, other| other.cmp(one));
+        ages.truncate(surplus);
+        for (_, name) in ages {
+            if name != self.name {
+                self.forget(&name);
+            }
         }
     }
 
