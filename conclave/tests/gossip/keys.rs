@@ -12,8 +12,9 @@ const THIRD: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
 const WRONG: &str = "//////////////////////////////////////////8=";
 
 /// The keys that everybody has, as ours list them.
-fn listed(agent: &Agent) -> Value {
-    serde_json::from_str(&agent.ok(&["keys", "list", "-o", "json"])).unwrap()
+fn listed(agent: &Agent) -> Option<Value> {
+    let list = agent.try_ok(&["keys", "list", "-o", "json"])?;
+    Some(serde_json::from_str(&list).unwrap())
 }
 
 #[test]
@@ -58,19 +59,27 @@ fn keys_go_round_by_either_side_and_strangers_stay_outside() {
     }
 
     // Theirs lead the keys round, then ours.
-    for step in ["-install", "-use"] {
-        s1.ok(&["keys", &format!("{step}={SECOND}")]);
+    // Answers are packets and may be late: whoever leads repeats a step until all have done it.
+    for step in [format!("-install={SECOND}"), format!("-use={SECOND}"), format!("-remove={FIRST}")]
+    {
+        eventually(&step, || s1.does(&["keys", &step]).then_some(()));
     }
-    s1.ok(&["keys", &format!("-remove={FIRST}")]);
-    let report = listed(&a1);
+    let report = eventually("everybody answers", || {
+        let report = listed(&a1)?;
+        (report["answered"] == 4).then_some(report)
+    });
     assert_eq!(report["keys"], serde_json::json!({ SECOND: 4 }), "{report}");
     assert_eq!(report["primary"], serde_json::json!({ SECOND: 4 }), "{report}");
-    a1.ok(&["keys", "install", THIRD]);
-    a1.ok(&["keys", "use", THIRD]);
+    for step in [["install", THIRD], ["use", THIRD]] {
+        eventually(step[0], || a1.does(&["keys", step[0], step[1]]).then_some(()));
+    }
     assert!(a1.fails(&["keys", "remove", THIRD]).contains("Removing the primary key"));
-    a1.ok(&["keys", "remove", SECOND]);
-    let list = s2.ok(&["keys", "-list"]);
-    assert!(list.contains(THIRD) && list.contains("[4/4]") && !list.contains(SECOND), "{list}");
+    eventually("remove", || a1.does(&["keys", "remove", SECOND]).then_some(()));
+    let list = eventually("everybody answers theirs", || {
+        let list = s2.try_ok(&["keys", "-list"])?;
+        list.contains("[4/4]").then_some(list)
+    });
+    assert!(list.contains(THIRD) && !list.contains(SECOND), "{list}");
 
     // The pool still speaks, and the ring that was kept counts before the first key.
     a2.ok(&["event", "after"]);

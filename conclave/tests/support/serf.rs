@@ -81,6 +81,13 @@ impl Serf {
         out
     }
 
+    /// What it prints, if it is a success.
+    pub(crate) fn try_ok(&self, arguments: &[&str]) -> Option<String> {
+        let output = self.say(arguments);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then_some(text)
+    }
+
     /// Whether it does that.
     pub(crate) fn does(&self, arguments: &[&str]) -> bool {
         self.say(arguments).status.success()

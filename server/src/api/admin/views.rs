@@ -72,9 +72,7 @@ pub(super) const fn word(link: Link) -> &'static str {
 
 /// An event, as a line of the stream.
 pub(super) fn event(event: &Event) -> Value {
-    let member = |word: &str, facts: &Facts, standing| {
-        json!({ "event": word, "member": member_of(facts, standing) })
-    };
+    let member = |word: &str, facts: &Facts, standing| json!({ "event": word, "member": member_of(facts, standing) });
     match event {
         Event::Joined(facts) => member("joined", facts, Standing::Alive),
         Event::Left(facts) => member("left", facts, Standing::Left),
