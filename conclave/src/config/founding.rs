@@ -95,7 +95,8 @@ mod tests {
     #[test]
     fn a_server_is_reached_where_it_says() {
         let advertise_peer = Some("10.0.0.1:2380".to_owned());
-        let founding = Founding { bootstrap_expect: Some(3), advertise_peer, ..Founding::default() };
+        let founding =
+            Founding { bootstrap_expect: Some(3), advertise_peer, ..Founding::default() };
         let config = fill(founding.clone(), false).unwrap();
         assert_eq!(config.own_address(), "10.0.0.1:2380");
         assert_eq!(config.bootstrap_expect, Some(3));

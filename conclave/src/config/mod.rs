@@ -15,7 +15,6 @@ mod value;
 
 pub(crate) use build::build;
 pub(crate) use gossip::machine;
-pub(crate) use gossip::Gossip;
 pub(crate) use layer::collect;
 pub(crate) use settings::Settings;
 pub(crate) use value::{duration, initial_member};

@@ -149,10 +149,11 @@ impl Founding {
         self.pledge.as_ref()
     }
 
-    /// Where servers are reached that were seen to belong to this cluster, the living first.
+    /// Whom to ask for a seat in this cluster: those that were seen to belong to it, then those that
+    /// may have come to it meanwhile; of either the living first.
     #[must_use]
-    pub fn members_of(&self, cluster: ClusterId) -> Vec<Seat> {
-        self.known.members_of(cluster)
+    pub fn askable(&self, cluster: ClusterId) -> Vec<Seat> {
+        self.known.askable(cluster)
     }
 
     /// How far it has come.
@@ -174,10 +175,9 @@ impl Founding {
                 }
             }
             (None, None) if self.hopes().next().is_some() => Status::Watching,
-            (None, None) => Status::Meeting {
-                met: self.candidates().len(),
-                expect: self.config.expect,
-            },
+            (None, None) => {
+                Status::Meeting { met: self.candidates().len(), expect: self.config.expect }
+            }
         }
     }
 
@@ -274,7 +274,8 @@ impl Founding {
             return None;
         }
         let own = &self.config.own;
-        let seat = |id: &NodeId| if *id == own.id { Some(own.clone()) } else { self.known.seat(*id) };
+        let seat =
+            |id: &NodeId| if *id == own.id { Some(own.clone()) } else { self.known.seat(*id) };
         pledge.servers().iter().map(seat).collect()
     }
 

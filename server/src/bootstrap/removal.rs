@@ -146,12 +146,8 @@ mod tests {
     }
 
     fn gone(voters: &[u64], learners: &[u64], active: &[u64], gone: &[u64]) -> Option<u64> {
-        let group = Group {
-            own: 1,
-            voters: ids(voters),
-            learners: ids(learners),
-            active: ids(active),
-        };
+        let group =
+            Group { own: 1, voters: ids(voters), learners: ids(learners), active: ids(active) };
         group.to_go(gone.iter().copied().map(NodeId), 3).map(|id| id.0)
     }
 

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::swim::Identity;
@@ -34,6 +36,9 @@ const ARRIVALS: usize = 256;
 /// Events that a subscriber may fall behind.
 const EVENTS: usize = 1_024;
 
+/// How long what still runs may take once the member has left.
+const SHUTDOWN: Duration = Duration::from_millis(500);
+
 /// A running member of the pool.
 #[derive(Debug)]
 pub struct Pool {
@@ -51,13 +56,7 @@ impl Pool {
     pub fn start(settings: Settings, stop: watch::Receiver<bool>) -> Result<Self, PoolError> {
         let Settings { name, listen, advertise, data_dir, profile, tags, policy, key, join } =
             settings;
-        let notebook = match &data_dir {
-            Some(path) => Some(
-                Notebook::open(path)
-                    .map_err(|source| PoolError::Folder { path: path.clone(), source })?,
-            ),
-            None => None,
-        };
+        let notebook = data_dir.map(notebook).transpose()?;
         let envelope = Arc::new(Envelope::new(policy, keyring(notebook.as_ref(), key)?));
         let Sockets { udp, tcp, address } = Sockets::open(listen)?;
         let advertised = advertised(advertise, address)?;
@@ -111,24 +110,13 @@ impl Pool {
             budget,
         };
         let (end, ended) = watch::channel(false);
-        let thread = Builder::new().name("gossip".to_owned());
-        let thread = thread.spawn(move || {
-            runtime.block_on(async {
-                tokio::spawn(streams.accept(tcp));
-                if let Some(notebook) = notebook {
-                    tokio::spawn(keep_incarnations(notebook, to_keep));
-                }
-                if !join.is_empty() {
-                    tokio::spawn(join_for_ever(rejoin, join));
-                }
-                if !Driver::new(parts).run(stop).await {
-                    tracing::warn!("left the pool before enough others can know of it");
-                }
-            });
+        let life = Life { parts, streams, tcp, kept: notebook.map(|book| (book, to_keep)) };
+        let thread = Builder::new().name("gossip".to_owned()).spawn(move || {
+            runtime.block_on(life.live((rejoin, join), stop));
             end.send_replace(true);
             // Files that are being written are written; names that are being resolved are not
             // waited for.
-            runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+            runtime.shutdown_timeout(SHUTDOWN);
         });
         Ok(Self { handle, ended, thread: thread.map_err(PoolError::Thread)? })
     }
@@ -148,6 +136,33 @@ impl Pool {
     /// Waits until the member has left; `false` when its thread ended by a bug.
     pub fn finish(self) -> bool {
         self.thread.join().is_ok()
+    }
+}
+
+fn notebook(data_dir: PathBuf) -> Result<Notebook, PoolError> {
+    Notebook::open(&data_dir).map_err(|source| PoolError::Folder { path: data_dir, source })
+}
+
+/// What runs on the thread.
+struct Life {
+    parts: Parts,
+    streams: Arc<Streams>,
+    tcp: TcpListener,
+    kept: Option<(Notebook, watch::Receiver<Option<u32>>)>,
+}
+
+impl Life {
+    async fn live(self, (handle, join): (PoolHandle, Vec<String>), stop: watch::Receiver<bool>) {
+        tokio::spawn(self.streams.accept(self.tcp));
+        if let Some((notebook, incarnations)) = self.kept {
+            tokio::spawn(keep_incarnations(notebook, incarnations));
+        }
+        if !join.is_empty() {
+            tokio::spawn(join_for_ever(handle, join));
+        }
+        if !Driver::new(self.parts).run(stop).await {
+            tracing::warn!("left the pool before enough others can know of it");
+        }
     }
 }
 

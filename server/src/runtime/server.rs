@@ -63,11 +63,11 @@ pub enum ServerError {
 pub fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), ServerError> {
     let client = bind(config.listen_client, "clients", "--listen-client")?;
     let meets = config.bootstrap_expect.is_some();
-    let peer = match config.initial_cluster.len() > 1 || config.expects_peers || config.join || meets
-    {
-        true => Some(bind(config.listen_peer, "peers", "--listen-peer")?),
-        false => None,
-    };
+    let peer =
+        match config.initial_cluster.len() > 1 || config.expects_peers || config.join || meets {
+            true => Some(bind(config.listen_peer, "peers", "--listen-peer")?),
+            false => None,
+        };
     let doors = Doors { client, peer };
     let mut config = config;
     if !found(&mut config, &doors, &stop)? {
