@@ -168,10 +168,10 @@ impl Known {
         (second.is_none() && self.servers.values().any(living)).then_some(first)
     }
 
-    pub(super) fn members_of(&self, cluster: ClusterId) -> Vec<Seat> {
-        let mut of: Vec<&Server> =
-            self.servers.values().filter(|server| server.cluster == Some(cluster)).collect();
-        of.sort_by_key(|server| !server.alive);
+    pub(super) fn askable(&self, cluster: ClusterId) -> Vec<Seat> {
+        let may = |server: &&Server| server.cluster.is_none_or(|other| other == cluster);
+        let mut of: Vec<&Server> = self.servers.values().filter(may).collect();
+        of.sort_by_key(|server| (server.cluster.is_none(), !server.alive));
         of.into_iter().map(|server| server.seat.clone()).collect()
     }
 

@@ -149,10 +149,11 @@ impl Founding {
         self.pledge.as_ref()
     }
 
-    /// Where servers are reached that were seen to belong to this cluster, the living first.
+    /// Whom to ask for a seat in this cluster: those that were seen to belong to it, then those that
+    /// may have come to it meanwhile; of either the living first.
     #[must_use]
-    pub fn members_of(&self, cluster: ClusterId) -> Vec<Seat> {
-        self.known.members_of(cluster)
+    pub fn askable(&self, cluster: ClusterId) -> Vec<Seat> {
+        self.known.askable(cluster)
     }
 
     /// How far it has come.

@@ -28,7 +28,7 @@ const REMINDER: Duration = Duration::from_secs(10);
 pub(crate) enum Met {
     /// These found a group, this server with them.
     Founders(Vec<InitialMember>),
-    /// There is a cluster; these are of it, the living first.
+    /// There is a cluster; these are to be asked, in this order.
     Cluster(Vec<InitialMember>),
 }
 
@@ -143,7 +143,7 @@ fn met(observer: &Observer, outcome: Outcome) -> Met {
         }
         Outcome::Follow(cluster) => {
             tracing::info!(%cluster, "there is a cluster; asks to be taken in");
-            let members = observer.core.members_of(cluster);
+            let members = observer.core.askable(cluster);
             Met::Cluster(members.into_iter().map(member).collect())
         }
     }
@@ -175,7 +175,7 @@ fn remind(status: &Status) {
         Status::Barred => tracing::warn!(
             "there is a cluster in the pool, and none of its members is alive; or there are two. \
              No other group is founded beside it. Start its members. If it is gone for good, let \
-             the pool forget them: `conclave force-leave --prune NAME`"
+             the pool forget them: `conclave members force-leave --prune NAME`"
         ),
         Status::Forming | Status::Following(_) | Status::Settled(_) => {}
     }

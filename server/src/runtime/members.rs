@@ -176,7 +176,7 @@ impl Members {
             return (Admission::Token, None);
         }
         let Some((id, seat)) = self.seat_at(node, &ask.address) else {
-            let may = self.is_open && ask.may_be_added && node.store().membership().is_some();
+            let may = self.is_open && ask.may_be_added && node.store().applied().index > Index(0);
             let is_added = may && address_of(&format!("http://{}", ask.address)).is_some();
             return (if is_added { Admission::Waiting } else { Admission::Unknown }, None);
         };

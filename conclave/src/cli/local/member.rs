@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use protocol::bootstrap::Pledge;
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::cli::start_line::quote;
@@ -14,13 +15,22 @@ use crate::failure::{Failure, Result};
 /// The most of a log's end that is searched for a member's last words, in bytes.
 const LAST_WORDS_MAX: usize = 2_000;
 
+/// Where a server is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Doors {
+    pub(super) client: SocketAddr,
+    pub(super) peer: SocketAddr,
+}
+
 /// What a member is started with.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) binary: PathBuf,
     pub(super) name: String,
-    pub(super) client: SocketAddr,
-    pub(super) peer: SocketAddr,
+    /// `None`: it is a member of the pool only.
+    pub(super) doors: Option<Doors>,
+    pub(super) gossip: SocketAddr,
+    pub(super) http: SocketAddr,
     pub(super) data_dir: PathBuf,
     pub(super) log: PathBuf,
     pub(super) flags: Vec<String>,
@@ -37,22 +47,42 @@ pub(super) struct Running {
 impl Member {
     /// The command line, without the binary.
     pub(super) fn arguments(&self, members: &[Member]) -> Vec<OsString> {
-        let cluster: Vec<_> =
-            members.iter().map(|member| format!("{}={}", member.name, member.peer)).collect();
-        let mut arguments: Vec<OsString> = vec!["agent".into(), "--server".into()];
-        let pairs: [(&str, OsString); 5] = [
+        let mut arguments: Vec<OsString> = vec!["agent".into()];
+        let mut pairs: Vec<(&str, OsString)> = vec![
             ("--name", self.name.clone().into()),
             ("--data-dir", self.data_dir.clone().into()),
-            ("--listen-client", self.client.to_string().into()),
-            ("--listen-peer", self.peer.to_string().into()),
-            ("--initial-cluster", cluster.join(",").into()),
+            ("--listen-gossip", self.gossip.to_string().into()),
+            ("--listen-http", self.http.to_string().into()),
+            ("--gossip-profile", "local".into()),
         ];
+        if let Some(Doors { client, peer }) = self.doors {
+            arguments.push("--server".into());
+            pairs.push(("--listen-client", client.to_string().into()));
+            pairs.push(("--listen-peer", peer.to_string().into()));
+            pairs.push(founding(members));
+        }
+        let servers = members.iter().filter(|member| member.doors.is_some());
+        let others = servers.filter(|member| member.gossip != self.gossip);
+        let join: Vec<_> = others.map(|member| member.gossip.to_string()).collect();
+        if !join.is_empty() {
+            pairs.push(("--join", join.join(",").into()));
+        }
         for (flag, value) in pairs {
             arguments.push(flag.into());
             arguments.push(value);
         }
         arguments.extend(self.flags.iter().map(OsString::from));
         arguments
+    }
+
+    /// Where it says whether it is healthy.
+    pub(super) fn health(&self) -> SocketAddr {
+        self.doors.map_or(self.http, |doors| doors.client)
+    }
+
+    /// Whether its directory is that of a member which did not meet the others in the pool.
+    fn is_listed(&self) -> bool {
+        self.data_dir.join("FORMAT").exists() && !self.data_dir.join("PLEDGE").exists()
     }
 
     /// The shell line that starts this member by hand; it then lives without a leash.
@@ -85,6 +115,18 @@ impl Member {
         let tail = &log[log.len().saturating_sub(LAST_WORDS_MAX)..];
         last_words(&String::from_utf8_lossy(tail)).to_owned()
     }
+}
+
+/// How servers come to each other: in the pool, unless they did otherwise in an earlier life.
+fn founding(members: &[Member]) -> (&'static str, OsString) {
+    let servers: Vec<(&Member, Doors)> =
+        members.iter().filter_map(|member| Some((member, member.doors?))).collect();
+    if servers.iter().any(|(member, _)| member.is_listed()) {
+        let named = servers.iter().map(|(member, doors)| format!("{}={}", member.name, doors.peer));
+        return ("--initial-cluster", named.collect::<Vec<_>>().join(",").into());
+    }
+    let expect = servers.len().min(Pledge::MOST);
+    ("--bootstrap-expect", expect.to_string().into())
 }
 
 fn last_words(log: &str) -> &str {
