@@ -76,7 +76,7 @@ mod tests {
         let store = Store::new(Limits::default());
         let (role, term, leader) = (Role::Follower, Term(3), Some(NodeId(7)));
         let text = event(&Event::Role { role, term, leader }, &store);
-        assert_eq!(text, "this member follows 0000000000000007 in term 3");
+        assert_eq!(text, "this member follows 7 in term 3");
         let mut membership = Membership::of([NodeId(1), NodeId(2)]);
         membership.learners.insert(NodeId(3));
         let text = members(&membership, &store);
