@@ -22,6 +22,7 @@ scenes![
     what_gossip_misses_exchanges_bring,
     whoever_goes_has_left_everywhere,
     whoever_is_sent_away_stays,
+    whoever_does_not_hear_that_it_is_sent_away_answers_later,
     the_failed_are_declared_to_have_left_to_all,
     whoever_is_pruned_is_known_to_nobody,
     questions_are_answered_by_those_who_are_meant,

@@ -74,6 +74,20 @@ pub(crate) fn whoever_is_sent_away_stays() {
     }
 }
 
+/// SI12: somebody there is declared to have left, and hears nothing of it at first.
+pub(crate) fn whoever_does_not_hear_that_it_is_sent_away_answers_later() {
+    let mut world = World::pool(8, QUIET, 4);
+    world.no_packets.extend((0..8).filter(|&node| node != 5).map(|node| (node, 5)));
+    world.force_leave(3, 5, false);
+    world.run(2500 * MS);
+    world.heal();
+    world.run(5 * SECOND);
+    assert_eq!(world.status(3, 5), Some(Status::Leaving), "the scene shows nothing");
+    world.join(1, 5);
+    let back = world.run_until(10 * SECOND, |world| world.differences().is_empty());
+    assert!(back.is_some(), "SI12: {:?}", world.differences());
+}
+
 /// SI12: one that has failed is declared to have left while somebody hears nothing of it.
 pub(crate) fn the_failed_are_declared_to_have_left_to_all() {
     let mut world = World::pool(8, QUIET, 5);

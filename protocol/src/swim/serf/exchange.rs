@@ -94,10 +94,18 @@ impl Serf {
             let ltime = told.map_or(LTime(0), |(_, ltime)| *ltime);
             self.take_leave(node, ltime);
         }
+        let own = self.roster.row(&self.name).map_or(LTime(0), |row| row.ltime);
+        let mut contested = false;
         for (node, ltime) in status {
             if left.binary_search(&node).is_err() {
+                contested |= node == self.name && ltime > own;
                 self.hears_join(&Join { ltime, node });
             }
+        }
+        // Somebody else said that it was going, or a former life did: those who heard that and
+        // nothing since take it for leaving, and no exchange tells them otherwise.
+        if contested && !self.leaving.is_going() {
+            self.say_joined();
         }
     }
 

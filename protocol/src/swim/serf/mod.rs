@@ -47,6 +47,9 @@
 //!   one to the time at every exchange.
 //! - *A vote without voters keeps the name* ([`Event::ConflictVote`]). Upstream's member ends when
 //!   all answers are lost.
+//! - *Who is contested says that it is here*: a member that finds in an exchange that somebody has
+//!   heard of a later intent than its own answers that, too. Upstream's answers only what it hears
+//!   directly; when gossip misses it, it is shown as leaving for good.
 //! - *Relays carry answers only*; upstream passes anything on to anywhere.
 //! - *A later intent replaces an earlier one* of the same member that still waits to be passed on
 //!   (the queue of consul #9927), and everything that is kept is bounded: [`Config`].
