@@ -13,6 +13,9 @@ use crate::{codegen, peers, space, tidy};
 /// Worlds that must break no law before a merge.
 const GATE_SEEDS: &str = "2000";
 
+/// Runs of each body that meets harmed messages of the pool: about a minute in all.
+const FUZZ_EXECUTIONS: &str = "10000000";
+
 /// Judges the checkout; never writes into its sources.
 pub(crate) fn run(repo: &Repo) -> Result<(), Box<dyn Error>> {
     let strict = std::env::var("CI").is_ok_and(|value| value == "true");
@@ -23,6 +26,7 @@ pub(crate) fn run(repo: &Repo) -> Result<(), Box<dyn Error>> {
     );
     let mut steps = sources(repo, &cargo);
     steps.extend(builds(repo, &cargo));
+    steps.extend(gates(&cargo));
     pipeline::run(steps)
 }
 
@@ -80,6 +84,12 @@ fn builds<'a>(repo: &'a Repo, cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
             again: "cargo xtask test --only tests",
             run: Box::new(|| tests(repo, cargo)),
         },
+    ]
+}
+
+/// What runs for long, optimised and with every assertion on; and the examples.
+fn gates<'a>(cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
+    vec![
         Step {
             name: "seeds",
             proves: "2,000 worlds of the simulator break no law, and run twice they are the same",
@@ -88,6 +98,17 @@ fn builds<'a>(repo: &'a Repo, cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
                 let gate = ["test", "--profile", "gate", "-p", "sim", "--test", "gate"];
                 let mut command = cargo.command(&gate);
                 command.env("SEEDS", GATE_SEEDS).args(["--", "--nocapture"]);
+                pipeline::call(&mut command)
+            }),
+        },
+        Step {
+            name: "fuzz",
+            proves: "no bytes from a pool make a member panic, forget its laws or grow",
+            again: "EXECUTIONS=10000000 cargo test --profile gate -p protocol --test fuzz",
+            run: Box::new(|| {
+                let fuzz = ["test", "--profile", "gate", "-p", "protocol", "--test", "fuzz"];
+                let mut command = cargo.command(&fuzz);
+                command.env("EXECUTIONS", FUZZ_EXECUTIONS).args(["--", "--nocapture"]);
                 pipeline::call(&mut command)
             }),
         },
@@ -182,7 +203,8 @@ mod tests {
     fn every_step_has_a_name_of_its_own() {
         let repo = Repo::here();
         let cargo = Cargo { repo: &repo, strict: false };
-        let steps = sources(&repo, &cargo).into_iter().chain(builds(&repo, &cargo));
+        let steps = sources(&repo, &cargo).into_iter();
+        let steps = steps.chain(builds(&repo, &cargo)).chain(gates(&cargo));
         let mut names: Vec<_> = steps.map(|step| step.name).collect();
         let count = names.len();
         names.sort_unstable();
