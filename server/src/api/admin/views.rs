@@ -72,7 +72,10 @@ pub(super) const fn word(link: Link) -> &'static str {
 
 /// An event, as a line of the stream.
 pub(super) fn event(event: &Event) -> Value {
-    let member = |word: &str, facts: &Facts, standing| json!({ "event": word, "member": member_of(facts, standing) });
+    let member = |word: &str, facts: &Facts, standing| {
+        let member = member_of(facts, standing);
+        json!({ "event": word, "member": member })
+    };
     match event {
         Event::Joined(facts) => member("joined", facts, Standing::Alive),
         Event::Left(facts) => member("left", facts, Standing::Left),
