@@ -214,8 +214,9 @@ impl Founding {
         let shows_own_name = seat.name == self.config.own.name;
         let doubt = self.known.saw(sighting, alive, self.config.expect);
         let own = &self.config.own;
-        let is_same = shows_own_name || seat.peer == own.peer;
-        let same = is_same.then(|| own.clone()).or_else(|| self.known.namesake(&seat));
+        let is_same = alive && (shows_own_name || seat.peer == own.peer);
+        let same =
+            is_same.then(|| own.clone()).or_else(|| self.known.namesake(&seat).filter(|_| alive));
         if let Some(other) = same {
             let (one, other) = ((seat.name, seat.peer), (other.name, other.peer));
             let (one, other) = (one.clone().min(other.clone()), one.max(other));

@@ -182,5 +182,7 @@ mod tests {
         assert_eq!(hex, FROZEN);
     }
 
-    const FROZEN: &str = "";
+    /// On disks since version 0.2.
+    const FROZEN: &str = "7bf21ff801000000434e434c504c44470101000000000000\
+                          0002006e31070068313a32333830";
 }

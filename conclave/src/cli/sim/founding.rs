@@ -11,6 +11,8 @@ use super::progress::Progress;
 use crate::cli::output::{self, Format, Output};
 use crate::failure::{Failure, Result};
 
+/// One of so many states is looked at to its end in calm.
+const CALM_EVERY: u64 = 16;
 /// Worlds that are run in one piece of work.
 const PIECE: usize = 250;
 
@@ -83,7 +85,7 @@ impl Founding {
     fn bounds(&self) -> Option<Bounds> {
         let (expect, servers) = (usize::from(self.expect?), usize::from(self.servers?));
         let (crashes, mistakes) = (self.crashes, self.mistakes);
-        Some(Bounds { expect, servers, crashes, mistakes, calm_every: 1 })
+        Some(Bounds { expect, servers, crashes, mistakes, calm_every: CALM_EVERY })
     }
 
     fn show(&self, told: Told, broken: &[(u64, Broken)], explored: Option<&Explored>) -> Result {
