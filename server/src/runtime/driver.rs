@@ -48,8 +48,10 @@ pub enum RunError {
     Thread(String),
     /// The cluster has removed this member. Its data directory is of no use any more.
     #[error(
-        "this member was removed from the cluster and cannot come back under its old identity; \
-         to join again, add it as a new member and start it with an empty data directory"
+        "this member was removed from the cluster and cannot come back under its old identity: put \
+         its data directory aside. To join again, run `conclave member add` unless `conclave member \
+         list` has a member with its address, and start it with an empty directory and \
+         --initial-cluster-state existing"
     )]
     Removed,
     /// The others do not take this member for what it was, and it is not to come back by itself.
@@ -382,7 +384,10 @@ impl Driver {
             }
             Output::Membership { at, membership } => {
                 let members = words::members(&membership, self.node.store());
-                tracing::info!("{members} (entry {at})");
+                match at {
+                    Index(0) => tracing::info!("{members}"),
+                    at => tracing::info!("{members} (entry {at})"),
+                }
                 self.members.changed(at, &membership, (&self.node, &mut self.links));
                 self.ways.keep_to(self.clock.now(), &membership);
             }
