@@ -28,9 +28,11 @@ scenes![
     questions_are_answered_by_those_who_are_meant,
 ];
 
+/// `SEEDS=200` for more of them.
 #[test]
 fn agents_agree_after_any_storm() {
-    for seed in 0..8 {
+    let seeds = std::env::var("SEEDS").map_or(8, |seeds| seeds.parse().unwrap());
+    for seed in 0..seeds {
         let agents = [3, 5, 8, 16][usize::try_from(seed % 4).unwrap()];
         scenes::storm(seed, agents, 60);
     }

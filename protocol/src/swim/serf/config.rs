@@ -14,6 +14,8 @@ pub struct Config {
     pub broadcast_timeout: Duration,
     /// How long it stays after that, so that others can pass the rest on.
     pub leave_propagate: Duration,
+    /// How long one that said that it goes may take; if it is there after that, it stays.
+    pub leave_patience: Duration,
     /// The period of forgetting.
     pub reap_interval: Duration,
     /// The period of looking whether somebody who has failed is back.
@@ -57,6 +59,7 @@ impl Config {
         swim: swim::Config::LAN,
         broadcast_timeout: Duration::from_secs(5),
         leave_propagate: Duration::from_secs(1),
+        leave_patience: Duration::from_secs(30),
         reap_interval: Duration::from_secs(15),
         reconnect_interval: Duration::from_secs(30),
         reconnect_timeout: Duration::from_secs(24 * 3600),

@@ -104,11 +104,15 @@ impl Serf {
         let Some(row) = self.roster.row(&leave.node) else {
             return self.keep_intent(&leave.node, true, leave.ltime);
         };
-        if leave.ltime <= row.ltime && !planted(Mutant::S10) {
+        let accused = leave.node == self.name && !self.leaving.is_going();
+        // Who comes and who is sent away at one time: whoever heard the second first holds on to
+        // it, so a member answers that, too.
+        let old = leave.ltime < row.ltime || (leave.ltime == row.ltime && !accused);
+        if old && !planted(Mutant::S10) {
             self.counters.intents_old += 1;
             return false;
         }
-        if leave.node == self.name && !self.leaving.is_going() {
+        if accused {
             self.counters.intents_refuted += 1;
             if !planted(Mutant::S11) {
                 self.say_joined();

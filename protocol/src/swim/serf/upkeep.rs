@@ -7,7 +7,7 @@ use super::message::Status;
 use super::{Purpose, Serf};
 use crate::swim;
 use crate::swim::Address;
-use crate::swim::message::Name;
+use crate::swim::message::{Name, State};
 
 impl Serf {
     /// Forgets those who are gone for long, and what nobody wanted to know.
@@ -32,6 +32,22 @@ impl Serf {
             self.forget(&name);
         }
         self.forget_surplus();
+        self.keep_the_overdue();
+    }
+
+    /// Whoever was to leave and is still there stays: it was sent away, and the answer was missed.
+    fn keep_the_overdue(&mut self) {
+        let (now, patience) = (self.now, self.config.leave_patience);
+        let overdue = self.roster.iter().filter(|(facts, row)| {
+            let late = row.status == Status::Leaving && row.gone_for(now) > patience;
+            let swim = || self.swim.member(&facts.name).map(|member| member.state);
+            late && facts.name != self.name && swim() == Some(State::Alive)
+        });
+        let overdue: Vec<Name> = overdue.map(|(facts, _)| facts.name.clone()).collect();
+        for name in overdue {
+            self.roster.put_prune(&name, false);
+            self.roster.put_status(&name, Status::Alive, now);
+        }
     }
 
     /// Of too many who are gone, forgets those who have been for longest.
