@@ -50,7 +50,8 @@ impl Outcome {
         let title = format!("{} · {}", story.tag, story.title);
         text(&mut svg, (LEFT - 40.0, 44.0), 26, "#1c1c1c", &title);
         let legend = "grey: pings and answers · blue: news · orange: accusations · red: deaths · \
-                      green: signs of life · violet: streams";
+                      green: signs of life · violet: streams · \
+                      a dot: subscribers are told";
         text(&mut svg, (LEFT - 40.0, 72.0), 15, "#5f5f5f", legend);
         for member in 0..self.members {
             let style = "stroke=\"#c9c9c2\" stroke-width=\"1.5\"";
