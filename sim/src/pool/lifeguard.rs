@@ -11,11 +11,11 @@
 //! Three kinds of pool meet the same slowness: plain SWIM; Lifeguard as its paper has it
 //! (self-awareness, dynamic suspicion, buddies); and ours, which beside that notices when it stood
 //! still itself ([`Config::stall`]). All suspect for `α = 5` times the logarithm, as the paper does
-//! (memberlist's default is 4), those with Lifeguard up to `β = 6` times as long; the other settings
-//! are memberlist's for a local network.
+//! (memberlist's default is 4), those with Lifeguard up to `β = 6` times as long; the other
+//! settings are memberlist's for a local network.
 //!
-//! What is *ours*, since the paper's exact parameters were not at hand: the lists of C, D and I, the
-//! lengths of storm and calm, the phases, and what [`super`] says of sockets and of reading.
+//! What is *ours*, since the paper's exact parameters were not at hand: the lists of C, D and I,
+//! the lengths of storm and calm, the phases, and what [`super`] says of sockets and of reading.
 
 use std::fmt;
 use std::time::Duration;

@@ -17,8 +17,8 @@
 //! A member that stands *still* does nothing: what comes for it waits, packets as many as fit a
 //! socket. A *mute* one runs, and what it sends waits, too; it opens no streams. Whoever goes on
 //! reads what has waited, a packet each 100 µs, and looks at its clock before the first of them or
-//! after it, as chance will have it. A member that *crashed* is nowhere. All others take no time for
-//! what they do.
+//! after it, as chance will have it. A member that *crashed* is nowhere. All others take no time
+//! for what they do.
 //!
 //! # What is left out, and what follows from it
 //!

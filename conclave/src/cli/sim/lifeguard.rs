@@ -63,8 +63,8 @@ impl Lifeguard {
         for table in &tables {
             if let Some(fewer) = table.fewer(Kind::Ours).filter(|&fewer| fewer < FEWER) {
                 return Err(Failure::new(format!(
-                    "where slow members {}, healthy ones are called dead only {fewer:.1} times less \
-                     often than by SWIM",
+                    "where slow members {}, healthy ones are called dead only {fewer:.1} times \
+                     less often than by SWIM",
                     table.how.name()
                 )));
             }

@@ -72,7 +72,8 @@ impl Story {
 }
 
 impl Outcome {
-    /// All that happened, a line each; pings and answers without news are left out unless `routine`.
+    /// All that happened, a line each, without pings and answers that carry no news unless
+    /// `routine`.
     #[must_use]
     pub fn timeline(&self, routine: bool) -> String {
         let shown = self.record.iter().filter(|seen| routine || !seen.what.is_routine());

@@ -153,7 +153,8 @@ fn text(svg: &mut String, (x, y): (f64, f64), size: u32, colour: &str, words: &s
     put(
         svg,
         format_args!(
-            "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" fill=\"{colour}\">{words}</text>\n"
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" fill=\"{colour}\">\
+             {words}</text>\n"
         ),
     );
 }

@@ -1,6 +1,6 @@
 //! Probes, suspicions and deaths.
 
-use protocol::swim::message::{Dead, Message, State, Suspect};
+use protocol::swim::message::{Dead, Message, Name, State, Suspect};
 use protocol::swim::{Address, Config, Event, Input, suspicion_time};
 
 use super::Story;
@@ -13,16 +13,17 @@ pub(super) const STORIES: [Story; 6] = [
     Story {
         tag: "s3_01",
         title: "Three loops: probe, push/pull, gossip",
-        story: "A pool of five for two minutes. Each member asks one other each second; while there \
-                is something to say, it tells three others five times a second; and each 30 s it \
-                compares everything with one other.",
+        story: "A pool of five for two minutes. Each member asks one other each second; while \
+                there is something to say, it tells three others five times a second; and each \
+                30 s it compares everything with one other.",
         play: |seed| Stage::formed(5, Config::LAN, seed).play(s3_01),
     },
     Story {
         tag: "s3_02",
         title: "Alive, suspect, dead, and left",
-        story: "A member dies: to the others it is alive, then suspect, then dead. Another one goes \
-                and says so: it is never suspect, and never dead. Both are forgotten in the end.",
+        story: "A member dies: to the others it is alive, then suspect, then dead. Another one \
+                goes and says so: it is never suspect, and never dead. Both are forgotten in the \
+                end.",
         play: |seed| Stage::formed(5, GOSSIP_ALONE, seed).play(s3_02),
     },
     Story {
@@ -45,8 +46,8 @@ pub(super) const STORIES: [Story; 6] = [
         tag: "s3_05",
         title: "A suspect that lives says so, with a higher number",
         story: "A member stands still for two and a half seconds, and others suspect it. When it \
-                goes on it hears so, becomes its next incarnation, and nobody suspects it any more. \
-                Nobody calls it dead.",
+                goes on it hears so, becomes its next incarnation, and nobody suspects it any \
+                more. Nobody calls it dead.",
         play: |seed| Stage::formed(6, GOSSIP_ALONE, seed).play(s3_05),
     },
     Story {
@@ -191,20 +192,23 @@ fn s3_05(stage: &mut Stage) -> Step {
     claim(dead.is_empty(), || format!("called dead: {dead:?}"))
 }
 
+/// Of whom a message says that it is dead, and who says so.
+fn dead(message: &Message) -> Option<(&Name, &Name)> {
+    if let Message::Dead(dead) = message { Some((&dead.node, &dead.from)) } else { None }
+}
+
 fn s3_06(stage: &mut Stage) -> Step {
     let begun = stage.pool.now();
     stage.note("m1 leaves.");
     stage.pool.input(1, Input::Leave { patience: 5 * SECOND });
     stage.wait("all know that it went", 5 * SECOND, |pool| believed(pool, 1, State::Left))?;
-    let own = stage
-        .packets(begun, |message| matches!(message, Message::Dead(dead) if dead.node == dead.from));
+    let own = stage.packets(begun, |message| dead(message).is_some_and(|(of, by)| of == by));
     claim(!own.is_empty(), || "nobody passed its farewell on".to_owned())?;
     stage.pool.crash(1);
     stage.note("m2 dies.");
     stage.pool.crash(2);
     stage.wait("all call it dead", 40 * SECOND, |pool| believed(pool, 2, State::Dead))?;
-    let told = stage
-        .packets(begun, |message| matches!(message, Message::Dead(dead) if dead.node != dead.from));
+    let told = stage.packets(begun, |message| dead(message).is_some_and(|(of, by)| of != by));
     claim(!told.is_empty(), || "nobody passed its death on".to_owned())?;
     stage.note("m0 hears that m3 is dead. It is not.");
     let lie = stage.pool.now();

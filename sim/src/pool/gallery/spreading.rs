@@ -49,8 +49,8 @@ pub(super) const STORIES: [Story; 6] = [
         tag: "s0_15",
         title: "Who knows a few neighbours comes to know everybody",
         story: "Twelve members start at the same moment. Each knows one other: its neighbour in a \
-                row. Each joins by it; gossip tells most of them of all others within a second, and the \
-                next exchanges tell whoever was missed.",
+                row. Each joins by it; gossip tells most of them of all others within a second, \
+                and the next exchanges tell whoever was missed.",
         play: |seed| Stage::empty(12, Config::LAN, seed).play(s0_15),
     },
     Story {

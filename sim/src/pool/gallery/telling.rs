@@ -19,8 +19,8 @@ pub(super) const STORIES: [Story; 4] = [
     Story {
         tag: "s3_08",
         title: "Push/pull: two members compare everything",
-        story: "Four members know each other, and so do three others. One joins by one of the other \
-                pool: each tells the other all that it knows, and gossip does the rest.",
+        story: "Four members know each other, and so do three others. One joins by one of the \
+                others: each tells the other all that it knows, and gossip does the rest.",
         play: |seed| Stage::empty(7, GOSSIP_ALONE, seed).play(s3_08),
     },
     Story {
@@ -143,7 +143,9 @@ fn s3_09(stage: &mut Stage) -> Step {
 }
 
 fn s3_10(stage: &mut Stage) -> Step {
-    let is = |word: &'static str| move |message: &Message| matches!(message, Message::User(text) if *text == *word);
+    fn is(word: &'static str) -> impl Fn(&Message) -> bool + Copy {
+        move |message| matches!(message, Message::User(text) if *text == *word)
+    }
     let begun = stage.pool.now();
     stage.note("m0 says “first”, and 300 ms later “second”.");
     stage.say(0, "first");
