@@ -90,15 +90,15 @@ fn nobody_who_lives_is_called_dead_for_lost_packets() {
 
 #[test]
 fn slow_members_make_swim_call_the_healthy_dead_and_not_us() {
-    let slowness = Slowness { how: Slow::Mute, slow: 8, pause: 16_384, run: 256 };
+    let slowness = Slowness { how: Slow::Mute, slow: 1, pause: 16_384, run: 256 };
     let [swim, lifeguard, ours] =
         Kind::ALL.map(|kind| lifeguard::measure(kind, slowness, 1, 1).wrong);
     assert!(swim.everywhere > 1_000, "{swim:?}");
     assert!(lifeguard.everywhere * 50 <= swim.everywhere, "{lifeguard:?}");
     assert!(ours.everywhere * 50 <= swim.everywhere, "{ours:?}");
-    let slowness = Slowness { how: Slow::Still, slow: 8, pause: 8_192, run: 1 };
+    let slowness = Slowness { how: Slow::Still, slow: 2, pause: 8_192, run: 1 };
     let [swim, _, ours] = Kind::ALL.map(|kind| lifeguard::measure(kind, slowness, 1, 1).wrong);
-    assert!(swim.everywhere > 50, "{swim:?}");
+    assert!(swim.everywhere > 10, "{swim:?}");
     assert_eq!(ours.everywhere, 0, "who stood still knows it");
 }
 
