@@ -100,6 +100,8 @@ pub(super) struct Member {
     pub(super) asked: BTreeMap<StreamId, (usize, u32, ExchangeId)>,
     /// What its disk has.
     pub(super) incarnation: Option<u32>,
+    /// What the layer above tells in exchanges.
+    pub(super) state: Bytes,
     /// What of the layer above it has heard.
     pub(super) heard: Vec<Bytes>,
     /// When it was pinged first while it did not run.
@@ -107,6 +109,8 @@ pub(super) struct Member {
     pub(super) meter: Meter,
 }
 
+/// What names begin with.
+pub(super) const NAME: &str = "member-";
 /// No wake-up is under way.
 pub(super) const NEVER: Time = Time(u64::MAX);
 
@@ -124,6 +128,7 @@ impl Member {
             unsent: Vec::new(),
             asked: BTreeMap::new(),
             incarnation: None,
+            state: Bytes::new(),
             heard: Vec::new(),
             unanswered: None,
             meter: Meter {
@@ -140,7 +145,7 @@ impl Member {
 
 /// What is told of a member. All names are equally long, so that members cost the same.
 pub(super) fn facts(member: usize) -> Facts {
-    let name = Name::from(format!("member-{member:06}").as_str());
+    let name = Name::from(format!("{NAME}{member:06}").as_str());
     let [_, one, two, three] = u32::try_from(member).unwrap_or(u32::MAX).to_be_bytes();
     let addr = Addr::from([10, one, two, three]);
     let meta = Bytes::from_static(b"role=agent");

@@ -10,6 +10,7 @@
 //! - [`load`] measures what a quiet pool costs; [`detection`] how soon the dead are found;
 //!   [`spread`] how fast a message goes round; [`deaths`] whether anybody who lives is called dead;
 //!   [`lifeguard`] what slow members do to the healthy.
+//! - [`gallery`] has stories of small pools, told by `record`.
 //!
 //! # What a machine does here
 //!
@@ -28,11 +29,13 @@
 mod agenda;
 pub mod deaths;
 pub mod detection;
+pub mod gallery;
 pub mod lifeguard;
 pub mod load;
 mod member;
 mod meter;
 mod network;
+pub mod record;
 pub mod spread;
 mod streams;
 
@@ -51,6 +54,7 @@ use protocol::{Rng, Time};
 use agenda::{Agenda, Due};
 pub use member::Slow;
 use member::{Arrival, Member, NEVER, SOCKET_PACKETS};
+use record::{Seen, What};
 
 /// For each packet that has waited: what a process that was not scheduled needs to read it.
 const READING: Duration = Duration::from_micros(100);
@@ -109,6 +113,8 @@ pub struct Pool {
     pub listens: bool,
     told: Vec<Told>,
     heard: Vec<Heard>,
+    /// Everything that happened, where somebody wants to know.
+    record: Option<Vec<Seen>>,
 }
 
 impl Pool {
@@ -128,6 +134,7 @@ impl Pool {
             listens: true,
             told: Vec::new(),
             heard: Vec::new(),
+            record: None,
         }
     }
 
@@ -211,6 +218,13 @@ impl Pool {
         self.members.iter().filter_map(|member| member.swim.as_ref()).map(Swim::counters)
     }
 
+    /// How many have heard this of the layer above.
+    #[must_use]
+    pub fn heard_by(&self, message: &str) -> usize {
+        let heard = |member: &&Member| member.heard.iter().any(|heard| *heard == *message);
+        self.members.iter().filter(heard).count()
+    }
+
     /// What was told since this was asked last.
     pub fn take_told(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.told)
@@ -274,6 +288,29 @@ impl Pool {
     /// Lets a member say something of the layer above to everybody.
     pub fn say(&mut self, member: usize, message: Bytes) {
         self.hear(member, message);
+    }
+
+    /// Keeps everything that happens from now on.
+    pub fn keep_record(&mut self) {
+        self.record = Some(Vec::new());
+    }
+
+    /// Everything that happened since it was kept.
+    #[must_use]
+    pub fn record(&self) -> &[Seen] {
+        self.record.as_deref().unwrap_or(&[])
+    }
+
+    pub(crate) fn saw(&mut self, what: impl FnOnce() -> What) {
+        let at = self.now;
+        if let Some(record) = &mut self.record {
+            record.push(Seen { at, what: what() });
+        }
+    }
+
+    /// What the layer above of a member tells in exchanges.
+    pub fn set_state(&mut self, member: usize, state: Bytes) {
+        self.members[member].state = state;
     }
 
     /// Lets so much time pass.
@@ -443,13 +480,21 @@ impl Pool {
             Output::Answer { id, state } => self.answer(place, id, state),
             Output::Incarnation(incarnation) => self.members[place].incarnation = Some(incarnation),
             Output::Event(event) => {
+                self.saw(|| What::Told { by: place, event: event.clone() });
                 if self.listens {
                     self.told.push(Told { at: self.now, by: place, event });
                 }
             }
             Output::User(message) => self.hear(place, message),
+            Output::UserState { state, .. } => {
+                let message = format!("state {}", record::text(&state));
+                self.saw(|| What::Heard { by: place, message });
+            }
+            Output::Acked { payload, .. } if !payload.is_empty() => {
+                let message = format!("payload {}", record::text(&payload));
+                self.saw(|| What::Heard { by: place, message });
+            }
             Output::Joined { .. }
-            | Output::UserState { .. }
             | Output::Acked { .. }
             | Output::Sent(_)
             | Output::Gone { .. } => {}
@@ -463,6 +508,7 @@ impl Pool {
             return;
         }
         heard.push(message.clone());
+        self.saw(|| What::Heard { by: place, message: record::text(&message) });
         self.heard.push(Heard { at: self.now, by: place, message: message.clone() });
         self.input(place, Input::Broadcast { lane: Lane::Event, name: None, tag: None, message });
     }
@@ -481,7 +527,12 @@ impl Pool {
         if target.swim.is_none() && matches!(messages.first(), Some(Message::Ping(_))) {
             target.unanswered.get_or_insert(self.now);
         }
-        if let Some(time) = self.network.packet(from, to) {
+        let time = self.network.packet(from, to);
+        if self.record.is_some() {
+            let (messages, arrives) = (messages.clone(), time.map(|time| self.now + time));
+            self.saw(|| What::Packet { from, to, messages, arrives });
+        }
+        if let Some(time) = time {
             self.arrive(time, to, Arrival::Packet { from, messages, bytes });
         }
     }

@@ -5,8 +5,7 @@
 //! - *Ways* may be closed, each direction for itself, for packets alone or for everything.
 //! - *Streams* need both directions. They lose nothing; what the network lost of them costs time,
 //!   as Linux waits before it sends again: a second for the first packet of a connection, 200 ms
-//!   for the others, twice as long each further time. What is long takes its time at a gigabit a
-//!   second.
+//!   for the others, twice as long each further time. Bytes take their time at a gigabit a second.
 //!
 //! Left out: bandwidth of packets and of members, so nothing is slow because it is much.
 

@@ -1,8 +1,8 @@
 //! How fast a message reaches everybody, by gossip alone.
 //!
 //! A member says something; whoever hears it for the first time says it again, as Serf's agents do.
-//! The figure beside it is that of the convergence simulator on Serf's site: the share `x(t) = 1 /
-//! (1 + (n + 1)·e^(−t·fanout·(1 − loss)/2))` that has heard after `t` periods of gossip.
+//! The figure beside it is that of the convergence simulator on Serf's site: the share
+//! `x(t) = 1 / (1 + (n + 1)·e^(−t·fanout·(1 − loss)/2))` that has heard after `t` periods.
 
 use std::fmt;
 use std::time::Duration;

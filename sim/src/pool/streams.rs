@@ -9,6 +9,7 @@ use protocol::swim::{Address, ExchangeId, Input, StreamId};
 
 use super::Pool;
 use super::member::{Arrival, place};
+use super::record::What;
 
 /// About what a ping over a stream takes.
 const PING_BYTES: u64 = 100;
@@ -27,8 +28,10 @@ impl Pool {
     /// Asks over a stream.
     pub(super) fn knock(&mut self, from: usize, to: Address, ping: Ping, deadline: Time) {
         let Some(to) = place(&to, self.members.len()) else { return };
-        let Some(connected) = self.connect(from, to) else { return };
-        let time = connected + self.network.carry(PING_BYTES);
+        let time = self.connect(from, to).map(|time| time + self.network.carry(PING_BYTES));
+        let arrives = time.map(|time| self.now + time);
+        self.saw(|| What::Stream { from, to, says: "ping".to_owned(), arrives });
+        let Some(time) = time else { return };
         let life = self.members[from].life;
         self.arrive(time, to, Arrival::Knock { from, life, ping, deadline });
     }
@@ -39,15 +42,17 @@ impl Pool {
         from: usize,
         to: Address,
         id: ExchangeId,
-        state: PushPull,
+        mut state: PushPull,
         deadline: Time,
     ) {
+        state.user = self.members[from].state.clone();
         let connected =
             place(&to, self.members.len()).and_then(|to| Some((to, self.connect(from, to)?)));
         if let Some((to, connected)) = connected {
             let bytes = table_bytes(&state);
             self.members[from].meter.exchanged_out += bytes;
             let time = connected + self.network.carry(bytes);
+            self.saw_table(from, to, &state, time);
             let life = self.members[from].life;
             self.arrive(time, to, Arrival::Asked { from, life, id, state, bytes });
         }
@@ -56,15 +61,29 @@ impl Pool {
     }
 
     /// The other half of an exchange goes back, if who asked still lives.
-    pub(super) fn answer(&mut self, from: usize, id: StreamId, state: PushPull) {
+    pub(super) fn answer(&mut self, from: usize, id: StreamId, mut state: PushPull) {
         let Some((to, life, id)) = self.members[from].asked.remove(&id) else { return };
         if self.members[to].life != life || self.connect(from, to).is_none() {
             return;
         }
+        state.user = self.members[from].state.clone();
         let bytes = table_bytes(&state);
         self.members[from].meter.exchanged_out += bytes;
         let time = self.network.carry(bytes);
+        self.saw_table(from, to, &state, time);
         self.arrive(time, to, Arrival::Exchanged { id, state: Some(state), bytes });
+    }
+
+    fn saw_table(&mut self, from: usize, to: usize, state: &PushPull, time: Duration) {
+        let arrives = Some(self.now + time);
+        let rows = state.nodes.len();
+        let join = if state.join { ", to join" } else { "" };
+        self.saw(|| What::Stream {
+            from,
+            to,
+            says: format!("all {rows} that I know{join}"),
+            arrives,
+        });
     }
 
     pub(super) fn stream_arrived(&mut self, to: usize, arrival: Arrival) {
@@ -74,6 +93,9 @@ impl Pool {
                 let here = ping.node.is_empty() || ping.node == member.facts.name;
                 if here && self.now <= deadline && self.members[from].life == life {
                     let time = self.network.carry(PING_BYTES);
+                    let arrives = Some(self.now + time);
+                    let says = "ack".to_owned();
+                    self.saw(|| What::Stream { from: to, to: from, says, arrives });
                     self.arrive(time, from, Arrival::Knocked { seq: ping.seq });
                 }
             }
@@ -96,7 +118,9 @@ impl Pool {
 
 /// Bytes of one half of an exchange, before compression.
 fn table_bytes(state: &PushPull) -> u64 {
-    HEADER_BYTES + state.nodes.iter().map(|row| row_len(row) as u64).sum::<u64>()
+    HEADER_BYTES
+        + state.user.len() as u64
+        + state.nodes.iter().map(|row| row_len(row) as u64).sum::<u64>()
 }
 
 /// How long exchanges of so many members are apart.
