@@ -36,7 +36,7 @@ impl Failure {
         ExitCode::from(self.code)
     }
 
-    #[cfg(test)]
+    /// The sentence.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }

@@ -4,13 +4,17 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use server::DiskReserve;
+use server::gossip::Settings as Pool;
 
 use super::output;
-use crate::config::{self, Settings};
+use crate::config::{self, Gossip, Settings};
 use crate::failure::{Failure, Result};
 use crate::logging::{self, LogLevel};
 use crate::preflight;
 use crate::serve::{self, Leash};
+
+/// How often ports that nobody has chosen are chosen anew, when somebody else is faster.
+const ATTEMPTS: usize = 5;
 
 /// One server on this machine, in memory unless --data-dir is given: for trying things out.
 ///
@@ -43,19 +47,42 @@ impl Dev {
             let text = "dev is one server; `conclave local` starts several, `agent` joins others";
             return Err(Failure::usage(text));
         }
-        let mut listen_http = gossip.http();
-        let chosen = (gossip.listen_gossip.is_some(), gossip.listen_http.is_some());
-        let mut pool = gossip.pool(Some(config.name.clone()), config.data_dir.clone())?;
-        if !chosen.0 {
-            pool.listen = preflight::free(pool.listen)?;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let (pool, listen_http) = part(&config, &gossip)?;
+            let welcome = welcome(&config, pool.listen, listen_http);
+            let server = Some(config.clone());
+            let agent = server::Agent { server, pool: Some(pool), listen_http };
+            let ended = serve::run(agent, Leash::None, || output::bytes(welcome.as_bytes()));
+            match ended {
+                Err(failure) if attempts < ATTEMPTS && is_about_a_port(&failure, &gossip) => {}
+                ended => return ended,
+            }
         }
-        if !chosen.1 {
-            listen_http = preflight::free(listen_http)?;
-        }
-        let welcome = welcome(&config, pool.listen, listen_http);
-        let agent = server::Agent { server: Some(config), pool: Some(pool), listen_http };
-        serve::run(agent, Leash::None, || output::bytes(welcome.as_bytes()))
     }
+}
+
+/// Its part in a pool, on the ports that were chosen, or on some that are free.
+fn part(config: &server::Config, gossip: &Gossip) -> Result<(Pool, SocketAddr)> {
+    let mut listen_http = gossip.http();
+    let mut pool = gossip.clone().pool(Some(config.name.clone()), config.data_dir.clone())?;
+    if gossip.listen_gossip.is_none() {
+        pool.listen = preflight::free(pool.listen)?;
+    }
+    if gossip.listen_http.is_none() {
+        listen_http = preflight::free(listen_http)?;
+    }
+    Ok((pool, listen_http))
+}
+
+/// Whether somebody else took a port that nobody has chosen, between the look and the start.
+fn is_about_a_port(failure: &Failure, gossip: &Gossip) -> bool {
+    let chosen = [
+        ("--listen-gossip", gossip.listen_gossip.is_some()),
+        ("--listen-http", gossip.listen_http.is_some()),
+    ];
+    chosen.iter().any(|(flag, chosen)| !chosen && failure.text().contains(flag))
 }
 
 /// What a stranger needs to know: where it listens, what it forgets, what to try.

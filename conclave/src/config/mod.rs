@@ -14,7 +14,7 @@ mod settings;
 mod value;
 
 pub(crate) use build::build;
-pub(crate) use gossip::machine;
+pub(crate) use gossip::{Gossip, machine};
 pub(crate) use layer::collect;
 pub(crate) use settings::Settings;
 pub(crate) use value::{duration, initial_member};

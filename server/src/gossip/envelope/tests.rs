@@ -221,3 +221,61 @@ fn bombs_are_refused_at_their_bounds() {
     Compressed::write(&compress(&once), &mut twice);
     assert_eq!(refused(&envelope, twice.into()), [Error::Nesting.into()]);
 }
+
+/// Envelopes as they may be: of one pool, with keys and without, with a label and without.
+fn envelopes() -> Vec<Envelope> {
+    let ring = || Some(ring(16));
+    let lax = Policy { verify_incoming: false, ..Policy::default() };
+    let lax = Envelope::new(lax, ring());
+    vec![envelope(b"", None), envelope(b"", ring()), envelope(b"blue", ring()), lax]
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2_000))]
+
+    /// Whatever comes, nobody panics, and what does not become messages is counted.
+    #[test]
+    fn any_bytes_are_messages_or_counted(
+        front in proptest::sample::select(vec![0_u8, 1, 6, 7, 8, 9, 10, 12, 0xf4]),
+        mut bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300),
+        piece in 1..80_usize,
+    ) {
+        bytes.insert(0, front);
+        for envelope in envelopes() {
+            let refusals = Refusals::default();
+            let messages = envelope.open_packet(bytes.clone().into(), &refusals);
+            // A compound of no parts is neither.
+            let silent = messages.is_empty() && refusals.iter().next().is_none();
+            assert!(!silent || front == 7 || front == 9, "{bytes:?}");
+            let mut opener = StreamOpener::new(true);
+            for bytes in bytes.chunks(piece) {
+                if !matches!(opener.push(bytes, &envelope, &refusals), Ok(None)) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Sound packets with one thing wrong: no key's packet is read as another one.
+    #[test]
+    fn harmed_packets_are_counted(
+        at in proptest::num::usize::ANY,
+        bit in 0..8_u8,
+        which in 0..4_usize,
+    ) {
+        let envelope = &envelopes()[which];
+        let user = Message::User(Bytes::from(b"again and again ".repeat(20)));
+        let messages = [Message::Ping(ping()), user];
+        let packet = envelope.seal_packets(&messages, true, 1400).remove(0);
+        let mut harmed = packet.to_vec();
+        let at = at % harmed.len();
+        harmed[at] ^= 1 << bit;
+        let refusals = Refusals::default();
+        let read = envelope.open_packet(harmed.into(), &refusals);
+        assert_ne!(read, messages);
+        // Without keys the byte that announces the checksum can become another kind.
+        if which == 1 || which == 2 {
+            assert_eq!(read, []);
+        }
+    }
+}
