@@ -80,6 +80,9 @@ fn look_first(agent: &Agent) -> Result {
         if let Some(path) = &config.data_dir {
             preflight::directory(path, "--data-dir")?;
         }
+        if let Some(backups) = &config.backups {
+            preflight::backups(&backups.dir, "--backup-dir")?;
+        }
     }
     if let Some(pool) = &agent.pool {
         preflight::port(pool.listen, "--listen-gossip")?;

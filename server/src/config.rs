@@ -72,8 +72,8 @@ pub struct Config {
     /// The members, this one among them (its `peer` is what others connect to). They count for
     /// the first start of a new cluster, and name whom to ask when joining.
     pub initial_cluster: Vec<InitialMember>,
-    /// Join a cluster that exists: ask the others in `initial_cluster`. Without meaning once there
-    /// is a data directory.
+    /// Join a cluster that exists: ask the others in `initial_cluster`. Without meaning once the
+    /// data directory holds anything.
     pub join: bool,
     /// Open the peer port even when this member is alone: others can join then.
     pub expects_peers: bool,

@@ -54,6 +54,7 @@ async fn becomes(at: &PoolHandle, name: &str, standing: Standing) {
             if found.is_some_and(|member| member.standing == standing) {
                 return;
             }
+            // The deadline is PATIENCE.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });

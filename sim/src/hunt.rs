@@ -133,6 +133,15 @@ pub fn ground(mutant: Mutant) -> Ground {
         | Mutant::S7
         | Mutant::S8
         | Mutant::S9 => return Ground::Disks("protocol/tests/swim_mutants.rs"),
+        Mutant::S10
+        | Mutant::S11
+        | Mutant::S12
+        | Mutant::S13
+        | Mutant::S14
+        | Mutant::S15
+        | Mutant::S16
+        | Mutant::S17
+        | Mutant::S18 => return Ground::Disks("protocol/tests/serf_mutants.rs"),
         // So is a founding.
         Mutant::B1 | Mutant::B2 | Mutant::B3 | Mutant::B4 => {
             return Ground::Disks("sim/tests/founding_mutants.rs");

@@ -16,6 +16,7 @@ pub mod invariants;
 pub mod lab;
 pub mod marks;
 pub mod plot;
+pub mod pool;
 pub mod run;
 pub mod seen;
 pub mod shrink;

@@ -27,7 +27,8 @@ use crate::serve::{self, Leash};
 ///   conclave agent --server --name n1 --data-dir n1 --listen-peer 10.0.0.1:2380 \
 ///     --initial-cluster n1=10.0.0.1:2380,n2=10.0.0.2:2380,n3=10.0.0.3:2380
 ///   conclave agent --server --name n4 --data-dir n4 --listen-peer 10.0.0.4:2380 \
-///     --initial-cluster n1=10.0.0.1:2380,n4=10.0.0.4:2380 --initial-cluster-state existing
+///     --initial-cluster n1=10.0.0.1:2380,n4=10.0.0.4:2380 \
+///     --initial-cluster-state existing
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Agent {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use server::DiskReserve;
 
 use super::output;
 use crate::config::{self, Settings};
@@ -33,6 +34,8 @@ impl Dev {
         });
         let mut settings = config::collect(self.settings, environment, None)?;
         settings.name.get_or_insert_with(|| "dev".to_owned());
+        // A toy on a developer's machine, whose disk may well be fuller than a server's should be.
+        settings.disk_reserved.get_or_insert(DiskReserve::Least);
         logging::start(settings.log.unwrap_or(LogLevel::Warn));
         let gossip = settings.gossip.clone();
         let config = config::build(settings)?;

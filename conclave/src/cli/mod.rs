@@ -12,16 +12,18 @@ mod local;
 mod member;
 mod members;
 mod output;
+mod paragraphs;
 mod recover;
 mod sim;
 mod snapshot;
+mod start_line;
 mod status;
 mod table;
 mod target;
 
 pub(crate) use target::block_on;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::failure::Result;
 
@@ -73,6 +75,12 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line. Does not come back when it is wrong, or asks for help.
+    pub(crate) fn read() -> Self {
+        let matches = paragraphs::joined(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     pub(crate) fn run(self) -> Result {
         match self.command {
             Command::Dev(dev) => dev.run(),

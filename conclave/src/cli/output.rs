@@ -23,6 +23,7 @@ pub(crate) enum Format {
 pub(crate) struct Output {
     /// How the answer is written.
     #[arg(short = 'o', long = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(global = true)]
     pub(crate) format: Format,
 }
 

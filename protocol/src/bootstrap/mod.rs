@@ -149,8 +149,8 @@ impl Founding {
         self.pledge.as_ref()
     }
 
-    /// Whom to ask for a seat in this cluster: those that were seen to belong to it, then those that
-    /// may have come to it meanwhile; of either the living first.
+    /// Whom to ask for a seat in this cluster: those that were seen to belong to it, then those
+    /// that may have come to it meanwhile; of either the living first.
     #[must_use]
     pub fn askable(&self, cluster: ClusterId) -> Vec<Seat> {
         self.known.askable(cluster)
@@ -181,8 +181,8 @@ impl Founding {
         }
     }
 
-    /// Forgets what it has warned of and how many writes there were: nothing that it does depends on
-    /// either.
+    /// Forgets what it has warned of and how many writes there were: nothing that it does depends
+    /// on either.
     #[cfg(feature = "explore")]
     pub fn forget_history(&mut self) {
         self.warned.clear();

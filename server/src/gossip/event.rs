@@ -30,3 +30,27 @@ impl Subscription {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_subscriber_is_told_how_much_it_has_missed() {
+        let (events, receiver) = broadcast::channel(2);
+        let mut subscription = Subscription(receiver);
+        for incarnation in 1..=5 {
+            events.send(Arc::new(serf::Event::Refuted { incarnation })).unwrap();
+        }
+        drop(events);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            assert!(matches!(subscription.next().await, Some(Notice::Gap(3))));
+            for expected in 4..=5 {
+                let Some(Notice::Event(event)) = subscription.next().await else { panic!() };
+                assert_eq!(*event, serf::Event::Refuted { incarnation: expected });
+            }
+            assert!(subscription.next().await.is_none());
+        });
+    }
+}

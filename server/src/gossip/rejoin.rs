@@ -1,5 +1,6 @@
 //! Joining again and again, until somebody answers; and once more when everybody is gone.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -19,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(10);
 /// finding nobody but oneself is no success.
 pub(super) async fn join_for_ever(handle: PoolHandle, places: Vec<String>) {
     let mut pause = PAUSE_MIN;
-    let mut told = String::new();
+    let mut told = BTreeMap::new();
     loop {
         for place in &places {
             match handle.join(place).await {
@@ -27,9 +28,9 @@ pub(super) async fn join_for_ever(handle: PoolHandle, places: Vec<String>) {
                 Err(CallError::Ended) => return,
                 Err(error) => {
                     let error = error.to_string();
-                    if error != told {
+                    if told.get(place) != Some(&error) {
                         tracing::warn!(%place, "cannot join the pool: {error}; trying again");
-                        told = error;
+                        told.insert(place.clone(), error);
                     }
                 }
             }

@@ -114,7 +114,8 @@ impl Members {
     pub(crate) fn admit(&mut self, node: &Node, request: JoinRequest) -> Option<Wish> {
         let JoinRequest { ask, present, answer } = request;
         let (admission, seat) = self.admission(node, &ask, &present);
-        tracing::info!(address = ask.address, ?admission, "a newcomer asks to join");
+        let told = admission.explain(&ask.address);
+        tracing::info!(address = ask.address, "a newcomer asks to join, and is told: {told}");
         // It may have gone, and will ask again.
         let _ = answer.send(admission);
         if admission == Admission::Waiting && seat.is_none() {

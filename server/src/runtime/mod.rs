@@ -18,6 +18,7 @@ mod identity;
 mod members;
 mod mending;
 mod open;
+mod ownership;
 mod peers;
 mod reader;
 mod rebuilding;
@@ -30,6 +31,7 @@ mod settings;
 mod start_error;
 mod ways;
 mod who;
+mod words;
 mod workers;
 
 pub(crate) use clock::Clock;

@@ -32,9 +32,39 @@ pub(super) async fn taken_in(
         let text = "to join a cluster that exists, --initial-cluster must name its members, too";
         return Err(StartError::Config(text.to_owned()));
     }
-    tracing::info!(own = config.own_address(), members = ?others, "asking to join");
+    tracing::info!(own = config.own_address(), members = others.join(","), "asking to join");
     let identity = asked(config, &others, None, stop).await?;
     tracing::info!(node = %identity.node, "taken in");
+    Ok(identity)
+}
+
+/// Asks the members who this one is, whose directory was made and has nothing in it: it may have
+/// founded a cluster of its own, because it was first started without being told that there is one.
+///
+/// To put such a directory aside loses nothing. It has no entry, so nothing that it holds was ever
+/// acknowledged; and the member that it names runs no more, whatever that one may have voted for.
+pub(super) async fn taken_up(
+    config: &Config,
+    was: Identity,
+    life: Life,
+    stop: watch::Receiver<bool>,
+) -> Result<Identity, StartError> {
+    let others = others(config);
+    tracing::info!(
+        own = config.own_address(),
+        members = others.join(","),
+        "the data directory holds nothing yet: asking to join"
+    );
+    let identity = asked(config, &others, Some(life), stop).await?;
+    if let Some(path) = config.data_dir.as_ref().filter(|_| identity != was) {
+        let aside = DataDir::hand_over(path, identity)?;
+        tracing::warn!(
+            "the data directory was made for another cluster and never held anything: it is put \
+             aside as {}, and this member joins as {}",
+            aside.display(),
+            identity.node
+        );
+    }
     Ok(identity)
 }
 

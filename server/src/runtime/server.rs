@@ -24,7 +24,7 @@ use super::open::{Doubt, Ground, Opened, Opening};
 use super::peers::{Acceptor, FromPeers, Identity, Links, Peer, Roster, listen};
 use super::rebuilding::{Rebuilding, Wrong};
 use super::register::Register;
-use super::rejoin::{self, taken_in};
+use super::rejoin::{self, taken_in, taken_up};
 use super::ways::Ways;
 use super::who::{Who, identify, known};
 use super::workers::{LogWorker, StateWorkers};
@@ -79,14 +79,14 @@ pub fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), ServerErro
     loop {
         match live(&config, who, rebuilding.wrong.take(), &doors, stop.clone())? {
             Departure::Stopped => return Ok(()),
-            Departure::Replaced(identity) => who = Who::Known(identity),
+            Departure::Replaced(identity) => who = Who::Told(identity),
             Departure::Condemned(identity, wrong) => {
                 rebuilding.begin(wrong);
                 let Doors { client, .. } = doors.double().map_err(StartError::Thread)?;
                 if !runtime()?.block_on(rebuilding.pause(client, stop.clone()))? {
                     return Ok(());
                 }
-                who = Who::Known(identity);
+                who = Who::Told(identity);
             }
         }
     }
@@ -137,7 +137,7 @@ fn client_url(config: &Config, doors: &Doors) -> Result<String, StartError> {
 enum Departure {
     /// It was told to end.
     Stopped,
-    /// Another one takes its place, in this very process.
+    /// It goes on, in this very process, as whom the members have named.
     Replaced(storage::Identity),
     /// Its state was found wrong: it goes on with another one.
     Condemned(storage::Identity, Wrong),
@@ -153,13 +153,19 @@ fn live(
 ) -> Result<Departure, ServerError> {
     let own = runtime()?;
     let identity = match who {
-        Who::Known(identity) => identity,
+        Who::Known(identity) | Who::Told(identity) => identity,
         Who::Newcomer => own.block_on(taken_in(config, stop.clone()))?,
     };
     let url = client_url(config, doors)?;
     let ground = Ground::lay(config, identity, url, wrong)?;
     let opening = ground.open(config, Doubt::Open)?;
     let register = ground.register.clone();
+    if matches!(who, Who::Known(_)) && config.join && ground.is_vain(&opening) {
+        // What follows has the directory to itself.
+        drop((opening, ground));
+        let taken = taken_up(config, identity, register.life(), stop);
+        return Ok(Departure::Replaced(own.block_on(taken)?));
+    }
     let Doors { client, peer } = doors.double().map_err(StartError::Thread)?;
     let setup =
         Setup { config: config.clone(), client, peer, ground, opening, stopping: stop.clone() };
@@ -358,7 +364,7 @@ fn driver(
     split: bool,
     metrics: &Metrics,
 ) -> io::Result<Driver> {
-    let Opened { node, log, state, cluster, id, gauge } = opened;
+    let Opened { node, log, state, cluster, id, gauge, blank: _ } = opened;
     let (done, done_queue) = mpsc::unbounded_channel();
     let Network { links, messages, events, roster, register, me } = network;
     let ways = Ways::new(me, config.heartbeat, metrics.ways().clone());

@@ -199,8 +199,8 @@ impl State {
         Ok(())
     }
 
-    /// Everybody comes up, and sees what everybody shows now, until nothing changes: pledges only go
-    /// down, so that comes.
+    /// Everybody comes up, and sees what everybody shows now, until nothing changes: pledges only
+    /// go down, so that comes.
     fn calm(mut self, bounds: Bounds) -> Result<(), Broken> {
         let all = 0..self.servers.len();
         for who in all.clone() {

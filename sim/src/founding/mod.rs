@@ -10,9 +10,10 @@
 //! | law | what |
 //! |---|---|
 //! | BI1 one group | below 2N servers one group is founded at most; ever, two share no server |
-//! | BI2 founders | a group is founded with exactly N servers, each of which holds that pledge durably |
-//! | BI3 one pledge | a server holds one pledge, changes it only for a lower one, and shows what is durable |
-//! | BI4 convergence | when all are up and everybody sees everybody, one group is there and all are of it |
+//! | BI2 founders | a group is founded with exactly N servers, each of which holds that pledge
+//! durably | | BI3 one pledge | a server holds one pledge, changes it only for a lower one, and
+//! shows what is durable | | BI4 convergence | when all are up and everybody sees everybody, one
+//! group is there and all are of it |
 //!
 //! [`world`] draws worlds from seeds; [`explore`] tries every order of events of few servers.
 

@@ -2,8 +2,8 @@
 //!
 //! A storm first: servers start when they like, crash, come back and fall silent; tables are
 //! exchanged between whoever reaches whom, and anything that was ever shown may be seen again at
-//! any time. Then calm: all are up, but in some worlds one that came after the founding, and whoever
-//! speaks is heard. Steps are counted, not timed: no rule of a founding knows a clock.
+//! any time. Then calm: all are up, but in some worlds one that came after the founding, and
+//! whoever speaks is heard. Steps are counted, not timed: no rule of a founding knows a clock.
 
 use std::fmt;
 

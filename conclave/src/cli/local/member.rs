@@ -9,6 +9,7 @@ use std::process::Stdio;
 use protocol::bootstrap::Pledge;
 use tokio::process::{Child, ChildStdin, Command};
 
+use crate::cli::start_line::quote;
 use crate::failure::{Failure, Result};
 
 /// The most of a log's end that is searched for a member's last words, in bytes.
@@ -140,15 +141,6 @@ fn open_log(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// A word that a shell reads as it is.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,14 +151,5 @@ mod tests {
         assert_eq!(last_words(log), "error: unexpected argument '--nope'");
         assert_eq!(last_words("INFO ready\nthread panicked\n"), "thread panicked");
         assert_eq!(last_words(""), "its log is empty");
-    }
-
-    #[test]
-    fn only_words_that_need_it_are_quoted() {
-        assert_eq!(quote("--a=b/c.d:1,2"), "--a=b/c.d:1,2");
-        assert_eq!(quote(""), "''");
-        assert_eq!(quote("a b"), "'a b'");
-        assert_eq!(quote("it's"), "'it'\\''s'");
-        assert_eq!(quote("$HOME"), "'$HOME'");
     }
 }

@@ -28,8 +28,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A real cluster of processes on this machine, until Ctrl-C.
 ///
-/// Servers find each other in a pool, to which agents belong, too. Server i listens on port P + 10 i
-/// for clients and on the ports above it for the other servers, for the pool and for its own API;
+/// Servers find each other in a pool, to which agents belong, too. Server i listens on port P + 10
+/// i for clients and on the ports above it for the other servers, for the pool and for its own API;
 /// agents follow with a port for the pool and one for their API. Each has a log in DIR. A member
 /// that dies stays dead: the line that starts it again is printed.
 ///

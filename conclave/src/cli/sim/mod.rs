@@ -14,6 +14,7 @@ mod files;
 mod founding;
 mod gallery;
 mod interrupt;
+mod lifeguard;
 mod meter;
 mod mutants;
 mod panics;
@@ -23,6 +24,7 @@ mod run;
 mod sheet;
 mod shrink;
 mod sweep;
+mod swim;
 mod terminal;
 mod topologies;
 
@@ -42,6 +44,8 @@ pub(crate) enum Sim {
     Explore(explore::Explore),
     Topologies(topologies::Topologies),
     Elections(elections::Elections),
+    Swim(swim::Swim),
+    Lifeguard(lifeguard::Lifeguard),
     Faults(faults::Faults),
     Mutants(mutants::Mutants),
     Founding(founding::Founding),
@@ -59,6 +63,8 @@ impl Sim {
             Sim::Explore(explore) => explore.run(),
             Sim::Topologies(topologies) => topologies.run(),
             Sim::Elections(elections) => elections.run(),
+            Sim::Swim(swim) => swim.run(),
+            Sim::Lifeguard(lifeguard) => lifeguard.run(),
             Sim::Faults(faults) => faults.run(),
             Sim::Mutants(mutants) => mutants.run(),
             Sim::Founding(founding) => founding.run(),

@@ -14,6 +14,8 @@ pub struct Config {
     pub broadcast_timeout: Duration,
     /// How long it stays after that, so that others can pass the rest on.
     pub leave_propagate: Duration,
+    /// How long one that said that it goes may take; if it is there after that, it stays.
+    pub leave_patience: Duration,
     /// The period of forgetting.
     pub reap_interval: Duration,
     /// The period of looking whether somebody who has failed is back.
@@ -35,12 +37,18 @@ pub struct Config {
     pub response_bytes: usize,
     /// Intents of members not known yet that are kept; further ones are dropped.
     pub intents: usize,
+    /// Members that are remembered after they have failed or left; of more, those that have been
+    /// gone for longest are forgotten when the period of forgetting comes round.
+    pub remembered: usize,
     /// Queries of its own that may be open at once.
     pub questions: usize,
     /// Queries of others that may wait for an answer; further ones are passed on and not answered.
     pub queries: usize,
     /// Events of one Lamport time that are kept; further ones are dropped.
     pub events_at_once: usize,
+    /// Bytes of all events that are kept, names and payloads together; what there is no room for
+    /// is dropped. They travel with every exchange.
+    pub events_bytes: usize,
     /// Whether to ask the others who bears the own name when somebody else claims it.
     pub resolve_conflicts: bool,
 }
@@ -51,6 +59,7 @@ impl Config {
         swim: swim::Config::LAN,
         broadcast_timeout: Duration::from_secs(5),
         leave_propagate: Duration::from_secs(1),
+        leave_patience: Duration::from_secs(30),
         reap_interval: Duration::from_secs(15),
         reconnect_interval: Duration::from_secs(30),
         reconnect_timeout: Duration::from_secs(24 * 3600),
@@ -61,9 +70,11 @@ impl Config {
         query_bytes: 1024,
         response_bytes: 1024,
         intents: 4096,
+        remembered: 1 << 16,
         questions: 256,
         queries: 1024,
         events_at_once: 256,
+        events_bytes: 1 << 20,
         resolve_conflicts: true,
     };
 

@@ -46,19 +46,16 @@ impl Serf {
             self.counters.events_old += 1;
             return false;
         }
-        // What is kept must not hold on to the packet that it came in.
-        let name = Bytes::copy_from_slice(&event.name);
-        let payload = Bytes::copy_from_slice(&event.payload);
-        let happening = Happening { name: name.clone(), payload: payload.clone() };
+        let happening = Happening { name: event.name.clone(), payload: event.payload.clone() };
         let heard = self.events.hear(event.ltime, &happening, self.event_clock.time());
         match heard {
             Heard::New => {
                 self.counters.events += 1;
-                self.tell(Event::User(UserEvent { name, payload, ..*event }));
+                self.tell_event(event);
                 true
             }
             Heard::Again if planted(Mutant::S15) => {
-                self.tell(Event::User(UserEvent { name, payload, ..*event }));
+                self.tell_event(event);
                 false
             }
             Heard::Again => {
@@ -74,5 +71,12 @@ impl Serf {
                 false
             }
         }
+    }
+
+    /// Listeners may keep it for long, and the packet that it came in should go.
+    fn tell_event(&mut self, event: &UserEvent) {
+        let name = Bytes::copy_from_slice(&event.name);
+        let payload = Bytes::copy_from_slice(&event.payload);
+        self.tell(Event::User(UserEvent { name, payload, ..*event }));
     }
 }

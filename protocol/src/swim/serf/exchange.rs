@@ -94,22 +94,29 @@ impl Serf {
             let ltime = told.map_or(LTime(0), |(_, ltime)| *ltime);
             self.take_leave(node, ltime);
         }
+        let own = self.roster.row(&self.name).map_or(LTime(0), |row| row.ltime);
+        let mut contested = false;
         for (node, ltime) in status {
             if left.binary_search(&node).is_err() {
+                contested |= node == self.name && ltime > own;
                 self.hears_join(&Join { ltime, node });
             }
+        }
+        // Somebody else said that it was going, or a former life did: those who heard that and
+        // nothing since take it for leaving, and no exchange tells them otherwise.
+        if contested && !self.leaving.is_going() {
+            self.say_joined();
         }
     }
 
     /// Somebody has left, says who knew it at this time.
     fn take_leave(&mut self, node: &Name, ltime: LTime) {
-        let known = self.roster.row(node);
-        if known.is_some_and(|row| row.status == Status::Left && row.ltime >= ltime) {
-            return;
-        }
-        // One more than the time of what it intended last: it left after that.
-        let leave =
-            Leave { ltime: LTime(ltime.0.saturating_add(1)), node: node.clone(), prune: false };
-        self.hears_leave(&leave);
+        let leaving = match self.roster.row(node) {
+            // No news. Both sides end at one time, and do not drive each other on.
+            Some(row) if row.status == Status::Left => LTime(ltime.0.max(row.ltime.0)),
+            // It left after what it intended last, so one more than that time.
+            Some(_) | None => LTime(ltime.0.saturating_add(1)),
+        };
+        self.hears_leave(&Leave { ltime: leaving, node: node.clone(), prune: false });
     }
 }

@@ -104,11 +104,15 @@ impl Serf {
         let Some(row) = self.roster.row(&leave.node) else {
             return self.keep_intent(&leave.node, true, leave.ltime);
         };
-        if leave.ltime <= row.ltime && !planted(Mutant::S10) {
+        let accused = leave.node == self.name && !self.leaving.is_going();
+        // Who comes and who is sent away at one time: whoever heard the second first holds on to
+        // it, so a member answers that, too.
+        let old = leave.ltime < row.ltime || (leave.ltime == row.ltime && !accused);
+        if old && !planted(Mutant::S10) {
             self.counters.intents_old += 1;
             return false;
         }
-        if leave.node == self.name && !self.leaving.is_going() {
+        if accused {
             self.counters.intents_refuted += 1;
             if !planted(Mutant::S11) {
                 self.say_joined();
@@ -162,6 +166,10 @@ impl Serf {
 
     /// An intent of somebody unknown waits until it is known.
     fn keep_intent(&mut self, node: &Name, leaves: bool, ltime: LTime) -> bool {
+        if node.len() > self.config.swim.packet_bytes {
+            self.counters.intents_dropped += 1;
+            return false;
+        }
         match self.intents.keep(node, leaves, ltime, self.now) {
             Kept::Newest => true,
             Kept::Old => {

@@ -3,7 +3,7 @@
 //! A member that only said farewell would be taken for one that failed: peers look at the intent.
 
 use super::message::{Leave, Message, Status};
-use super::output::Output;
+use super::output::{Event, Output};
 use super::{Purpose, Serf, encoded};
 use crate::Time;
 use crate::mutant::{Mutant, planted};
@@ -81,6 +81,7 @@ impl Serf {
     pub(super) fn on_farewell(&mut self, told: bool) {
         let name = self.name.clone();
         self.roster.put_status(&name, Status::Left, self.now);
+        self.tell(Event::Left(self.own().clone()));
         if self.has_company() {
             let until = self.now + self.config.leave_propagate;
             self.leaving = Leaving::Lingering { until, told };

@@ -47,6 +47,11 @@
 //!   one to the time at every exchange.
 //! - *A vote without voters keeps the name* ([`Event::ConflictVote`]). Upstream's member ends when
 //!   all answers are lost.
+//! - *Who is contested says that it is here*: a member that finds in an exchange that somebody has
+//!   heard of a later intent than its own answers that, too. Upstream's answers only what it hears
+//!   directly; when gossip misses it, it is shown as leaving for good.
+//! - *Whoever is to leave and is there half a minute later stays*, and an intent of the very time
+//!   at which a member has come is answered by it, too. Upstream lets chance decide, for good.
 //! - *Relays carry answers only*; upstream passes anything on to anywhere.
 //! - *A later intent replaces an earlier one* of the same member that still waits to be passed on
 //!   (the queue of consul #9927), and everything that is kept is bounded: [`Config`].
@@ -205,7 +210,7 @@ impl Serf {
         Self {
             swim: Swim::new(config.swim.clone(), identity, rng.next()),
             intents: Intents::new(config.intents),
-            events: Told::new(config.events_at_once),
+            events: Told::new(config.events_at_once, config.events_bytes),
             queries: Queries::new(config.queries),
             config,
             name,
@@ -376,6 +381,11 @@ impl Serf {
                 return;
             }
         };
+        if named(&message).is_some_and(|name| name.len() > self.config.swim.packet_bytes) {
+            // No packet holds what could be said of such a member.
+            self.counters.malformed += 1;
+            return;
+        }
         match message {
             Message::Leave(leave) => self.on_leave_intent(&leave, bytes),
             Message::Join(join) => self.on_join_intent(&join, bytes),
@@ -419,6 +429,22 @@ impl Serf {
     fn packet_room(&self) -> usize {
         const FRAME: usize = 8;
         self.config.swim.packet_bytes.saturating_sub(FRAME)
+    }
+}
+
+/// The name in a message that is kept for longer than the message.
+const fn named(message: &Message) -> Option<&Name> {
+    match message {
+        Message::Leave(leave) => Some(&leave.node),
+        Message::Join(join) => Some(&join.node),
+        Message::Query(query) => Some(&query.source),
+        Message::Response(response) => Some(&response.from),
+        Message::PushPull(_)
+        | Message::Event(_)
+        | Message::Conflict(_)
+        | Message::KeyRequest(_)
+        | Message::KeyResponse(_)
+        | Message::Relay(_) => None,
     }
 }
 

@@ -123,7 +123,7 @@ pub enum Output {
 pub enum Event {
     /// Somebody is here, for the first time or again. Of this member itself it is the first event.
     Joined(Arc<Facts>),
-    /// Somebody went and said so, or was declared to have gone.
+    /// Somebody went and said so, or was declared to have gone; this member, too.
     Left(Arc<Facts>),
     /// Somebody is gone.
     Failed(Arc<Facts>),

@@ -5,6 +5,8 @@
 
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use super::message::{Happening, LTime, Moment};
 
 /// Times that are remembered.
@@ -38,15 +40,18 @@ fn slot(ltime: LTime) -> usize {
 ///
 /// - `slots` is empty or has 512 slots; what is in one has a time that belongs there.
 /// - A moment has at most `most` events.
+/// - `bytes` is the sum of all names and payloads, and at most `room`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Told {
     slots: Vec<Option<Moment>>,
     most: usize,
+    bytes: usize,
+    room: usize,
 }
 
 impl Told {
-    pub(super) const fn new(most: usize) -> Self {
-        Self { slots: Vec::new(), most }
+    pub(super) const fn new(most: usize, room: usize) -> Self {
+        Self { slots: Vec::new(), most, bytes: 0, room }
     }
 
     /// What is remembered, in no order that means anything.
@@ -64,17 +69,39 @@ impl Told {
         let slot = &mut self.slots[slot(ltime)];
         let moment = match slot {
             Some(moment) if moment.ltime == ltime => moment,
-            Some(_) | None => slot.insert(Moment { ltime, events: Vec::new() }),
+            Some(_) | None => {
+                let old = slot.replace(Moment { ltime, events: Vec::new() });
+                self.bytes -= old.iter().flat_map(|old| &old.events).map(length).sum::<usize>();
+                slot.as_mut().expect("invariant: it was just put there")
+            }
         };
         if moment.events.contains(happening) {
             return Heard::Again;
         }
-        if moment.events.len() >= self.most {
+        let bytes = self.bytes + length(happening);
+        if moment.events.len() >= self.most || bytes > self.room {
             return Heard::Full;
         }
-        moment.events.push(happening.clone());
+        self.bytes = bytes;
+        // What is kept must not hold on to the packet that it came in.
+        moment.events.push(Happening {
+            name: Bytes::copy_from_slice(&happening.name),
+            payload: Bytes::copy_from_slice(&happening.payload),
+        });
         Heard::New
     }
+
+    pub(super) fn assert_invariants(&self) {
+        let events = self.moments().flat_map(|moment| &moment.events);
+        assert!(self.bytes == events.map(length).sum::<usize>(), "bytes are summed");
+        assert!(self.bytes <= self.room, "events are bounded");
+        let bounded = self.moments().all(|moment| moment.events.len() <= self.most);
+        assert!(bounded, "the events of a time are bounded");
+    }
+}
+
+fn length(happening: &Happening) -> usize {
+    happening.name.len() + happening.payload.len()
 }
 
 /// Queries, by their numbers.
@@ -109,8 +136,6 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
 
     fn happening(name: &'static str) -> Happening {
@@ -119,7 +144,7 @@ mod tests {
 
     #[test]
     fn an_event_is_new_once_and_too_old_after_512_times() {
-        let mut told = Told::new(2);
+        let mut told = Told::new(2, 100);
         let deploy = happening("deploy");
         assert_eq!(told.hear(LTime(1), &deploy, LTime(2)), Heard::New);
         assert_eq!(told.hear(LTime(1), &deploy, LTime(2)), Heard::Again);
@@ -133,6 +158,17 @@ mod tests {
     }
 
     #[test]
+    fn events_take_so_much_room_and_give_it_back() {
+        let mut told = Told::new(9, 20);
+        assert_eq!(told.hear(LTime(1), &happening("eight-at"), LTime(2)), Heard::New);
+        assert_eq!(told.hear(LTime(2), &happening("twelve-bytes"), LTime(3)), Heard::New);
+        assert_eq!(told.hear(LTime(3), &happening("x"), LTime(4)), Heard::Full);
+        assert_eq!(told.hear(LTime(513), &happening("eight-of"), LTime(514)), Heard::New);
+        told.assert_invariants();
+        assert_eq!(told.bytes, 20);
+    }
+
+    #[test]
     fn a_query_is_new_once() {
         let mut seen = Seen::default();
         assert_eq!(seen.hear(LTime(1), 7, LTime(2)), Heard::New);
@@ -140,7 +176,9 @@ mod tests {
         assert_eq!(seen.hear(LTime(1), 8, LTime(2)), Heard::New);
         assert_eq!(seen.hear(LTime(0), 7, LTime(2)), Heard::New, "0 is a time like any other");
         assert_eq!(seen.hear(LTime(1), 7, LTime(514)), Heard::Old);
-        (0..300).for_each(|id| drop(seen.hear(LTime(3), id, LTime(4))));
-        assert_eq!(seen.hear(LTime(3), 299, LTime(4)), Heard::Full);
+        for id in 0..300 {
+            let heard = seen.hear(LTime(3), id, LTime(4));
+            assert_eq!(heard, if id < 256 { Heard::New } else { Heard::Full });
+        }
     }
 }

@@ -29,8 +29,8 @@ pub(super) struct Row {
     pub(super) status: Status,
     /// Whether it is forgotten as soon as it has left.
     pub(super) prune: bool,
-    /// When it left or failed, in seconds.
-    gone: u32,
+    /// When it became leaving, left or failed, in seconds.
+    since: u32,
 }
 
 /// A member, as Serf's layer knows it.
@@ -79,7 +79,7 @@ impl Roster {
     pub(super) fn put_facts(&mut self, facts: Arc<Facts>) {
         let row = self.rows.remove(&facts.name);
         let row =
-            row.unwrap_or(Row { ltime: LTime(0), status: Status::None, prune: false, gone: 0 });
+            row.unwrap_or(Row { ltime: LTime(0), status: Status::None, prune: false, since: 0 });
         self.rows.insert(ByName(facts), row);
     }
 
@@ -104,8 +104,8 @@ impl Roster {
             *count += usize::from(status == counted);
         }
         row.status = status;
-        if matches!(status, Status::Left | Status::Failed) {
-            row.gone = seconds(now);
+        if matches!(status, Status::Leaving | Status::Left | Status::Failed) {
+            row.since = seconds(now);
         }
     }
 
@@ -138,9 +138,13 @@ impl Roster {
 }
 
 impl Row {
-    /// For how long it has been gone, a second more or less.
+    pub(super) const fn is_gone(&self) -> bool {
+        matches!(self.status, Status::Left | Status::Failed)
+    }
+
+    /// For how long it has been gone or leaving, a second more or less.
     pub(super) fn gone_for(&self, now: Time) -> core::time::Duration {
-        core::time::Duration::from_secs(seconds(now).saturating_sub(self.gone).into())
+        core::time::Duration::from_secs(seconds(now).saturating_sub(self.since).into())
     }
 }
 

@@ -134,6 +134,7 @@ impl Serf {
     pub fn assert_invariants(&self) {
         self.swim.assert_invariants();
         self.roster.assert_invariants();
+        self.events.assert_invariants();
         assert!(self.intents.len() <= self.config.intents, "intents are bounded");
         assert!(self.questions.len() <= self.config.questions, "questions are bounded");
         assert!(self.queries.len() <= self.config.queries, "queries are bounded");

@@ -54,7 +54,11 @@ pub(super) async fn pool(pool: &PoolHandle) -> Result<Value, Failed> {
         "health_score": swim.health_score,
         "broken_links": swim.links.iter().map(link).collect::<Vec<_>>(),
         "refused": refused,
-        "ltime": { "members": serf.time.0, "events": serf.event_time.0, "queries": serf.query_time.0 },
+        "ltime": {
+            "members": serf.time.0,
+            "events": serf.event_time.0,
+            "queries": serf.query_time.0,
+        },
         "queued": swim.queued,
     }))
 }
@@ -68,7 +72,10 @@ pub(super) const fn word(link: Link) -> &'static str {
 
 /// An event, as a line of the stream.
 pub(super) fn event(event: &Event) -> Value {
-    let member = |word: &str, facts: &Facts, standing| json!({ "event": word, "member": member_of(facts, standing) });
+    let member = |word: &str, facts: &Facts, standing| {
+        let member = member_of(facts, standing);
+        json!({ "event": word, "member": member })
+    };
     match event {
         Event::Joined(facts) => member("joined", facts, Standing::Alive),
         Event::Left(facts) => member("left", facts, Standing::Left),

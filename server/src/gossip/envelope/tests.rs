@@ -188,10 +188,10 @@ fn plaintext_is_refused_unless_encryption_is_being_introduced() {
     let sends = Policy { verify_incoming: false, ..Policy::default() };
     let sends = Envelope::new(sends, keys);
     for (from, to) in [(&plain, &begins), (&begins, &plain), (&begins, &sends), (&sends, &begins)] {
-        assert_eq!(opened(to, sealed_by(from, &long)), [long.clone()]);
+        assert_eq!(opened(to, sealed_by(from, &long)), std::slice::from_ref(&long));
     }
-    assert_eq!(opened(&strict, sealed_by(&sends, &long)), [long.clone()]);
-    assert_eq!(opened(&sends, sealed_by(&strict, &long)), [long.clone()]);
+    assert_eq!(opened(&strict, sealed_by(&sends, &long)), std::slice::from_ref(&long));
+    assert_eq!(opened(&sends, sealed_by(&strict, &long)), std::slice::from_ref(&long));
     let mut wrong = strict.seal_packets(&[long], false, 1400).remove(0).to_vec();
     *wrong.last_mut().unwrap() ^= 1;
     assert_eq!(refused(&strict, wrong.into()), [Refusal::Key]);

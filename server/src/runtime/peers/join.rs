@@ -95,9 +95,9 @@ pub(crate) enum Admission {
 
 impl Admission {
     /// What an operator should read.
-    fn explain(self, own: &str) -> String {
+    pub(crate) fn explain(self, own: &str) -> String {
         match self {
-            Self::Welcome(..) => "welcome".into(),
+            Self::Welcome(_, id) => format!("welcome as {id}"),
             Self::Version => "it speaks another version; run the version of the members".into(),
             Self::Token => "it belongs to a cluster with another --cluster-token".into(),
             Self::Unknown => format!(
