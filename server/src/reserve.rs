@@ -8,8 +8,8 @@
 //! | a flush of what they left | what gathers in memory before one (16 MiB) |
 //! | the copy of a table without its dead | one table: half of the reserve, at least 16 MiB |
 //!
-//! A flush and a segment may also be under way before the member knows that it is short, as it looks
-//! about once a second and after each flush.
+//! A flush and a segment may also be under way before the member knows that it is short, as it
+//! looks about once a second and after each flush.
 //!
 //! A member that is short trims its log behind every flush, so that the log does not grow for those
 //! who lag. A reserve of 64 MiB holds all of that. With a smaller one a copy may find no room; then
