@@ -1,4 +1,4 @@
-//! What to do about what a server refuses. The sentences are etcd's, which clients know by heart
+//! What to do about what a server refuses. The sentences are etcd's, which clients know by heart,
 //! and which say little to somebody at a terminal.
 
 /// What to add to a refusal; nothing where it says all there is.

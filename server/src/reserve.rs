@@ -8,14 +8,13 @@
 //! | a flush of what they left | what gathers in memory before one (16 MiB) |
 //! | the copy of a table without its dead | one table: half of the reserve, at least 16 MiB |
 //!
-//! And what may come in before the member knows that it is short, as it looks about once a second
-//! and after each flush: a flush and a segment, which are under way by then.
+//! A flush and a segment may also be under way before the member knows that it is short, as it
+//! looks about once a second and after each flush.
 //!
 //! A member that is short trims its log behind every flush, so that the log does not grow for those
 //! who lag. A reserve of 64 MiB holds all of that. With a smaller one a copy may find no room; then
-//! another table has its turn, and wholly dead ones go without a copy. With one below 48 MiB a
-//! flush may find none before the member is short: it is tried again, and growth is refused
-//! meanwhile.
+//! another table has its turn, and wholly dead ones go without a copy. With much less a flush may
+//! find none before the member is short: it is tried again, and growth is refused meanwhile.
 //!
 //! So a reserve that is chosen by itself is 64 MiB at least. Only where that would be more than
 //! half of the disk it is half: a disk that small is for trying things out.
@@ -28,8 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use node::Space;
 
 /// The least reserve that is chosen by itself, but for small disks: what deletions and compactions
-/// need for the next segment of the log, a flush and the copy of a table, and as much again for
-/// what is under way before anything is refused.
+/// need for the next segment of the log, a flush and the copy of a table of half of it.
 const LEAST: u64 = 64 << 20;
 /// The most.
 const MOST: u64 = 1 << 30;

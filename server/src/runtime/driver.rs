@@ -49,7 +49,7 @@ pub enum RunError {
     /// The cluster has removed this member. Its data directory is of no use any more.
     #[error(
         "this member was removed from the cluster and cannot come back under its old identity: put \
-         its data directory aside. To join again, run `conclave member add` unless `conclave \
+         its data directory aside. To join again, run `conclave member add`, unless `conclave \
          member list` has a member with its address, and start it with an empty directory and \
          --initial-cluster-state existing"
     )]

@@ -63,11 +63,14 @@ fn may_tell(log: &Inspection) -> bool {
 fn founded(config: &Config, last: Index) -> StartError {
     let path = config.data_dir.clone().unwrap_or_default();
     let shown = path.display();
+    // As a shell takes it, whatever the directory is called.
+    let quoted = shown.to_string().replace('\'', "'\\''");
     StartError::Join(format!(
         "{shown} holds a cluster of its own, which this member founded when it was started \
-         without --initial-cluster-state existing. Its log has entries, up to {last}: clients may \
-         have been told that they are kept, so it is not put aside by itself. To join the other \
-         cluster, run `mv {shown} {shown}.founded` and start this member again with the same \
-         command; to go on with the cluster that it holds, start it as it was started then"
+         without --initial-cluster-state existing. Its log has entries, up to {last}: clients \
+         may have been told that they are kept, so it is not put aside by itself. To join the \
+         other cluster, run `mv '{quoted}' '{quoted}.founded'` and start this member again with \
+         the same command; to go on with the cluster that it holds, start it as it was started \
+         then"
     ))
 }
