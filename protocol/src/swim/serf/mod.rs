@@ -50,8 +50,8 @@
 //! - *Who is contested says that it is here*: a member that finds in an exchange that somebody has
 //!   heard of a later intent than its own answers that, too. Upstream's answers only what it hears
 //!   directly; when gossip misses it, it is shown as leaving for good.
-//! - *Whoever is to leave and is there half a minute later stays*, and an intent of the very time at
-//!   which a member has come is answered by it, too. Upstream lets chance decide, for good.
+//! - *Whoever is to leave and is there half a minute later stays*, and an intent of the very time
+//!   at which a member has come is answered by it, too. Upstream lets chance decide, for good.
 //! - *Relays carry answers only*; upstream passes anything on to anywhere.
 //! - *A later intent replaces an earlier one* of the same member that still waits to be passed on
 //!   (the queue of consul #9927), and everything that is kept is bounded: [`Config`].
