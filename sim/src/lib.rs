@@ -7,6 +7,7 @@ pub mod crowd;
 mod draw;
 pub mod explore;
 pub mod fault;
+pub mod founding;
 pub mod gallery;
 pub mod history;
 #[cfg(feature = "mutants")]

@@ -33,8 +33,8 @@
 //! `gossip` passes on what is new, `exchange` compares everything with one member now and then.
 //! `belief` has the rules by which news replaces what was known.
 //!
-//! [`message`] has what members say to each other as values, [`wire`] as bytes; [`serf`] what the
-//! agents of Serf say to each other on top of it.
+//! [`message`] has what members say to each other as values, [`wire`] as bytes; [`serf`] is the
+//! layer above, as the agents of Serf have it: it owns a [`Swim`] and is what a driver drives.
 //!
 //! # Standing still
 //!

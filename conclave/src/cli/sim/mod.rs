@@ -11,6 +11,7 @@ mod elections;
 mod explore;
 mod faults;
 mod files;
+mod founding;
 mod gallery;
 mod interrupt;
 mod lifeguard;
@@ -47,6 +48,7 @@ pub(crate) enum Sim {
     Lifeguard(lifeguard::Lifeguard),
     Faults(faults::Faults),
     Mutants(mutants::Mutants),
+    Founding(founding::Founding),
     Bench(bench::Bench),
 }
 
@@ -65,6 +67,7 @@ impl Sim {
             Sim::Lifeguard(lifeguard) => lifeguard.run(),
             Sim::Faults(faults) => faults.run(),
             Sim::Mutants(mutants) => mutants.run(),
+            Sim::Founding(founding) => founding.run(),
             Sim::Bench(bench) => bench.run(),
         }
     }
