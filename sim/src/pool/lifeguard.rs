@@ -270,13 +270,13 @@ impl Table {
         Plot {
             title: title.to_owned(),
             subtitle: format!(
-                "Healthy members called dead, at anybody: 128 members, slow ones {}, {} rounds",
+                "Healthy members called dead, at anybody: 128 members, slow ones {}, rounds: {}",
                 self.how.name(),
                 self.rounds
             ),
             x,
             y: Axis {
-                label: "times that a healthy member was called dead (1: never)".to_owned(),
+                label: "healthy ones called dead (1: never)".to_owned(),
                 from: 1.0,
                 to: 10f64.powf(most.log10().ceil()),
                 scale: Scale::Logarithmic,
