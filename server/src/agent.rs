@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::PoolSide;
-use crate::api::admin::{Admin, AdminError};
+use crate::api::admin::{Admin, AdminError, Door};
 use crate::config::Config;
 use crate::gossip::{Pool, PoolError, Settings};
 use crate::runtime::{ServerError, run};
@@ -59,8 +59,9 @@ impl Agent {
         // Whatever ends first takes the rest along.
         let (end, ending) = watch::channel(false);
         let tags = pool.tags.clone();
+        let door = Door::open(self.listen_http)?;
         let pool = Pool::start(pool, ending.clone())?;
-        let admin = match Admin::start(self.listen_http, pool.handle().clone(), ending.clone()) {
+        let admin = match Admin::start(door, pool.handle().clone(), ending.clone()) {
             Ok(admin) => admin,
             Err(error) => {
                 end.send_replace(true);

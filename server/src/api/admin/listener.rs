@@ -56,6 +56,23 @@ pub enum AdminError {
     Thread(io::Error),
 }
 
+/// The port of an API that does not answer yet.
+#[derive(Debug)]
+pub struct Door(StdListener);
+
+impl Door {
+    /// Opens the port, so that an agent that cannot have it joins no pool.
+    ///
+    /// # Errors
+    /// [`AdminError::Exposed`], [`AdminError::Listen`].
+    pub fn open(listen: SocketAddr) -> Result<Self, AdminError> {
+        if !listen.ip().is_loopback() {
+            return Err(AdminError::Exposed(listen));
+        }
+        open(listen).map(Self).map_err(|source| AdminError::Listen { address: listen, source })
+    }
+}
+
 /// A running API.
 #[derive(Debug)]
 pub struct Admin {
@@ -63,20 +80,15 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Listens until `stop` turns true.
+    /// Answers until `stop` turns true.
     ///
     /// # Errors
-    /// [`AdminError`], each with what to do about it.
+    /// [`AdminError::Thread`].
     pub fn start(
-        listen: SocketAddr,
+        Door(listener): Door,
         pool: PoolHandle,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, AdminError> {
-        if !listen.ip().is_loopback() {
-            return Err(AdminError::Exposed(listen));
-        }
-        let listener =
-            open(listen).map_err(|source| AdminError::Listen { address: listen, source })?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(AdminError::Thread)?;
         let thread = Builder::new().name("admin".to_owned()).spawn(move || {

@@ -29,4 +29,4 @@ mod requests;
 mod route;
 mod views;
 
-pub use listener::{Admin, AdminError};
+pub use listener::{Admin, AdminError, Door};
