@@ -51,9 +51,11 @@ fn the_dead_of_a_pool_of_300_are_found_in_time() {
     assert_eq!((found.kills, found.known.open), (60, 0), "{found}");
 }
 
+/// A message is sent so often by each, and no oftener: in pools of fewer than a hundred, where that
+/// is eight times, 30 % of loss leave somebody out now and then.
 #[test]
 fn a_message_reaches_everybody_faster_than_published() {
-    for (members, loss) in [(300, 0), (60, MILLION * 3 / 10)] {
+    for (members, loss) in [(300, 0), (120, MILLION * 3 / 10)] {
         let mut pool = Pool::formed(options(members, loss, 1));
         let spread = spread::measure(&mut pool, 5);
         assert_eq!(spread.nearly_all.open, 0, "{spread}");
