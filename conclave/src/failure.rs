@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use crate::advice;
+
 /// A command's failure. Exit codes: 1 the command was understood and failed, 2 it was not
 /// understood (as clap's own), 3 a server was removed from its cluster and must not be started
 /// again as it is, 0 for a reader that has closed our output.
@@ -34,7 +36,7 @@ impl Failure {
         ExitCode::from(self.code)
     }
 
-    #[cfg(test)]
+    /// The sentence.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -47,13 +49,22 @@ impl From<server::ServerError> for Failure {
     }
 }
 
+impl From<server::AgentError> for Failure {
+    fn from(error: server::AgentError) -> Failure {
+        match error {
+            server::AgentError::Server(error) => error.into(),
+            error => Failure::new(error),
+        }
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         // `conclave … | head` ends when head does.
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Failure { code: 0, text: String::new() };
         }
-        Failure::new(error)
+        Failure::new(format!("reading or writing failed: {error}"))
     }
 }
 
@@ -64,7 +75,7 @@ impl From<client::Error> for Failure {
                 "; is a server running there? (`conclave dev` starts one, --endpoints names others)"
             }
             (client::Code::DeadlineExceeded, _) => "; --timeout gives it longer",
-            _ => "",
+            _ => advice::on(error.message()),
         };
         match error.code() {
             client::Code::InvalidArgument if error.outcome() == client::Outcome::Unsent => {

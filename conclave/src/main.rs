@@ -1,5 +1,6 @@
 //! `conclave`: the one binary. It knows every command and decides nothing by itself.
 
+mod advice;
 mod cli;
 mod config;
 mod failure;
@@ -9,13 +10,11 @@ mod serve;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match cli::Cli::parse().run() {
+    match cli::Cli::read().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -2,12 +2,17 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::failure::{Failure, Result};
+
+/// The longest time that a folder for backups may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Refuses an address that cannot be listened on. `flag` is the setting to change.
 pub(crate) fn port(address: SocketAddr, flag: &str) -> Result {
@@ -26,6 +31,13 @@ pub(crate) fn port(address: SocketAddr, flag: &str) -> Result {
     }))
 }
 
+/// This address, or when it is taken one with a port that is free.
+pub(crate) fn free(address: SocketAddr) -> Result<SocketAddr> {
+    let taken = TcpListener::bind(address).is_err() || UdpSocket::bind(address).is_err();
+    let any = SocketAddr::new(address.ip(), if taken { 0 } else { address.port() });
+    Ok(TcpListener::bind(any)?.local_addr()?)
+}
+
 /// Lets this process open as many files as it has the right to: each connection is one, and the
 /// limit that a shell starts with is often 1,024.
 pub(crate) fn open_files() {
@@ -36,22 +48,48 @@ pub(crate) fn open_files() {
 
 /// Creates a directory if need be, and refuses one that cannot be written to.
 pub(crate) fn directory(path: &Path, flag: &str) -> Result {
-    let refuse = |error: std::io::Error| {
-        let shown = path.display();
-        let why = match error.kind() {
-            ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-                "a file stands in its place".to_owned()
-            }
-            ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
-            _ => error.to_string(),
-        };
-        Failure::new(format!("cannot write to {shown}: {why}; choose another one with {flag}"))
-    };
-    fs::create_dir_all(path).map_err(refuse)?;
+    probe(path).map_err(|error| unwritable(path, flag, &error))
+}
+
+/// The same for the folder of backups, where only what will never do is refused. What may be better
+/// by the time of a backup, such as a server for files that is away, is that backup's affair: it
+/// does not keep a member from serving.
+pub(crate) fn backups(path: &Path, flag: &str) -> Result {
+    let (done, looked) = mpsc::channel();
+    let folder = path.to_owned();
+    // Its own thread: a file server that is away may hold it up for ever.
+    std::thread::Builder::new().name("backups".to_owned()).spawn(move || {
+        // Nobody waits any more when it takes too long.
+        let _late = done.send(probe(&folder));
+    })?;
+    let Ok(Err(error)) = looked.recv_timeout(PATIENCE) else { return Ok(()) };
+    match error.kind() {
+        ErrorKind::PermissionDenied
+        | ErrorKind::NotADirectory
+        | ErrorKind::AlreadyExists
+        | ErrorKind::ReadOnlyFilesystem => Err(unwritable(path, flag, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn probe(path: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(path)?;
     let probe = path.join(format!(".probe-{}", std::process::id()));
-    fs::write(&probe, b"").map_err(refuse)?;
-    fs::remove_file(&probe).map_err(refuse)
+    fs::write(&probe, b"")?;
+    fs::remove_file(&probe)
+}
+
+fn unwritable(path: &Path, flag: &str, error: &std::io::Error) -> Failure {
+    let shown = path.display();
+    let why = match error.kind() {
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "a file stands in its place".to_owned()
+        }
+        ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
+        _ => error.to_string(),
+    };
+    Failure::new(format!("cannot write to {shown}: {why}; choose another one with {flag}"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use server::Config;
+use server::Agent;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,24 +31,19 @@ pub(crate) enum Leash {
     Stdin,
 }
 
-/// Runs a server until SIGINT, SIGTERM or the end of its leash; then it stops in good order.
+/// Runs an agent until SIGINT, SIGTERM or the end of its leash; then it stops in good order.
 /// `ready` is called once it serves.
-pub(crate) fn run(config: Config, leash: Leash, ready: impl FnOnce() -> Result) -> Result {
-    preflight::port(config.listen_client, "--listen-client")?;
-    if config.initial_cluster.len() > 1 || config.expects_peers {
-        preflight::port(config.listen_peer, "--listen-peer")?;
-    }
-    if let Some(path) = &config.data_dir {
-        preflight::directory(path, "--data-dir")?;
-    }
+pub(crate) fn run(agent: Agent, leash: Leash, ready: impl FnOnce() -> Result) -> Result {
+    look_first(&agent)?;
     preflight::open_files();
-    let address = config.listen_client;
+    let server = agent.server.as_ref();
+    let address = server.map_or(agent.listen_http, |config| config.listen_client);
     let (stop, stopping) = watch::channel(false);
     let (ended, end) = oneshot::channel();
     let server = std::thread::Builder::new().name("server".to_owned());
     let server = server.spawn(move || {
         // The receiver is there until this thread has ended.
-        drop(ended.send(server::run(config, stopping).map_err(Failure::from)));
+        drop(ended.send(agent.run(stopping).map_err(Failure::from)));
     })?;
     let result = block_on(async {
         let mut end = std::pin::pin!(outcome(end));
@@ -73,6 +68,30 @@ pub(crate) fn run(config: Config, leash: Leash, ready: impl FnOnce() -> Result) 
         Ok(()) => result,
         Err(_) => Err(Failure::new("the server stopped because of a bug; the log says where")),
     }
+}
+
+/// Refuses what would make the agent fail at once.
+fn look_first(agent: &Agent) -> Result {
+    if let Some(config) = &agent.server {
+        preflight::port(config.listen_client, "--listen-client")?;
+        if config.initial_cluster.len() > 1 || config.expects_peers {
+            preflight::port(config.listen_peer, "--listen-peer")?;
+        }
+        if let Some(path) = &config.data_dir {
+            preflight::directory(path, "--data-dir")?;
+        }
+        if let Some(backups) = &config.backups {
+            preflight::backups(&backups.dir, "--backup-dir")?;
+        }
+    }
+    if let Some(pool) = &agent.pool {
+        preflight::port(pool.listen, "--listen-gossip")?;
+        preflight::port(agent.listen_http, "--listen-http")?;
+        if let Some(path) = &pool.data_dir {
+            preflight::directory(path, "--data-dir")?;
+        }
+    }
+    Ok(())
 }
 
 async fn outcome(end: oneshot::Receiver<Result>) -> Result {

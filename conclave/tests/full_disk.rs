@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use client::Client;
 use etcdpb::etcdserverpb::{AlarmRequest, DeleteRangeRequest, RangeRequest};
-use support::cluster::Cluster;
+use support::cluster::{Cluster, DISK_RESERVED};
 use support::small_disk::SmallDisk;
 use support::{etcdctl, eventually, get};
 use tokio::runtime::Runtime;
@@ -18,8 +18,8 @@ use tokio::runtime::Runtime;
 const SMALL: usize = 0;
 const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
 
-fn value(number: u32) -> Vec<u8> {
-    number.to_le_bytes().repeat(64 << 10)
+fn value(number: u32, size: usize) -> Vec<u8> {
+    number.to_le_bytes().repeat(size / 4)
 }
 
 fn metric(cluster: &Cluster, at: usize, name: &str) -> u64 {
@@ -29,16 +29,25 @@ fn metric(cluster: &Cluster, at: usize, name: &str) -> u64 {
 }
 
 /// What was acknowledged, by key.
-#[derive(Default)]
-struct Known(BTreeMap<String, u32>);
+struct Known {
+    numbers: BTreeMap<String, u32>,
+    /// The length of each value in bytes.
+    size: usize,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { numbers: BTreeMap::new(), size: 256 << 10 }
+    }
+}
 
 impl Known {
     /// Puts until a put is refused, which must be for want of space.
     fn fill(&mut self, runtime: &Runtime, client: &Client, first: u32) -> u32 {
         for number in first..first + 2_000 {
             let key = format!("k/{number:05}");
-            match runtime.block_on(client.put(key.clone(), value(number))) {
-                Ok(_) => _ = self.0.insert(key, number),
+            match runtime.block_on(client.put(key.clone(), value(number, self.size))) {
+                Ok(_) => _ = self.numbers.insert(key, number),
                 Err(error) => {
                     assert_eq!(error.to_string(), NO_SPACE);
                     return number;
@@ -50,23 +59,23 @@ impl Known {
 
     /// Deletes the older half, and gives up its history.
     fn halve(&mut self, runtime: &Runtime, client: &Client) {
-        let half = self.0.keys().nth(self.0.len() / 2).unwrap().clone();
+        let half = self.numbers.keys().nth(self.numbers.len() / 2).unwrap().clone();
         let request = DeleteRangeRequest {
             key: "k/".into(),
             range_end: half.clone().into(),
             ..DeleteRangeRequest::default()
         };
         let answer = runtime.block_on(client.delete(request)).unwrap();
-        self.0 = self.0.split_off(&half);
+        self.numbers = self.numbers.split_off(&half);
         let revision = answer.header.unwrap().revision;
         runtime.block_on(client.compact(revision, false)).unwrap();
     }
 
     /// All of it is there, and nothing else.
     fn assert_there(&self, runtime: &Runtime, client: &Client) {
-        for (key, number) in &self.0 {
+        for (key, number) in &self.numbers {
             let kv = eventually("a read", || runtime.block_on(client.get(key.clone())).ok());
-            assert!(kv.unwrap().value == value(*number), "{key} has changed");
+            assert!(kv.unwrap().value == value(*number, self.size), "{key} has changed");
         }
         let request = RangeRequest {
             key: "k/".into(),
@@ -75,7 +84,7 @@ impl Known {
             ..RangeRequest::default()
         };
         let count = eventually("a count", || runtime.block_on(client.range(request.clone())).ok());
-        assert_eq!(count.count, i64::try_from(self.0.len()).unwrap());
+        assert_eq!(count.count, i64::try_from(self.numbers.len()).unwrap());
     }
 }
 
@@ -169,8 +178,8 @@ fn without_a_reserve_a_full_disk_holds_writes_up_and_loses_nothing() {
     let mut held_up = None;
     for number in 0..400 {
         let key = format!("k/{number:05}");
-        match runtime.block_on(client.put(key.clone(), value(number))) {
-            Ok(_) => _ = known.0.insert(key, number),
+        match runtime.block_on(client.put(key.clone(), value(number, known.size))) {
+            Ok(_) => _ = known.numbers.insert(key, number),
             Err(error) => {
                 held_up = Some((key, number, error.to_string()));
                 break;
@@ -179,7 +188,11 @@ fn without_a_reserve_a_full_disk_holds_writes_up_and_loses_nothing() {
     }
     let (key, number, error) = held_up.expect("a full disk took everything");
     assert!(error.contains("timed out") || error.contains("in time"), "{error}");
-    assert!(known.0.len() > 50, "two segments of the log take more than {}", known.0.len());
+    assert!(
+        known.numbers.len() > 50,
+        "two segments of the log take more than {}",
+        known.numbers.len()
+    );
     cluster.assert_unharmed();
     // What was not acknowledged may be there or not; what was, is.
     cluster.kill(SMALL);
@@ -188,9 +201,36 @@ fn without_a_reserve_a_full_disk_holds_writes_up_and_loses_nothing() {
     cluster.await_healthy();
     let client = cluster.client(SMALL);
     if eventually("a read", || runtime.block_on(client.get(key.clone())).ok()).is_some() {
-        known.0.insert(key, number);
+        known.numbers.insert(key, number);
     }
     known.assert_there(&runtime, &client);
     await_put(&runtime, &client);
+    cluster.assert_unharmed();
+}
+
+#[test]
+fn the_reserve_that_a_small_disk_has_by_itself_ends_writes_before_it_is_full() {
+    let Some(disk) = SmallDisk::mount(120) else { return };
+    let runtime = Runtime::new().unwrap();
+    let mut cluster = Cluster::prepare(1, &[]);
+    cluster.members[SMALL].dir = disk.path().join("member");
+    let mut command = cluster.command(SMALL);
+    command.env_remove(DISK_RESERVED);
+    cluster.run_by(SMALL, command);
+    cluster.await_healthy();
+    assert_eq!(metric(&cluster, SMALL, "conclave_disk_reserved_bytes "), 60 << 20);
+    let client = cluster.client(SMALL);
+    let mut known = Known { size: 1 << 20, ..Known::default() };
+    let next = known.fill(&runtime, &client, 0);
+    await_alarm(&cluster);
+    let told = |words: &str| cluster.log(&cluster.members[SMALL].name).contains(words);
+    assert!(!told("found no room") && !told("cannot flush"), "refused too late");
+    // What gives space back has room, and writes go on when the log and what is left fit.
+    (0..3).for_each(|_| known.halve(&runtime, &client));
+    await_put(&runtime, &client);
+    known.fill(&runtime, &client, next);
+    // This time tables are put together, too, which may leave a flush no room for a while.
+    assert!(!told("cannot flush"), "what is tried again is no error");
+    known.assert_there(&runtime, &client);
     cluster.assert_unharmed();
 }

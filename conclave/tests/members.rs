@@ -217,8 +217,14 @@ fn the_member_commands_speak_for_themselves() {
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = run(&["demote", "m1"]);
     assert!(code == Some(0) && said.contains("is a learner"), "{said}");
+    let (code, said) = run(&["demote", "m1"]);
+    assert!(code == Some(1) && said.contains("m1 is a learner already"), "{said}");
+    let (code, said) = run(&["move-leader", "m1"]);
+    assert!(code == Some(1) && said.contains("only a voter that is heard can lead"), "{said}");
     let (code, said) = run(&["promote", "m1"]);
     assert!(code == Some(0) && said.contains("is a voter"), "{said}");
+    let (code, said) = run(&["promote", "m1"]);
+    assert!(code == Some(1) && said.contains("m1 is a voter already"), "{said}");
     let (code, said) = run(&["update", "m1", "127.0.0.1:1"]);
     assert!(code == Some(0) && said.contains("is reached at http://127.0.0.1:1"), "{said}");
     let (code, said) = run(&["update", "m1", &url]);

@@ -10,7 +10,7 @@
 //! A data directory has a [`Life`]: the *incarnation*, drawn when the directory was made, and a
 //! counter of *boots*, raised and made durable before anything of a start is told to anybody. The
 //! last [`MAX_RUNS`] starts stand in it with a number that each process drew. Whoever listens keeps
-//! of every member the newest life that it has welcomed ([`Acquaintance`]), and makes that durable
+//! of every member the newest life that it has welcomed ([`Acquaintances`]), and makes that durable
 //! before it takes in a word that this member says. A life that is shown later must contain the one
 //! that is known:
 //!
@@ -23,7 +23,10 @@
 //! boot 7 of run p    boot 9, and boot 7 was run q      Outdated: it forked before boot 7
 //! ```
 //!
-//! So an old copy does not grow into the present by being started often enough.
+//! So an old copy does not grow into the present by being started often enough. What others tell of
+//! a member is taken over by the same rule: only a life that contains the one that is known. Of two
+//! that forked, or of two directories, the first that was met stays; so no hearsay about a copy
+//! takes the evidence against it away.
 //!
 //! # Why it is enough to judge whoever dials
 //!
@@ -41,7 +44,7 @@
 //! - A copy that is put back before the counter was raised anew is taken for its own original. A
 //!   process raises it now and then while it runs, so that this is a matter of minutes.
 //! - A life that has started more than [`MAX_RUNS`] times since it was last met is judged by its
-//!   counter alone.
+//!   counter alone; one that is only told of, when it has started more than [`TOLD_RUNS`] times.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -51,7 +54,11 @@ use protocol::mutant::{Mutant, planted};
 
 /// Starts that a life remembers.
 pub const MAX_RUNS: usize = 128;
+/// Starts of a life that whoever has welcomed it remembers, and tells others of.
+pub const TOLD_RUNS: usize = 16;
 const VERSION: u8 = 1;
+/// Of acquaintances whose lives have more than one run.
+const WITH_RUNS: u8 = 2;
 
 /// One start of a process, and the boots that it counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,17 +78,6 @@ pub struct Life {
     incarnation: u64,
     boot: u64,
     runs: Vec<Run>,
-}
-
-/// What is known of a member: the newest boot at which it was welcomed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Acquaintance {
-    /// Of its data directory.
-    pub incarnation: u64,
-    /// The boot.
-    pub boot: u64,
-    /// Of the process that counted it.
-    pub nonce: u64,
 }
 
 /// What a shown life is worth.
@@ -143,6 +139,14 @@ impl Life {
         run.filter(|_| boot <= self.boot).map(|run| run.nonce)
     }
 
+    /// Whether it has gone on from where the other one was, of the same directory: it has counted
+    /// as far at least, and as far as it remembers the same process did.
+    fn continues(&self, known: &Self) -> bool {
+        let counted = known.nonce_at(known.boot);
+        let same = self.nonce_at(known.boot).is_none_or(|it| Some(it) == counted);
+        self.boot >= known.boot && same
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -157,19 +161,25 @@ impl Life {
     /// The life that these bytes are; `None` for whatever [`Life::encode`] does not write.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut words = words::<2>(bytes)?;
+        let mut words = words::<2>(VERSION, bytes)?;
         let [incarnation, boot] = words.next()?;
-        let runs: Vec<Run> = words.map(|[from, nonce]| Run { from, nonce }).collect();
-        let ascends = runs.windows(2).all(|pair| pair[0].from < pair[1].from);
-        let ends = runs.last().is_none_or(|last| last.from <= boot);
-        (ascends && ends && runs.len() <= MAX_RUNS).then_some(Self { incarnation, boot, runs })
+        let runs = words.map(|[from, nonce]| Run { from, nonce }).collect();
+        let life = Self { incarnation, boot, runs };
+        life.is_sound().then_some(life)
+    }
+
+    fn is_sound(&self) -> bool {
+        let ascends = self.runs.windows(2).all(|pair| pair[0].from < pair[1].from);
+        let ends = self.runs.last().is_none_or(|last| last.from <= self.boot);
+        ascends && ends && self.runs.len() <= MAX_RUNS
     }
 }
 
 /// Whom a member has met. To be made durable before whoever is new in it is heard.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Acquaintances {
-    known: BTreeMap<NodeId, Acquaintance>,
+    /// The life at which each was last welcomed, with its last [`TOLD_RUNS`] runs.
+    known: BTreeMap<NodeId, Life>,
 }
 
 impl Acquaintances {
@@ -189,7 +199,7 @@ impl Acquaintances {
         if life.incarnation != known.incarnation {
             return Judgement::Forgotten;
         }
-        if life.boot < known.boot || life.nonce_at(known.boot).is_some_and(|it| it != known.nonce) {
+        if !life.continues(known) {
             return Judgement::Outdated;
         }
         Judgement::Welcome { news: life.boot > known.boot }
@@ -204,7 +214,7 @@ impl Acquaintances {
     /// Whether the newest boot that is known of a member was counted by this process.
     #[must_use]
     pub fn is_run(&self, who: NodeId, nonce: u64) -> bool {
-        self.known.get(&who).is_some_and(|known| known.nonce == nonce)
+        self.known.get(&who).is_some_and(|known| known.nonce_at(known.boot) == Some(nonce))
     }
 
     /// Whether anybody but this one was ever welcomed.
@@ -215,23 +225,27 @@ impl Acquaintances {
 
     /// Somebody was welcomed. A life that has never started says nothing, and is not noted.
     pub fn note(&mut self, who: NodeId, life: &Life) {
-        if let Some(nonce) = life.nonce_at(life.boot) {
-            let Life { incarnation, boot, .. } = *life;
-            self.known.insert(who, Acquaintance { incarnation, boot, nonce });
+        if life.nonce_at(life.boot).is_some() {
+            let mut life = life.clone();
+            let surplus = life.runs.len().saturating_sub(TOLD_RUNS);
+            life.runs.drain(..surplus);
+            self.known.insert(who, life);
         }
     }
 
     /// Somebody tells whom it has met: whatever is new in it is known from now on. Of two
-    /// directories that claim to be one member's, the first that was met stays. Gives whether
-    /// anything was new.
+    /// directories that claim to be one member's, and of two copies of one that went different
+    /// ways, the first that was met stays. Gives whether anything was new.
     pub fn learn(&mut self, told: &Self) -> bool {
         let mut news = false;
         for (who, told) in &told.known {
             let is_new = self.known.get(who).is_none_or(|known| {
-                known.incarnation == told.incarnation && known.boot < told.boot
+                known.incarnation == told.incarnation
+                    && known.boot < told.boot
+                    && told.continues(known)
             });
             if is_new {
-                self.known.insert(*who, *told);
+                self.known.insert(*who, told.clone());
                 news = true;
             }
         }
@@ -246,24 +260,49 @@ impl Acquaintances {
     /// Their bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::from([VERSION]);
-        for (who, known) in &self.known {
-            put(&mut out, [who.0, known.incarnation, known.boot, known.nonce]);
+        let mut out = Vec::from([WITH_RUNS]);
+        for (who, Life { incarnation, boot, runs }) in &self.known {
+            put(&mut out, [who.0, *incarnation, *boot, runs.len() as u64]);
+            runs.iter().for_each(|run| put(&mut out, [run.from, run.nonce]));
         }
         out
     }
 
     /// The acquaintances that these bytes are; `None` for whatever [`Acquaintances::encode`] does
-    /// not write.
+    /// not write, now or before it told of runs.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut known = BTreeMap::new();
-        let mut last = None;
-        for [who, incarnation, boot, nonce] in words::<4>(bytes)? {
-            if last.replace(who).is_some_and(|last| last >= who) {
+        if bytes.first() == Some(&VERSION) {
+            let row = |[who, incarnation, boot, nonce]: [u64; 4]| {
+                (NodeId(who), Life { incarnation, boot, runs: [Run { from: boot, nonce }].into() })
+            };
+            return Self::ascending(words::<4>(VERSION, bytes)?.map(row));
+        }
+        let mut words = words::<2>(WITH_RUNS, bytes)?;
+        let mut rows = Vec::new();
+        while let Some([who, incarnation]) = words.next() {
+            let [boot, count] = words.next()?;
+            let count =
+                usize::try_from(count).ok().filter(|count| (1..=TOLD_RUNS).contains(count))?;
+            let runs =
+                words.by_ref().take(count).map(|[from, nonce]| Run { from, nonce }).collect();
+            let life = Life { incarnation, boot, runs };
+            if life.runs.len() != count || !life.is_sound() {
                 return None;
             }
-            known.insert(NodeId(who), Acquaintance { incarnation, boot, nonce });
+            rows.push((NodeId(who), life));
+        }
+        Self::ascending(rows.into_iter())
+    }
+
+    /// Of rows by ascending member, none twice.
+    fn ascending(rows: impl Iterator<Item = (NodeId, Life)>) -> Option<Self> {
+        let mut known = BTreeMap::new();
+        for (who, life) in rows {
+            if known.last_key_value().is_some_and(|(last, _)| *last >= who) {
+                return None;
+            }
+            known.insert(who, life);
         }
         Some(Self { known })
     }
@@ -273,10 +312,10 @@ fn put<const N: usize>(out: &mut Vec<u8>, words: [u64; N]) {
     words.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
 }
 
-/// Rows of `N` numbers behind the version.
-fn words<const N: usize>(bytes: &[u8]) -> Option<impl Iterator<Item = [u64; N]>> {
+/// Rows of `N` numbers behind this version.
+fn words<const N: usize>(wanted: u8, bytes: &[u8]) -> Option<impl Iterator<Item = [u64; N]>> {
     let (&version, rest) = bytes.split_first()?;
-    let whole = version == VERSION && rest.len().is_multiple_of(N * 8);
+    let whole = version == wanted && rest.len().is_multiple_of(N * 8);
     whole.then(|| {
         rest.chunks_exact(N * 8).map(|row| {
             let mut words = [0; N];

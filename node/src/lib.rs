@@ -30,7 +30,7 @@ mod status;
 mod weights;
 mod writes;
 
-pub use acquaintance::{Acquaintance, Acquaintances, Judgement, Life, MAX_RUNS, Run};
+pub use acquaintance::{Acquaintances, Judgement, Life, MAX_RUNS, Run, TOLD_RUNS};
 pub use config::Config;
 pub use equality::Condemned;
 pub use input::Input;

@@ -17,6 +17,7 @@
 
 extern crate alloc;
 
+pub mod bootstrap;
 mod id;
 pub mod mesh;
 pub mod mutant;

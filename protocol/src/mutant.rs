@@ -12,7 +12,7 @@ macro_rules! mutants {
     ($($name:ident, $core:literal, $detector:literal, $what:literal;)+) => {
         /// A planted bug. `R` stands for Raft, `W` for the write-ahead log, `A` for applying, `M`
         /// for revisions and watches, `L` for leases, `S` for SWIM, `X` for sessions, `V` for ways
-        /// around broken links; `E` for what etcd once had under that number.
+        /// around broken links, `B` for bootstrap; `E` for what etcd once had under that number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Mutant {
@@ -115,10 +115,23 @@ mutants! {
     S7, false, "SI7", "A message is passed on once.";
     S8, false, "SI8", "Whatever the label, the pool is taken for the own one.";
     S9, false, "SI9", "A member that leaves does not say that it is itself who says so.";
+    S10, true, "SI11", "An intent to leave counts however old it is.";
+    S11, true, "SI12", "A member that is sent away does not object.";
+    S12, false, "SI13", "A member says farewell without saying first that it goes.";
+    S13, false, "SI12", "An exchange does not tell of those who have left.";
+    S14, false, "SI10", "Nobody passes on the events of others.";
+    S15, true, "SI10", "An event that comes again is told of again.";
+    S16, false, "SI14", "A query that comes again is answered again.";
+    S17, false, "SI14", "Whoever a filter keeps out answers.";
+    S18, false, "SI14", "An answer counts each time it comes.";
     X1, true, "XI1, MI6", "A snapshot leaves out what clients were answered.";
     X2, false, "XI1, MI6", "What a client has done with is carried out when it comes late.";
     V1, false, "VI1", "Whoever passes a message on looks for a way around again.";
     V2, false, "VI1", "A relay takes for its own what it should pass on.";
+    B1, true, "BI3, BI2", "A pledge is shown before it is durable.";
+    B2, false, "BI1, BI2", "A pledge is left for a lower one that may come to be.";
+    B3, false, "BI3, BI1", "Whoever has pledged pledges whatever else gives hope.";
+    B4, true, "BI2", "A group is founded when one of its servers has not pledged.";
     F1, false, "RI15", "A parcel of proposals counts each time it arrives.";
     F2, false, "recovery, RI15", "What a failed sync left in the cache is believed.";
     F3, false, "RI16", "Only the answer to the very latest beat frees a lost probe.";

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::bootstrap::PoolSide;
 use crate::reserve::DiskReserve;
 
 /// One member of a static cluster.
@@ -71,14 +72,21 @@ pub struct Config {
     /// The members, this one among them (its `peer` is what others connect to). They count for
     /// the first start of a new cluster, and name whom to ask when joining.
     pub initial_cluster: Vec<InitialMember>,
-    /// Join a cluster that exists: ask the others in `initial_cluster`. Without meaning once there
-    /// is a data directory.
+    /// Join a cluster that exists: ask the others in `initial_cluster`. Without meaning once the
+    /// data directory holds anything.
     pub join: bool,
     /// Open the peer port even when this member is alone: others can join then.
     pub expects_peers: bool,
     /// Come back as a new member when the others do not take this one for what it was, since its
     /// disk was emptied or put back.
     pub rejoin: bool,
+    /// Found a group with so many servers that meet in the pool, or follow the one that is there.
+    /// Without meaning once there is a data directory of a member.
+    pub bootstrap_expect: Option<usize>,
+    /// The leader removes members that have been gone from the pool for so long.
+    pub dead_server_after: Duration,
+    /// The pool that this server's agent is in; whoever starts the agent fills it in.
+    pub pool: Option<PoolSide>,
     /// Distinguishes clusters that have the same members.
     pub cluster_token: String,
     /// The period of heartbeats.
@@ -139,6 +147,9 @@ impl Config {
             join: false,
             expects_peers: false,
             rejoin: true,
+            bootstrap_expect: None,
+            dead_server_after: Duration::from_secs(72 * 3600),
+            pool: None,
             cluster_token: "conclave".into(),
             heartbeat: Duration::from_millis(100),
             election_timeout: Duration::from_millis(1000),

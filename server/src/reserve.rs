@@ -8,9 +8,16 @@
 //! | a flush of what they left | what gathers in memory before one (16 MiB) |
 //! | the copy of a table without its dead | one table: half of the reserve, at least 16 MiB |
 //!
+//! A flush and a segment may also be under way before the member knows that it is short, as it
+//! looks about once a second and after each flush.
+//!
 //! A member that is short trims its log behind every flush, so that the log does not grow for those
 //! who lag. A reserve of 64 MiB holds all of that. With a smaller one a copy may find no room; then
-//! another table has its turn, and wholly dead ones go without a copy.
+//! another table has its turn, and wholly dead ones go without a copy. With much less a flush may
+//! find none before the member is short: it is tried again, and growth is refused meanwhile.
+//!
+//! So a reserve that is chosen by itself is 64 MiB at least. Only where that would be more than
+//! half of the disk it is half: a disk that small is for trying things out.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,8 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use node::Space;
 
-/// The least reserve that is chosen by itself: what deletions and compactions need for the next
-/// segment of the log, a flush and the copy of a table, twice.
+/// The least reserve that is chosen by itself, but for small disks: what deletions and compactions
+/// need for the next segment of the log, a flush and the copy of a table of half of it.
 const LEAST: u64 = 64 << 20;
 /// The most.
 const MOST: u64 = 1 << 30;
@@ -28,9 +35,12 @@ const MOST: u64 = 1 << 30;
 /// How much of a file system stays free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DiskReserve {
-    /// A twentieth, at least 64 MiB and at most 1 GiB, but never more than a tenth.
+    /// A twentieth, at least 64 MiB and at most 1 GiB, but never more than half.
     #[default]
     Auto,
+    /// The least that is chosen by itself, however large the disk: 64 MiB, and no more than
+    /// half.
+    Least,
     /// So many bytes; 0: nothing is kept in reserve.
     Bytes(u64),
     /// So many parts of a hundred.
@@ -41,7 +51,8 @@ impl DiskReserve {
     /// In bytes, of a file system of `total` bytes.
     pub(crate) fn of(self, total: u64) -> u64 {
         match self {
-            Self::Auto => (total / 20).clamp(LEAST, MOST).min(total / 10),
+            Self::Auto => (total / 20).clamp(LEAST, MOST).min(total / 2),
+            Self::Least => LEAST.min(total / 2),
             Self::Bytes(bytes) => bytes,
             Self::Percent(percent) => total / 100 * u64::from(percent),
         }
@@ -105,7 +116,10 @@ mod tests {
         const GIB: u64 = 1 << 30;
         let auto = |total| DiskReserve::Auto.of(total);
         assert_eq!([auto(100 * GIB), auto(20 * GIB), auto(10 * GIB)], [GIB, GIB, GIB / 2]);
-        assert_eq!([auto(GIB), auto(100 << 20), auto(0)], [64 << 20, 10 << 20, 0]);
+        assert_eq!([auto(GIB), auto(128 << 20), auto(100 << 20)], [64 << 20, 64 << 20, 50 << 20]);
+        assert_eq!([auto(120 << 20), auto(0)], [60 << 20, 0]);
+        let least = |total| DiskReserve::Least.of(total);
+        assert_eq!([least(100 * GIB), least(100 << 20)], [64 << 20, 50 << 20]);
         assert_eq!(DiskReserve::Bytes(7).of(GIB), 7);
         assert_eq!(DiskReserve::Percent(5).of(1000), 50);
     }

@@ -133,6 +133,19 @@ pub fn ground(mutant: Mutant) -> Ground {
         | Mutant::S7
         | Mutant::S8
         | Mutant::S9 => return Ground::Disks("protocol/tests/swim_mutants.rs"),
+        Mutant::S10
+        | Mutant::S11
+        | Mutant::S12
+        | Mutant::S13
+        | Mutant::S14
+        | Mutant::S15
+        | Mutant::S16
+        | Mutant::S17
+        | Mutant::S18 => return Ground::Disks("protocol/tests/serf_mutants.rs"),
+        // So is a founding.
+        Mutant::B1 | Mutant::B2 | Mutant::B3 | Mutant::B4 => {
+            return Ground::Disks("sim/tests/founding_mutants.rs");
+        }
         // A leader that is cut off and does not know it goes on filling its log.
         Mutant::R4 => "0:kinds=isolate-leader+mute-leader+kill-leader+split,unguarded",
         Mutant::R13 => "0:kinds=isolate-leader+split+deaf-leader+pause-leader,unguarded",

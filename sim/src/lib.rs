@@ -7,6 +7,7 @@ pub mod crowd;
 mod draw;
 pub mod explore;
 pub mod fault;
+pub mod founding;
 pub mod gallery;
 pub mod history;
 #[cfg(feature = "mutants")]
@@ -15,6 +16,7 @@ pub mod invariants;
 pub mod lab;
 pub mod marks;
 pub mod plot;
+pub mod pool;
 pub mod run;
 pub mod seen;
 pub mod shrink;

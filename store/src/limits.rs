@@ -30,7 +30,7 @@ impl Default for Limits {
         Self {
             max_txn_ops: 128,
             max_request_bytes: 3 << 19,
-            expiries_per_tick: 1000,
+            expiries_per_tick: 500,
             min_lease_ttl: 2,
             max_lease_ttl: 9_000_000_000,
             hot_bytes: 64 << 20,

@@ -8,6 +8,7 @@ mod codegen;
 mod peers;
 mod pipeline;
 mod repo;
+mod space;
 mod test;
 mod tidy;
 

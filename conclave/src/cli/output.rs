@@ -12,6 +12,7 @@ use crate::failure::Result;
 pub(crate) enum Format {
     /// For people: lines and tables.
     #[default]
+    #[value(alias = "table")]
     Plain,
     /// For programs: one JSON document a line; keys and values in base64.
     Json,
@@ -22,6 +23,7 @@ pub(crate) enum Format {
 pub(crate) struct Output {
     /// How the answer is written.
     #[arg(short = 'o', long = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(global = true)]
     pub(crate) format: Format,
 }
 

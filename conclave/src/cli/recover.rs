@@ -8,11 +8,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use protocol::Index;
 use serde_json::{Value, json};
-use server::{Found, Recovered, Recovering};
+use server::{Found, InitialMember, Recovered, Recovering};
 use storage::backup::Stamp;
 use store::{Bump, Recovery};
 
 use crate::cli::output::{self, Format, Output};
+use crate::cli::start_line::StartLine;
 use crate::config::initial_member;
 use crate::failure::{Failure, Result};
 
@@ -106,7 +107,8 @@ impl Recover {
 
     fn print(&self, found: &Found, recovered: &Recovered) -> Result {
         let dir = self.data_dir.display();
-        let Recovered { cluster, member, revision } = recovered;
+        let Recovered { cluster, member, revision, peer } = recovered;
+        let start = self.start(found, peer);
         match self.output.format {
             Format::Json => output::json(&json!({
                 "data_dir": dir.to_string(),
@@ -124,17 +126,27 @@ impl Recover {
                     "id": id.0,
                     "name": name,
                 })).collect::<Vec<_>>(),
+                "start": start,
             })),
             Format::Plain => output::bytes(
                 format!(
                     "{dir} is ready: member {member} of the new cluster {:016x}, at revision \
                      {revision}.\n\n{}",
                     cluster.0,
-                    steps(found, &dir.to_string())
+                    steps(found, &start)
                 )
                 .as_bytes(),
             ),
         }
+    }
+
+    /// The command that starts the recovered member.
+    fn start(&self, found: &Found, peer: &str) -> String {
+        let name = found.name.as_deref().unwrap_or("NAME");
+        let cluster = [InitialMember { name: name.to_owned(), peer: peer.to_owned() }];
+        let data_dir = &self.data_dir;
+        let (joins, token) = (false, None);
+        StartLine { name, data_dir, cluster: &cluster, taken: &[], joins, token }.render()
     }
 }
 
@@ -224,11 +236,11 @@ pub(super) fn document((at, recovery): &(Index, Recovery)) -> Value {
 }
 
 /// What to do next.
-fn steps(found: &Found, dir: &str) -> String {
-    let name = found.name.as_deref().unwrap_or("NAME");
+fn steps(found: &Found, start: &str) -> String {
+    let name = found.name.as_deref().unwrap_or("this member");
     format!(
-        "1. Start it with the flags that {name} had, but for the directory:\n\
-         \x20    conclave agent --server --name {name} --data-dir {dir} …\n\
+        "1. Start it; add the further flags that {name} had, such as --cluster-token:\n\
+         \x20    {start}\n\
          2. Point clients at it, and look: conclave status --endpoints HOST:PORT\n\
          3. On each machine of a member given up, put its old data directory aside. Then add the\n\
          \x20  members anew, one after the other, and start each as it is told:\n\

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use clap::Args;
 use client::Client;
-use client::etcdserverpb::{MemberListResponse, StatusResponse};
+use client::etcdserverpb::{Member, MemberListResponse, StatusResponse};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::member::not_started;
 use super::output::{self, Format, Output};
 use super::table::{size, table};
 use super::target::{Target, block_on};
@@ -22,7 +23,8 @@ const CLEAR: &str = "\x1b[2J\x1b[H";
 /// How every member is: role, term, positions in the log, revision, size, health.
 ///
 /// The given endpoints are asked for the list of members, and then each member itself. Exits
-/// with 1 when a member does not answer or reports a problem.
+/// with 1 when a member does not answer or reports a problem, and when a voter has not started yet;
+/// a new member that has not is only shown.
 ///
 /// Examples:
 ///
@@ -45,7 +47,7 @@ pub(crate) struct Status {
     target: Target,
 }
 
-/// What is known of one member.
+/// What is known of one member that was asked.
 #[derive(Debug)]
 struct Row {
     endpoint: String,
@@ -53,33 +55,41 @@ struct Row {
     answer: Result<StatusResponse, client::Error>,
 }
 
+/// All that is known.
+#[derive(Debug, Default)]
+struct Known {
+    asked: Vec<Row>,
+    /// Members that nobody can ask, as they have not started yet.
+    waiting: Vec<Member>,
+}
+
 impl Status {
     pub(crate) fn run(&self) -> Result {
         block_on(async {
             loop {
-                let rows = self.ask().await?;
-                self.print(&rows)?;
+                let known = self.ask().await?;
+                self.print(&known)?;
                 if !self.watch {
-                    return verdict(&rows);
+                    return verdict(&known);
                 }
                 tokio::time::sleep(self.interval).await;
             }
         })
     }
 
-    fn print(&self, rows: &[Row]) -> Result {
+    fn print(&self, known: &Known) -> Result {
         match self.output.format {
-            Format::Json => output::json(&document(rows)),
+            Format::Json => output::json(&document(known)),
             Format::Plain => {
                 let clear = self.watch && std::io::stdout().is_terminal();
-                let text = render(rows);
+                let text = render(known);
                 output::bytes(format!("{}{text}", if clear { CLEAR } else { "" }).as_bytes())
             }
         }
     }
 
     /// Asks every member that the given endpoints know of, all at once.
-    async fn ask(&self) -> Result<Vec<Row>> {
+    async fn ask(&self) -> Result<Known> {
         let members = self.target.client()?.member_list(false).await.ok();
         let endpoints = everybody(&self.target.endpoints, members.as_ref());
         let client = Client::new(self.target.options(endpoints.clone()))?;
@@ -95,7 +105,10 @@ impl Status {
             rows.push((position, Row { endpoint, name, answer }));
         }
         rows.sort_by_key(|(position, _)| *position);
-        Ok(rows.into_iter().map(|(_, row)| row).collect())
+        let asked = rows.into_iter().map(|(_, row)| row).collect();
+        let listed = members.map(|list| list.members).unwrap_or_default();
+        let waiting = listed.into_iter().filter(|member| member.name.is_empty()).collect();
+        Ok(Known { asked, waiting })
     }
 }
 
@@ -144,7 +157,8 @@ fn lag(rows: &[Row], status: &StatusResponse) -> u64 {
     farthest.saturating_sub(status.raft_applied_index)
 }
 
-fn render(rows: &[Row]) -> String {
+fn render(known: &Known) -> String {
+    let rows = &known.asked[..];
     let headings = [
         "ENDPOINT", "NAME", "ID", "ROLE", "TERM", "COMMIT", "APPLIED", "LAG", "REVISION",
         "DB SIZE", "HEALTH",
@@ -161,7 +175,15 @@ fn render(rows: &[Row]) -> String {
         });
         cells
     };
-    table(&headings, &rows.iter().map(cells).collect::<Vec<_>>())
+    let waiting = |member: &Member| {
+        let mut cells = vec!["-".to_owned(); headings.len()];
+        cells[2] = format!("{:016x}", member.id);
+        cells[3] = if member.is_learner { "learner" } else { "voter" }.to_owned();
+        cells[headings.len() - 1] = not_started(member);
+        cells
+    };
+    let rows = rows.iter().map(cells).chain(known.waiting.iter().map(waiting));
+    table(&headings, &rows.collect::<Vec<_>>())
 }
 
 fn answered(rows: &[Row], row: &Row, status: &StatusResponse) -> Vec<String> {
@@ -190,7 +212,8 @@ fn health(status: &StatusResponse) -> String {
     }
 }
 
-fn document(rows: &[Row]) -> Value {
+fn document(known: &Known) -> Value {
+    let rows = &known.asked[..];
     let object = |row: &Row| match &row.answer {
         Ok(status) => json!({
             "endpoint": row.endpoint,
@@ -215,23 +238,40 @@ fn document(rows: &[Row]) -> Value {
             "health": error.to_string(),
         }),
     };
-    rows.iter().map(object).collect()
+    let waiting = |member: &Member| {
+        json!({
+            "endpoint": null,
+            "id": member.id,
+            "peer_urls": member.peer_ur_ls,
+            "role": if member.is_learner { "learner" } else { "voter" },
+            "healthy": member.is_learner,
+            "health": not_started(member),
+        })
+    };
+    rows.iter().map(object).chain(known.waiting.iter().map(waiting)).collect()
 }
 
-fn verdict(rows: &[Row]) -> Result {
+fn verdict(known: &Known) -> Result {
     let is_well = |row: &&Row| row.answer.as_ref().is_ok_and(|status| health(status) == "ok");
-    let well = rows.iter().filter(is_well).count();
-    if well == rows.len() {
+    let well = known.asked.iter().filter(is_well).count();
+    // Without a vote nobody misses it.
+    let missed = known.waiting.iter().filter(|member| !member.is_learner).count();
+    let all = known.asked.len() + missed;
+    if well == all {
         return Ok(());
     }
-    let text = format!("{} of {} members are not healthy", rows.len() - well, rows.len());
+    let text = format!("{} of {all} members are not healthy", all - well);
     Err(Failure::new(text))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use client::etcdserverpb::{Member, ResponseHeader};
+    use client::etcdserverpb::ResponseHeader;
+
+    fn asked(asked: Vec<Row>) -> Known {
+        Known { asked, waiting: Vec::new() }
+    }
 
     fn row(member_id: u64, leader: u64, index: u64, applied: u64) -> Row {
         let header = ResponseHeader { member_id, revision: 5, ..ResponseHeader::default() };
@@ -254,9 +294,24 @@ mod tests {
 
     #[test]
     fn a_member_without_a_leader_is_not_healthy() {
-        verdict(&[row(1, 1, 1, 1), row(2, 1, 1, 1)]).unwrap();
-        let failure = verdict(&[row(1, 1, 1, 1), row(2, 0, 1, 1)]).unwrap_err();
+        verdict(&asked(vec![row(1, 1, 1, 1), row(2, 1, 1, 1)])).unwrap();
+        let failure = verdict(&asked(vec![row(1, 1, 1, 1), row(2, 0, 1, 1)])).unwrap_err();
         assert_eq!(failure.text(), "1 of 2 members are not healthy");
+    }
+
+    #[test]
+    fn who_has_not_started_is_shown_and_missed_when_it_has_a_vote() {
+        let peer_ur_ls = vec!["http://h:7".to_owned()];
+        let mut known = asked(vec![row(1, 1, 1, 1)]);
+        known.waiting = vec![Member { id: 9, is_learner: true, peer_ur_ls, ..Member::default() }];
+        let text = render(&known);
+        let line = text.lines().last().unwrap();
+        assert!(line.contains("0000000000000009  learner"), "{line}");
+        assert!(line.ends_with("not started, at h:7"), "{line}");
+        verdict(&known).unwrap();
+        known.waiting[0].is_learner = false;
+        assert_eq!(verdict(&known).unwrap_err().text(), "1 of 2 members are not healthy");
+        assert_eq!(document(&known)[1]["healthy"], false);
     }
 
     #[test]
@@ -271,7 +326,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_line_for_each_member_and_says_who_leads() {
-        let text = render(&[row(1, 1, 9, 9), row(2, 1, 9, 8)]);
+        let text = render(&asked(vec![row(1, 1, 9, 9), row(2, 1, 9, 8)]));
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         assert!(lines[1].contains(" leader ") && lines[2].contains(" follower "));

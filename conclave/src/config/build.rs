@@ -35,7 +35,8 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
         let text = "--backup-interval and --backup-keep need --backup-dir, where backups go";
         return Err(Failure::usage(text));
     }
-    let config = Config {
+    let listed = settings.initial_cluster.is_some();
+    let mut config = Config {
         data_dir: settings.data_dir,
         listen_client: settings.listen_client.unwrap_or(default.listen_client),
         advertise_client: settings.advertise_client,
@@ -68,7 +69,9 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
         rejoin: settings.rejoin.unwrap_or(default.rejoin),
         dismiss_doubt: settings.dismiss_doubt.unwrap_or(default.dismiss_doubt),
         name,
+        ..default
     };
+    settings.founding.fill(&mut config, listed)?;
     check(&config)?;
     Ok(config)
 }

@@ -10,7 +10,9 @@ use crate::failure::{Failure, Result};
 /// What the names of variables of the environment begin with.
 const PREFIX: &str = "CONCLAVE_";
 /// Variables of other commands, which a server does not mind.
-const OTHERS: [&str; 2] = ["CONCLAVE_CONFIG", "CONCLAVE_ENDPOINTS"];
+const OTHERS: [&str; 3] = ["CONCLAVE_CONFIG", "CONCLAVE_ENDPOINTS", "CONCLAVE_HTTP"];
+/// How far a name may be from the one that was meant, in letters.
+const TYPOS: usize = 2;
 
 /// Settings as arguments, whatever they were written in.
 #[derive(Parser)]
@@ -83,20 +85,73 @@ fn parse(place: &str, pairs: &[(String, String, String)]) -> Result<Settings> {
     let names: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
     for (name, written, _) in pairs {
         if !names.contains(&name.as_str()) {
-            let text = format!("{place}: unknown setting {written}; known: {}", names.join(", "));
-            return Err(Failure::usage(text));
+            return Err(unknown(place, (name, written), &names));
         }
     }
-    let arguments = pairs.iter().map(|(name, _, value)| format!("--{name}={value}"));
-    match Layer::try_parse_from(arguments) {
+    let argument = |(name, _, value): &(String, String, String)| format!("--{name}={value}");
+    match Layer::try_parse_from(pairs.iter().map(argument)) {
         Ok(layer) => Ok(layer.settings),
         Err(error) => {
-            let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            let first = first.strip_prefix("error: ").unwrap_or(first);
-            Err(Failure::usage(format!("{place}: {first}")))
+            // The parser knows the flag; whoever has written it knows what is written there.
+            let fails =
+                |pair: &&(String, String, String)| Layer::try_parse_from([argument(pair)]).is_err();
+            let written = pairs.iter().find(fails).map(|(_, written, _)| written.as_str());
+            Err(Failure::usage(format!("{place}: {}", reason(&error.to_string(), written))))
         }
     }
+}
+
+/// What the parser says, in one line, of what stands there under another name.
+fn reason(said: &str, written: Option<&str>) -> String {
+    let mut lines = said.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let first = match (first.split_once(" for '--"), written) {
+        (Some((before, after)), Some(written)) => {
+            let after = after.split_once('\'').map_or("", |(_, after)| after);
+            format!("{before} for {written}{after}")
+        }
+        _ => first.to_owned(),
+    };
+    match lines.find(|line| line.starts_with("[possible values")) {
+        Some(values) => format!("{first} {values}"),
+        None => first,
+    }
+}
+
+/// A name that is none: the one that was meant, or all there are.
+fn unknown(place: &str, (name, written): (&str, &str), names: &[&str]) -> Failure {
+    let spell = |known: &str| match written.strip_prefix(PREFIX) {
+        Some(_) => format!("{PREFIX}{}", known.to_uppercase().replace('-', "_")),
+        None => known.to_owned(),
+    };
+    let meant = names.iter().min_by_key(|known| distance(name, known));
+    let hint = match meant.filter(|known| distance(name, known) <= TYPOS) {
+        Some(known) => format!("did you mean {}?", spell(known)),
+        None => {
+            let known: Vec<String> = names.iter().map(|known| spell(known)).collect();
+            format!("known: {}", known.join(", "))
+        }
+    };
+    Failure::usage(format!("{place}: unknown setting {written}; {hint}"))
+}
+
+/// How many letters have to be put in, taken out or changed to make one name of the other; what
+/// stands between words does not count.
+fn distance(one: &str, other: &str) -> usize {
+    let letters =
+        |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<Vec<char>>();
+    let (one, other) = (letters(one), letters(other));
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.iter().enumerate() {
+        let mut before = std::mem::replace(&mut row[0], at + 1);
+        for (to, wanted) in other.iter().enumerate() {
+            let changed = before + usize::from(letter != wanted);
+            before = row[to + 1];
+            row[to + 1] = changed.min(before + 1).min(row[to] + 1);
+        }
+    }
+    row[other.len()]
 }
 
 #[cfg(test)]
@@ -141,9 +196,21 @@ mod tests {
         for argument in command.get_arguments() {
             let name = argument.get_long().unwrap();
             let value = match name {
-                "server" | "pre-vote" | "check-quorum" | "stickiness" | "rejoin"
-                | "dismiss-doubt" => "true",
-                "listen-client" | "listen-peer" => "127.0.0.1:1",
+                "server"
+                | "pre-vote"
+                | "check-quorum"
+                | "stickiness"
+                | "rejoin"
+                | "dismiss-doubt"
+                | "encrypt-verify-incoming"
+                | "encrypt-verify-outgoing"
+                | "gossip-compress" => "true",
+                "listen-client" | "listen-peer" | "listen-gossip" | "advertise-gossip"
+                | "listen-http" | "join" => "127.0.0.1:1",
+                "advertise-peer" => "127.0.0.1:1",
+                "gossip-profile" => "wan",
+                "tag" => "role=web,zone=a",
+                "encrypt" => "AAECAwQFBgcICQoLDA0ODw==",
                 "initial-cluster" => "a=h:1,b=h:2",
                 "initial-cluster-state" => "existing",
                 "profile" => "lan-fast",
@@ -184,11 +251,19 @@ mod tests {
     fn unknown_names_are_errors_everywhere() {
         with_file("nmae = \"n1\"", |path| {
             let failure = collect(Settings::default(), environment(&[]), Some(path)).unwrap_err();
-            assert!(failure.text().contains("unknown setting nmae; known: name, data-dir"));
+            assert!(failure.text().ends_with("unknown setting nmae; did you mean name?"));
         });
         let ours = environment(&[("CONCLAVE_NMAE", "n1")]);
         let failure = collect(Settings::default(), ours, None).unwrap_err();
-        assert!(failure.text().starts_with("the environment: unknown setting CONCLAVE_NMAE"));
+        let text = "the environment: unknown setting CONCLAVE_NMAE; did you mean CONCLAVE_NAME?";
+        assert_eq!(failure.text(), text);
+        let ours = environment(&[("CONCLAVE_ELEPHANT", "n1")]);
+        let failure = collect(Settings::default(), ours, None).unwrap_err();
+        assert!(failure.text().contains("known: CONCLAVE_NAME, CONCLAVE_DATA_DIR, "));
+        with_file("data_dir = \"d\"", |path| {
+            let failure = collect(Settings::default(), environment(&[]), Some(path)).unwrap_err();
+            assert!(failure.text().ends_with("unknown setting data_dir; did you mean data-dir?"));
+        });
         assert!(Layer::try_parse_from(["--nmae", "n1"]).is_err());
         let others = environment(&[("CONCLAVE_ENDPOINTS", "h:1"), ("HOME", "/")]);
         collect(Settings::default(), others, None).unwrap();
@@ -198,7 +273,14 @@ mod tests {
     fn a_wrong_value_is_named_with_its_place() {
         let ours = environment(&[("CONCLAVE_HEARTBEAT_INTERVAL", "soon")]);
         let failure = collect(Settings::default(), ours, None).unwrap_err();
-        assert!(failure.text().contains("the environment: invalid value 'soon'"));
+        let text = "the environment: invalid value 'soon' for CONCLAVE_HEARTBEAT_INTERVAL: \
+                    \"soon\" is not a time such as 250ms, 2s or 5m";
+        assert_eq!(failure.text(), text);
+        let ours = environment(&[("CONCLAVE_LOG", "loud"), ("CONCLAVE_NAME", "n")]);
+        let failure = collect(Settings::default(), ours, None).unwrap_err();
+        let text = "the environment: invalid value 'loud' for CONCLAVE_LOG \
+                    [possible values: error, warn, info, debug, trace]";
+        assert_eq!(failure.text(), text);
         with_file("name = { first = 1 }", |path| {
             let failure = collect(Settings::default(), environment(&[]), Some(path)).unwrap_err();
             assert!(failure.text().contains("name takes a single value"));

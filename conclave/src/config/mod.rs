@@ -7,11 +7,14 @@
 //! and a wrong one gets the same sentence. An unknown name is an error in all three.
 
 mod build;
+mod founding;
+mod gossip;
 mod layer;
 mod settings;
 mod value;
 
 pub(crate) use build::build;
+pub(crate) use gossip::{Gossip, machine};
 pub(crate) use layer::collect;
 pub(crate) use settings::Settings;
 pub(crate) use value::{duration, initial_member};

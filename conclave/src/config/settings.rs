@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use server::{DiskReserve, InitialMember, Reads, Threads};
 
-use super::value::{bytes, disk_reserve, duration, initial_member, reads, threads};
+use super::founding::Founding;
+use super::gossip::Gossip;
+use super::value::{bytes, disk_reserve, duration, initial_member, listen, reads, threads};
 use crate::logging::LogLevel;
 
 /// Timers that belong together.
@@ -42,13 +44,13 @@ pub(crate) struct Settings {
     #[arg(default_missing_value = "true")]
     pub(crate) server: Option<bool>,
     /// Where clients connect [default: 127.0.0.1:2379].
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = listen)]
     pub(crate) listen_client: Option<SocketAddr>,
     /// The URL that clients are told [default: that of --listen-client].
     #[arg(long, value_name = "URL")]
     pub(crate) advertise_client: Option<String>,
     /// Where the other members connect [default: 127.0.0.1:2380].
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = listen)]
     pub(crate) listen_peer: Option<SocketAddr>,
     /// All members, this one among them, and where each is reached by the others
     /// [default: this one alone].
@@ -56,7 +58,7 @@ pub(crate) struct Settings {
     #[arg(value_parser = initial_member)]
     pub(crate) initial_cluster: Option<Vec<InitialMember>>,
     /// Found a new cluster, or join one that exists after `conclave member add`. Without meaning
-    /// once there is a data directory [default: new].
+    /// once the data directory holds anything [default: new].
     #[arg(long, value_enum, value_name = "STATE")]
     pub(crate) initial_cluster_state: Option<ClusterState>,
     /// Come back as a new member when the others see that the disk was emptied or put back
@@ -120,12 +122,18 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "N")]
     pub(crate) backup_keep: Option<usize>,
     /// How much of the disk stays free, in bytes or as 5%; 0: nothing. Below it what grows is
-    /// refused [default: 5%, at least 64MiB, at most 1GiB and a tenth of the disk].
+    /// refused [default: 5%, at least 64MiB, at most 1GiB; never more than half].
     #[arg(long, value_name = "BYTES|PERCENT", value_parser = disk_reserve)]
     pub(crate) disk_reserved: Option<DiskReserve>,
     /// For one start of a member whose log is in doubt: nothing in doubt was ever acknowledged.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) dismiss_doubt: Option<bool>,
+    /// How it meets others.
+    #[command(flatten)]
+    pub(crate) founding: Founding,
+    /// Its part in the pool.
+    #[command(flatten)]
+    pub(crate) gossip: Gossip,
     /// How much is logged [default: info].
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(crate) log: Option<LogLevel>,
@@ -164,6 +172,8 @@ impl Settings {
             backup_keep: self.backup_keep.or(below.backup_keep),
             disk_reserved: self.disk_reserved.or(below.disk_reserved),
             dismiss_doubt: self.dismiss_doubt.or(below.dismiss_doubt),
+            founding: self.founding.over(below.founding),
+            gossip: self.gossip.over(below.gossip),
             log: self.log.or(below.log),
         }
     }

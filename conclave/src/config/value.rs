@@ -1,5 +1,6 @@
 //! The values of settings, as people write them.
 
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use server::{DiskReserve, InitialMember, Reads, Threads};
@@ -46,16 +47,59 @@ pub(super) fn disk_reserve(text: &str) -> Result<DiskReserve, String> {
     }
 }
 
+/// What is said of TLS, which is not there yet.
+const NO_TLS: &str = "there is no TLS yet";
+
+/// Reads an address of this machine to listen on: `127.0.0.1:2379`, or a host name in the place of
+/// the number, which is looked up. A scheme before it is allowed, as etcd has it.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    const FORM: &str = "an address such as 127.0.0.1:2379, [::1]:2379 or localhost:2379";
+    if text.starts_with("https://") {
+        return Err(format!("{NO_TLS}: {text:?} must be {FORM}"));
+    }
+    let address = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
+    if let Ok(address) = address.parse() {
+        return Ok(address);
+    }
+    let parts = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    let Some((host, Ok(port))) = parts.map(|(host, port)| (host, port.parse::<u16>())) else {
+        return Err(format!("{text:?} is not {FORM}"));
+    };
+    let found = (host, port).to_socket_addrs();
+    let found: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+    // Others look for a name's first number of the older kind, too.
+    let first = found.iter().find(|address| address.is_ipv4()).or_else(|| found.first());
+    first.copied().ok_or_else(|| format!("no address is known for the host {host:?}: give {FORM}"))
+}
+
 /// Reads `name=host:port`; a scheme before the host is allowed, as etcd has it.
 pub(crate) fn initial_member(text: &str) -> Result<InitialMember, String> {
     let wrong = || format!("{text:?} is not a member such as n1=127.0.0.1:2380");
     let (name, peer) = text.split_once('=').ok_or_else(wrong)?;
+    if peer.starts_with("https://") {
+        return Err(format!("{NO_TLS}: give NAME=HOST:PORT or NAME=http://HOST:PORT"));
+    }
     let peer = peer.strip_prefix("http://").unwrap_or(peer).trim_end_matches('/');
     let (host, port) = peer.rsplit_once(':').ok_or_else(wrong)?;
     if name.is_empty() || host.is_empty() || port.parse::<u16>().is_err() {
         return Err(wrong());
     }
     Ok(InitialMember { name: name.to_owned(), peer: peer.to_owned() })
+}
+
+/// Reads `host:port`.
+pub(super) fn address(text: &str) -> Result<String, String> {
+    let wrong = || format!("{text:?} is no address such as 10.0.0.1:2380");
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let is_host = !host.is_empty() && !host.contains('/');
+    (is_host && port.parse::<u16>().is_ok()).then(|| text.to_owned()).ok_or_else(wrong)
+}
+
+/// Reads how many servers found a group.
+pub(super) fn expect(text: &str) -> Result<usize, String> {
+    let most = protocol::bootstrap::Pledge::MOST;
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("{text:?} is no number of servers from 1 to {most}"))
 }
 
 /// Reads `quorum` or `lease:PER_MILLE`.
@@ -120,6 +164,24 @@ mod tests {
             let text = disk_reserve(wrong).unwrap_err();
             assert!(text.contains("neither a size such as 512MiB nor a share"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_host_name_is_looked_up_and_what_is_no_address_is_told_the_form() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert_eq!(listen("127.0.0.1:7"), Ok(address("127.0.0.1:7")));
+        assert_eq!(listen("http://[::1]:7/"), Ok(address("[::1]:7")));
+        assert_eq!(listen("localhost:7"), Ok(address("127.0.0.1:7")));
+        for wrong in ["2379", "", ":7", "127.0.0.1", "localhost:x", "localhost:99999"] {
+            let text = listen(wrong).unwrap_err();
+            assert!(
+                text.contains("such as 127.0.0.1:2379, [::1]:2379 or localhost:2379"),
+                "{text}"
+            );
+        }
+        assert!(listen("no.such.host.invalid:7").unwrap_err().contains("no address is known"));
+        assert!(listen("https://127.0.0.1:7").unwrap_err().contains("no TLS yet"));
+        assert!(initial_member("a=https://h:1").unwrap_err().contains("no TLS yet"));
     }
 
     #[test]

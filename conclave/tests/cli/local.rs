@@ -8,7 +8,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use serde_json::Value;
 
 use crate::said::say;
-use crate::support::cluster::conclave;
+use crate::support::cluster::{DISK_RESERVED, SMALL_RESERVE, conclave};
 use crate::support::{eventually, free_ports, get};
 
 /// A process that is killed when dropped.
@@ -44,10 +44,11 @@ fn runs(pid: u64) -> bool {
 fn base_port() -> u16 {
     eventually("a range of free ports", || {
         let base = free_ports(1)[0];
-        let needed = [0, 1, 10, 11, 20, 21].map(|offset| base.checked_add(offset));
+        let doors = |member: u16| (0..4).map(move |door| base.checked_add(10 * member + door));
+        let needed: Vec<Option<u16>> = (0..3).flat_map(doors).collect();
         let bound: Vec<TcpListener> = needed
-            .into_iter()
-            .map(|port| TcpListener::bind(("127.0.0.1", port?)).ok())
+            .iter()
+            .map(|port| TcpListener::bind(("127.0.0.1", (*port)?)).ok())
             .collect::<Option<_>>()?;
         (bound.len() == needed.len()).then_some(base)
     })
@@ -122,6 +123,7 @@ fn a_local_cluster_runs_loses_and_regains_a_member_and_takes_all_along() {
     assert_eq!(told.ok(), "k\nv\n", "two of three go on");
 
     let mut again = Command::new("sh");
+    again.env(DISK_RESERVED, SMALL_RESERVE);
     again.args(["-c", &format!("exec {restart}")]);
     let again = again.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut again = Process(again.spawn().unwrap());
@@ -185,4 +187,23 @@ fn a_development_server_says_where_it_is_and_what_to_try() {
     let mut errors = String::new();
     process.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     assert_eq!(errors, "", "nothing to complain of");
+}
+
+#[test]
+fn a_development_server_keeps_little_of_the_disk_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_ports(1)[0];
+    let mut command = conclave();
+    command.env_remove(DISK_RESERVED).args(["dev", "--data-dir"]).arg(dir.path());
+    command.args(["--listen-client", &format!("127.0.0.1:{port}")]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let process = Process(child);
+    let reserved = eventually("the metrics", || {
+        let (_, page) = get(port, "/metrics")?;
+        let mut lines = page.lines();
+        let value = lines.find_map(|line| line.strip_prefix("conclave_disk_reserved_bytes "))?;
+        value.parse::<u64>().ok().filter(|bytes| *bytes > 0)
+    });
+    assert!(reserved <= 64 << 20, "{reserved}");
+    process.signal("INT");
 }

@@ -100,8 +100,8 @@ fn flags_that_are_wrong_or_contradict_each_other_are_named() {
     assert!(lease.errors.contains("lease reads need check-quorum"), "{lease:?}");
     assert!([Some(1), Some(2)].contains(&lease.code), "{lease:?}");
 
-    let idle = say(&["agent", "--data-dir", text(dir.path())]).fails(2);
-    assert!(idle.ends_with("add --server"), "{idle}");
+    let exposed = say(&["agent", "--listen-http", "0.0.0.0:0", "--listen-gossip", "127.0.0.1:0"]);
+    assert!(exposed.fails(1).starts_with("--listen-http 0.0.0.0:0 can be reached"));
     let nowhere = say(&["agent", "--server"]).fails(2);
     assert!(nowhere.starts_with("an agent needs --data-dir DIR"), "{nowhere}");
     let several = say(&["dev", "--initial-cluster", "dev=127.0.0.1:1,b=127.0.0.1:2"]).fails(2);

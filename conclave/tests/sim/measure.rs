@@ -55,6 +55,21 @@ fn elections_stand_beside_the_published_ones() {
 }
 
 #[test]
+fn a_gossip_pool_is_measured_beside_theory() {
+    let small = ["sim", "swim", "--members", "60", "--seconds", "30", "--kills", "3"];
+    let said = say(&[&small[..], &["--messages", "2", "--loss", "0.5"]].concat()).ok();
+    for part in ["60 members", "in theory", "3 deaths", "99.99 %", "Serf's convergence simulator"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let json = say(&[&small[..], &["--hours", "1", "--packets-only", "-o", "json"]].concat()).ok();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["load"]["members"], &json["detection"]["kills"]), (&60.into(), &3.into()));
+    assert_eq!(json["deaths"]["false_deaths"], 0);
+    let refused = say(&["sim", "swim", "--loss", "101"]);
+    assert!(refused.code == Some(2) && refused.errors.contains("0 to 100"), "{}", refused.errors);
+}
+
+#[test]
 fn the_catalogue_names_every_fault_and_mark() {
     let text = say(&["sim", "faults"]).ok();
     let json: Value = serde_json::from_str(&say(&["sim", "faults", "-o", "json"]).ok()).unwrap();

@@ -19,6 +19,12 @@ pub(crate) struct Member {
     child: Option<Child>,
 }
 
+/// What the servers under test keep free: so little that no test asks how full the disk of this
+/// machine is. A flag counts before it; a test of the default removes [`DISK_RESERVED`].
+pub(crate) const SMALL_RESERVE: &str = "16MiB";
+/// The variable that says so, to what is started and to what that starts.
+pub(crate) const DISK_RESERVED: &str = "CONCLAVE_DISK_RESERVED";
+
 /// The program under test. The variables that tests find their peers by are none of its settings.
 pub(crate) fn conclave() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conclave"));
@@ -27,6 +33,7 @@ pub(crate) fn conclave() -> Command {
             command.env_remove(name);
         }
     }
+    command.env(DISK_RESERVED, SMALL_RESERVE);
     command
 }
 
@@ -108,9 +115,13 @@ impl Cluster {
 
     /// Starts a member's process.
     pub(crate) fn run(&mut self, at: usize) {
+        self.run_by(at, self.command(at));
+    }
+
+    /// Starts a member's process by another command.
+    pub(crate) fn run_by(&mut self, at: usize, mut command: Command) {
         let log = self.dir.path().join(format!("{}.log", self.members[at].name));
         let log = File::options().create(true).append(true).open(log).unwrap();
-        let mut command = self.command(at);
         let member = &mut self.members[at];
         assert!(member.child.is_none(), "{} runs already", member.name);
         let child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();

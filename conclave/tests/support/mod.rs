@@ -2,8 +2,10 @@
 //! its own, and is ended by its id.
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
+pub(crate) mod agent;
 pub(crate) mod cluster;
 pub(crate) mod etcdctl;
+pub(crate) mod serf;
 pub(crate) mod small_disk;
 pub(crate) mod writers;
 

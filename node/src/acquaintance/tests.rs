@@ -163,6 +163,122 @@ fn what_nobody_wrote_is_nobodys_life() {
     assert_eq!(Acquaintances::decode(&[]), None);
     assert_eq!(Acquaintances::decode(&[VERSION]), Some(Acquaintances::default()));
     assert_eq!(Acquaintances::decode(&[VERSION; 65]), None, "twice the same member");
+    let mut met = Acquaintances::default();
+    met.note(WHO, &Life::decode(&bytes_of_two_runs()).unwrap());
+    let bytes = met.encode();
+    for cut in 2..bytes.len() {
+        assert_eq!(Acquaintances::decode(&bytes[..cut]), None, "{cut}");
+    }
+    let twice = [&bytes[..], &bytes[1..]].concat();
+    assert_eq!(Acquaintances::decode(&twice), None, "twice the same member");
+}
+
+fn bytes_of_two_runs() -> Vec<u8> {
+    let mut life = Life::new(1);
+    life.start(2);
+    life.start(3);
+    life.encode()
+}
+
+#[test]
+fn what_was_noted_without_runs_is_read() {
+    let mut bytes = Vec::from([VERSION]);
+    put(&mut bytes, [WHO.0, 1, 2, 3]);
+    let met = Acquaintances::decode(&bytes).unwrap();
+    let life = Life::decode(&bytes_of_two_runs()).unwrap();
+    assert_eq!(met.judge(WHO, &life), Judgement::Welcome { news: false });
+    assert!(met.is_run(WHO, 3) && !met.is_run(WHO, 2));
+    let mut copy = Life::new(1);
+    (7..10).for_each(|nonce| copy.start(nonce));
+    assert_eq!(met.judge(WHO, &copy), Judgement::Outdated);
+}
+
+/// What two others may make of a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Talk {
+    Start,
+    Copy,
+    PutBack,
+    /// It greets the first, or the second.
+    Greet(usize),
+    /// The first tells the second, or the other way round.
+    Tell(usize),
+}
+
+/// Without the last two, the copy is of the empty directory, and one of them is never told.
+const TALKS: [Talk; 7] = [
+    Talk::Start,
+    Talk::PutBack,
+    Talk::Greet(0),
+    Talk::Greet(1),
+    Talk::Tell(1),
+    Talk::Tell(0),
+    Talk::Copy,
+];
+
+/// Plays what happens, and holds two laws at each greeting: whoever is welcome has lived what was
+/// welcomed there before; whoever has lived all that was ever welcomed anywhere is welcome.
+fn overhear(talks: &[Talk]) {
+    let mut nonce = 100;
+    let mut now = Twin { life: Life::new(1), past: Vec::new() };
+    let mut copy = now.clone();
+    let mut met = [Acquaintances::default(), Acquaintances::default()];
+    let mut welcomed = [Vec::new(), Vec::new()];
+    for talk in talks {
+        match *talk {
+            Talk::Start => {
+                nonce += 1;
+                now.life.start(nonce);
+                now.past.push(nonce);
+            }
+            Talk::Copy => copy = now.clone(),
+            Talk::PutBack => now = copy.clone(),
+            Talk::Tell(from) => {
+                let told = Acquaintances::decode(&met[from].encode()).unwrap();
+                met[1 - from].learn(&told);
+            }
+            Talk::Greet(_) if now.past.is_empty() => {}
+            Talk::Greet(at) => {
+                let judged = met[at].judge(WHO, &now.life);
+                let welcome = matches!(judged, Judgement::Welcome { .. });
+                let lived = |past: &Vec<u64>| now.past.starts_with(past);
+                assert!(!welcome || lived(&welcomed[at]), "{talks:?}: {judged:?} forgets");
+                assert!(welcome || !welcomed.iter().all(lived), "{talks:?}: {judged:?} is unjust");
+                if welcome {
+                    met[at].note(WHO, &now.life);
+                    welcomed[at] = now.past.clone();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_another_one_tells_takes_no_evidence_away() {
+    for (kinds, length) in [(7_usize, 6_u32), (5, 8)] {
+        for number in 0..kinds.pow(length) {
+            let talk = |at: u32| TALKS[number / kinds.pow(at) % kinds];
+            let talks: Vec<Talk> = (0..length).map(talk).collect();
+            overhear(&talks);
+        }
+    }
+}
+
+#[test]
+fn a_copy_that_one_has_welcomed_is_refused_by_who_knew_better() {
+    let mut life = Life::new(1);
+    let mut copy = life.clone();
+    life.start(10);
+    let (mut met, mut other) = (Acquaintances::default(), Acquaintances::default());
+    met.note(WHO, &life);
+    (20..23).for_each(|nonce| copy.start(nonce));
+    other.note(WHO, &copy);
+    assert!(!met.learn(&other), "it has counted further, and has forgotten a start");
+    assert_eq!(met.judge(WHO, &copy), Judgement::Outdated);
+    life.start(11);
+    met.note(WHO, &life);
+    let mut third = Acquaintances::default();
+    assert!(third.learn(&met) && third.is_run(WHO, 11));
 }
 
 #[test]

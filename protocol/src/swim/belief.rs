@@ -31,12 +31,12 @@ pub(super) type Believed = Result<(), Refusal>;
 
 impl Swim {
     /// Somebody is there. News that is old is believed and changes nothing.
-    pub(super) fn on_alive(&mut self, alive: Alive) -> Believed {
+    pub(super) fn on_alive(&mut self, alive: &Alive) -> Believed {
         let believed = check_facts(self.vsn, &alive.facts, self.config.meta_bytes).and_then(|()| {
             match self.table.find(&alive.facts.name) {
-                None => self.on_newcomer(&alive),
-                Some(SELF) => self.on_alive_of_self(&alive),
-                Some(slot) => self.on_alive_of(slot, &alive),
+                None => self.on_newcomer(alive),
+                Some(SELF) => self.on_alive_of_self(alive),
+                Some(slot) => self.on_alive_of(slot, alive),
             }
         });
         believed.inspect_err(|&reason| self.refuse(&alive.facts.name, reason))
@@ -59,10 +59,10 @@ impl Swim {
     fn on_alive_of(&mut self, slot: Slot, alive: &Alive) -> Believed {
         let row = self.table.row(slot);
         let (state, known) = (row.state(), row.incarnation);
-        let held = self.table.facts(slot).clone();
-        let moves = Address::of(&held) != Address::of(&alive.facts);
+        let held = self.table.facts(slot);
+        let moves = Address::of(held) != Address::of(&alive.facts);
         if moves && !self.is_given_up(slot) {
-            self.conflict(held, alive.facts.clone());
+            self.conflict(held.clone(), alive.facts.clone());
             return Ok(());
         }
         let gone = matches!(state, State::Dead | State::Left);
@@ -80,9 +80,10 @@ impl Swim {
         if state == State::Suspect {
             self.counters.suspicions_refuted += 1;
         }
+        let held = self.table.facts(slot);
         let updated = held.meta != alive.facts.meta;
         // Whoever is told the same again keeps what is shared.
-        if held != alive.facts {
+        if *held != alive.facts {
             self.table.put_facts(slot, alive.facts.clone());
         }
         self.table.put(slot, alive.incarnation, State::Alive, self.moment());

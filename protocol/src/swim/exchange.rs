@@ -12,6 +12,7 @@
 //! such a member is refused and the others are taken; only when nobody is left has joining failed.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -25,7 +26,7 @@ use super::{Address, SELF, Swim};
 impl Swim {
     /// A period of exchanges has come round. In a large pool it takes longer.
     pub(super) fn on_exchange_tick(&mut self) {
-        self.exchange_at = self.next_exchange();
+        self.exchange_at = self.exchange_period().map(|period| self.now + period);
         let table = &self.table;
         let partner =
             table.pick(&mut self.rng, 1, |slot| slot != SELF && table.state(slot) == State::Alive);
@@ -35,9 +36,10 @@ impl Swim {
         }
     }
 
-    pub(super) fn next_exchange(&self) -> Option<crate::Time> {
+    /// How long exchanges are apart, in a pool of this size.
+    pub(super) fn exchange_period(&self) -> Option<Duration> {
         let interval = self.config.exchange_interval?;
-        Some(self.now + interval.saturating_mul(exchange_scale(self.table.len())))
+        Some(interval.saturating_mul(exchange_scale(self.table.len())))
     }
 
     pub(super) fn on_join(&mut self, tag: Tag, to: Address) {
@@ -93,20 +95,23 @@ impl Swim {
         let (mut believed, mut refused) = (0, None);
         for row in state.nodes {
             let NodeState { facts, incarnation, state } = row;
-            let node = facts.name.clone();
-            let from = self.name().clone();
             match state {
-                State::Alive => match self.on_alive(Alive { incarnation, facts }) {
-                    Ok(()) => believed += 1,
-                    Err(reason) => {
-                        refused.get_or_insert(JoinError::Incompatible { member: node, reason });
+                State::Alive => {
+                    let alive = Alive { incarnation, facts };
+                    match self.on_alive(&alive) {
+                        Ok(()) => believed += 1,
+                        Err(reason) => {
+                            let member = alive.facts.name.clone();
+                            refused.get_or_insert(JoinError::Incompatible { member, reason });
+                        }
                     }
-                },
+                }
                 State::Suspect | State::Dead => {
-                    self.on_suspect(Suspect { incarnation, node, from })
+                    let (node, from) = (facts.name.clone(), self.name().clone());
+                    self.on_suspect(Suspect { incarnation, node, from });
                 }
                 State::Left => {
-                    let from = node.clone();
+                    let (node, from) = (facts.name.clone(), facts.name.clone());
                     self.on_dead(Dead { incarnation, node, from });
                 }
             }

@@ -80,11 +80,20 @@ impl Index {
 
     /// Takes in a row that is not here. `hash_of` gives the hashes of those that are.
     pub(super) fn insert(&mut self, hash: u64, slot: Slot, hash_of: impl Fn(Slot) -> u64) {
-        if (self.held + 1) * 8 > self.places.len() * 7 {
-            self.grow(hash_of);
-        }
+        self.reserve(1, hash_of);
         self.put(hash, slot);
         self.held += 1;
+    }
+
+    /// Makes room for so many more rows.
+    pub(super) fn reserve(&mut self, more: usize, hash_of: impl Fn(Slot) -> u64) {
+        let mut places = self.places.len();
+        while (self.held + more) * 8 > places * 7 {
+            places = (places * 2).max(8);
+        }
+        if places > self.places.len() {
+            self.grow(places, hash_of);
+        }
     }
 
     fn put(&mut self, hash: u64, slot: Slot) {
@@ -95,8 +104,8 @@ impl Index {
         self.places[place] = slot.0;
     }
 
-    fn grow(&mut self, hash_of: impl Fn(Slot) -> u64) {
-        let longer = vec![EMPTY; (self.places.len() * 2).max(8)];
+    fn grow(&mut self, places: usize, hash_of: impl Fn(Slot) -> u64) {
+        let longer = vec![EMPTY; places];
         let before = core::mem::replace(&mut self.places, longer);
         for slot in before.into_iter().filter(|&slot| slot != EMPTY) {
             self.put(hash_of(Slot(slot)), Slot(slot));

@@ -33,8 +33,8 @@
 //! `gossip` passes on what is new, `exchange` compares everything with one member now and then.
 //! `belief` has the rules by which news replaces what was known.
 //!
-//! [`message`] has what members say to each other as values, [`wire`] as bytes; [`serf`] what the
-//! agents of Serf say to each other on top of it.
+//! [`message`] has what members say to each other as values, [`wire`] as bytes; [`serf`] is the
+//! layer above, as the agents of Serf have it: it owns a [`Swim`] and is what a driver drives.
 //!
 //! # Standing still
 //!
@@ -214,6 +214,8 @@ impl Swim {
     /// When the member has begun.
     pub fn acquaint(&mut self, members: impl IntoIterator<Item = Arc<Facts>>) {
         assert!(!self.started, "members are made known before the first call");
+        let members = members.into_iter();
+        self.table.reserve(members.size_hint().0);
         for facts in members {
             let fits = version::check_facts(self.vsn, &facts, self.config.meta_bytes).is_ok();
             if fits && self.table.find(&facts.name).is_none() {
@@ -275,7 +277,8 @@ impl Swim {
     fn advance(&mut self, now: Time) {
         let due = self.poll_timeout().filter(|_| self.started);
         if let (Some(due), Some(stall)) = (due, self.config.stall) {
-            let late = now.since(due);
+            // A witness may set a suspect's deadline into the past: nobody can have met it before.
+            let late = now.since(due.max(self.outside(self.now)));
             if late > stall {
                 self.lost += late;
                 self.counters.stalls += 1;
@@ -300,8 +303,7 @@ impl Swim {
         // Members that begin together must not act together for ever.
         self.probe_at = self.now + self.stagger(self.config.probe_interval);
         self.gossip_at = self.now + self.stagger(self.config.gossip_interval);
-        let exchange = self.config.exchange_interval;
-        self.exchange_at = exchange.map(|interval| self.now + self.stagger(interval));
+        self.exchange_at = self.exchange_period().map(|period| self.now + self.stagger(period));
         self.become_incarnation(self.incarnation);
     }
 
@@ -340,7 +342,7 @@ impl Swim {
                 Message::Nack(nack) => self.on_nack(nack),
                 Message::Suspect(suspect) => self.on_suspect(suspect),
                 // Who is not believed is counted and told of.
-                Message::Alive(alive) => drop(self.on_alive(alive)),
+                Message::Alive(alive) => drop(self.on_alive(&alive)),
                 Message::Dead(dead) => self.on_dead(dead),
                 Message::User(message) => self.outbox.push_back(Output::User(message)),
             }

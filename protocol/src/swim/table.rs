@@ -88,6 +88,15 @@ impl Table {
         self.counts[state as usize]
     }
 
+    /// Makes room for so many more at once, as far as so many may be taken in.
+    pub(super) fn reserve(&mut self, more: usize) {
+        let more = more.min(self.most.saturating_sub(self.order.len()));
+        self.rows.reserve_exact(more);
+        self.order.reserve_exact(more);
+        let (rows, seed) = (&self.rows, self.seed);
+        self.index.reserve(more, |slot| row_hash(rows, slot, seed));
+    }
+
     /// Takes in somebody whose name is not here; `None` when the table is full.
     pub(super) fn insert(
         &mut self,

@@ -134,7 +134,7 @@ impl Stage {
             if at > end {
                 break;
             }
-            self.now = at;
+            self.now = self.now.max(at);
             self.input(Input::Timeout);
         }
         self.now = end;

@@ -1,4 +1,5 @@
 //! The APIs.
 
+pub mod admin;
 pub mod etcd;
 pub mod metrics;

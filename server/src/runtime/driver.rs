@@ -14,6 +14,7 @@ use super::handle::Call;
 use super::members::Members;
 use super::peers::{Disowned, FromPeers, Links, Peer};
 use super::ways::Ways;
+use super::words;
 use super::workers::{Done, LogWorker, StateWorkers};
 
 /// Calls taken in one turn; more wait for the next.
@@ -47,8 +48,10 @@ pub enum RunError {
     Thread(String),
     /// The cluster has removed this member. Its data directory is of no use any more.
     #[error(
-        "this member was removed from the cluster and cannot come back under its old identity; \
-         to join again, add it as a new member and start it with an empty data directory"
+        "this member was removed from the cluster and cannot come back under its old identity: put \
+         its data directory aside. To join again, run `conclave member add`, unless `conclave \
+         member list` has a member with its address, and start it with an empty directory and \
+         --initial-cluster-state existing"
     )]
     Removed,
     /// The others do not take this member for what it was, and it is not to come back by itself.
@@ -301,15 +304,23 @@ impl Driver {
     /// Tells a person that space is short, or no longer is.
     fn tell_space(&self, short: bool) {
         let Some(Space { free, reserved }) = self.node.status().space else { return };
-        if short {
+        if short && free < reserved {
             tracing::warn!(
                 free,
                 reserved,
                 "space is short: what grows is refused everywhere until a quarter more than the \
                  reserve is free; delete and compact, or free space on the disk"
             );
+        } else if short {
+            tracing::warn!(
+                free,
+                reserved,
+                "space is short, as a flush found no room: what grows is refused everywhere until \
+                 it does and a quarter more than the reserve is free. A larger --disk-reserved \
+                 begins to refuse sooner"
+            );
         } else {
-            tracing::info!(free, reserved, "there is enough space");
+            tracing::info!(free, reserved, "there is enough space: what grows is taken again");
         }
     }
 
@@ -372,8 +383,11 @@ impl Driver {
                 self.waiting.streams.remove(&stream);
             }
             Output::Membership { at, membership } => {
-                tracing::info!(%at, voters = ?membership.voters, outgoing = ?membership.outgoing,
-                    learners = ?membership.learners, "members");
+                let members = words::members(&membership, self.node.store());
+                match at {
+                    Index(0) => tracing::info!("{members}"),
+                    at => tracing::info!("{members} (entry {at})"),
+                }
                 self.members.changed(at, &membership, (&self.node, &mut self.links));
                 self.ways.keep_to(self.clock.now(), &membership);
             }
@@ -382,7 +396,9 @@ impl Driver {
                 self.links.flush();
                 return Err(RunError::Removed);
             }
-            Output::Event(event) => tracing::info!("{event:?}"),
+            Output::Event(event) => {
+                tracing::info!("{}", words::event(&event, self.node.store()));
+            }
             Output::Halt(error) => return Err(self.halted(&error)),
             Output::Stopped => return Ok(Next::Stopped),
         }

@@ -33,6 +33,10 @@ pub(crate) struct Members {
     removed: usize,
     /// Who is to be replaced, as was last wished for here, and where the answer will be.
     replacing: Option<(NodeId, oneshot::Receiver<Reply>)>,
+    /// Whether whoever comes from the pool is added.
+    pub(crate) is_open: bool,
+    /// Who is to be added, as was last wished for here, and where the answer will be.
+    adding: Option<(String, oneshot::Receiver<Reply>)>,
 }
 
 /// A change that is to be wished for on behalf of a newcomer, and where the answer goes.
@@ -46,8 +50,20 @@ impl Members {
         (roster, register): (Roster, Register),
         learner: Arc<AtomicBool>,
     ) -> Self {
-        let (removed, replacing) = (0, None);
-        Self { me, cluster, token, founders, roster, learner, register, removed, replacing }
+        let (removed, replacing, is_open, adding) = (0, None, false, None);
+        Self {
+            me,
+            cluster,
+            token,
+            founders,
+            roster,
+            learner,
+            register,
+            removed,
+            replacing,
+            is_open,
+            adding,
+        }
     }
 
     /// Another configuration is in force.
@@ -98,9 +114,13 @@ impl Members {
     pub(crate) fn admit(&mut self, node: &Node, request: JoinRequest) -> Option<Wish> {
         let JoinRequest { ask, present, answer } = request;
         let (admission, seat) = self.admission(node, &ask, &present);
-        tracing::info!(address = ask.address, ?admission, "a newcomer asks to join");
+        let told = admission.explain(&ask.address);
+        tracing::info!(address = ask.address, "a newcomer asks to join, and is told: {told}");
         // It may have gone, and will ask again.
         let _ = answer.send(admission);
+        if admission == Admission::Waiting && seat.is_none() {
+            return self.add(ask.address);
+        }
         let (old, seat) = seat.filter(|_| admission == Admission::Waiting)?;
         if !self.may_wish(old) {
             return None;
@@ -111,6 +131,25 @@ impl Members {
         let (sender, receiver) = oneshot::channel();
         self.replacing = Some((old, receiver));
         Some((MemberChange::Replace { old, id, peer_urls: seat.peer_urls }, sender))
+    }
+
+    /// A seat for whoever came from the pool, unless one is wished for.
+    fn add(&mut self, address: String) -> Option<Wish> {
+        if let Some((wished, answer)) = &mut self.adding {
+            match answer.try_recv() {
+                Err(oneshot::error::TryRecvError::Empty) if *wished == address => return None,
+                Ok(Reply { body: Err(failure), .. }) => {
+                    tracing::info!(address = %wished, ?failure, "a server was not added yet");
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        tracing::info!(address, "a server has come from the pool: it is added as a new member");
+        let peer_urls = vec![format!("http://{address}")];
+        let id = new_member_id(&peer_urls, random());
+        let (sender, receiver) = oneshot::channel();
+        self.adding = Some((address, receiver));
+        Some((MemberChange::Add { id, peer_urls, voter: true }, sender))
     }
 
     /// Whether there is no wish under way for this member.
@@ -137,7 +176,9 @@ impl Members {
             return (Admission::Token, None);
         }
         let Some((id, seat)) = self.seat_at(node, &ask.address) else {
-            return (Admission::Unknown, None);
+            let may = self.is_open && ask.may_be_added && node.store().applied().index > Index(0);
+            let is_added = may && address_of(&format!("http://{}", ask.address)).is_some();
+            return (if is_added { Admission::Waiting } else { Admission::Unknown }, None);
         };
         let has_started =
             id == self.me || node.store().members().any(|it| it.id == id && !it.name.is_empty());

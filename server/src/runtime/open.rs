@@ -21,6 +21,7 @@ use store::{
 
 use super::StartError;
 use super::members::address_of;
+use super::ownership::{self, Owner};
 use super::peers::Peer;
 use super::rebuilding::Wrong;
 use super::register::Register;
@@ -48,6 +49,8 @@ pub(crate) struct Opened {
     pub(crate) id: NodeId,
     /// Of a server on a disk.
     pub(crate) gauge: Option<Gauge>,
+    /// Neither log nor state have ever had an entry.
+    pub(crate) blank: bool,
 }
 
 /// What opening starts from: checked settings, and a data directory that is locked.
@@ -57,7 +60,7 @@ pub(crate) struct Ground {
     gauge: Option<Gauge>,
     pub(crate) incarnation: u64,
     pub(crate) register: Register,
-    client_url: String,
+    pub(crate) client_url: String,
     /// The state that is there is not to be served.
     wrong: Option<Wrong>,
 }
@@ -111,7 +114,7 @@ impl From<BackendError> for StateFault {
     }
 }
 
-pub(super) fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
 }
@@ -146,6 +149,10 @@ impl Ground {
             Err(StateFault::Failed(error)) => return Err(error),
             found => found,
         };
+        if let (Ok((_, store)), Some(directory)) = (&found, &self.directory) {
+            ownership::check(config, directory, self.owner(), store)?;
+        }
+        self.register.count()?;
         let rebuilt_after = match &found {
             Err(StateFault::Condemned { applied, .. }) => Some(*applied),
             Ok(_) | Err(StateFault::Damaged(_) | StateFault::Failed(_)) => None,
@@ -188,6 +195,17 @@ impl Ground {
         self.assemble(config, log, recovered, (state, store), rebuilt_after)
     }
 
+    fn owner(&self) -> Owner {
+        let Self { identity, register, .. } = self;
+        Owner { identity: *identity, met: register.has_met_others(identity.node) }
+    }
+
+    /// Whether this directory was made, and nothing came of it: it has no entry and has met nobody.
+    pub(crate) fn is_vain(&self, opening: &Opening) -> bool {
+        let Opening::Ready(opened) = opening else { return false };
+        opened.blank && !self.owner().met
+    }
+
     /// The other members, as the state has them; the settings may be stale.
     fn others(&self, config: &Config, found: &Result<(State, Store), StateFault>) -> Vec<Peer> {
         let known = match found {
@@ -222,12 +240,14 @@ impl Ground {
         tell_recoveries(&store, &restored.entries);
         let Identity { cluster, node: id } = self.identity;
         let founding = founds(config, self.identity, &store, &restored)?;
+        let none = restored.base.index == Index(0) && restored.terms.is_empty();
+        let blank = none && restored.doubt.is_none() && store.applied().index == Index(0);
         let client_url = self.client_url.clone();
         let mut config = node_config(config, (id, founding), self.incarnation, client_url);
         config.rebuilt_after = rebuilt_after;
         let node = Node::new(config, restored, store, random());
         let gauge = self.gauge.clone();
-        Ok(Opening::Ready(Box::new(Opened { node, log, state, cluster, id, gauge })))
+        Ok(Opening::Ready(Box::new(Opened { node, log, state, cluster, id, gauge, blank })))
     }
 
     /// The state, unless it is known to be wrong.

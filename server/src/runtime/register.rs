@@ -31,6 +31,8 @@ pub(crate) struct Register {
 #[derive(Debug)]
 struct Inner {
     notes: Option<Arc<Mutex<Notes<RealDisk>>>>,
+    /// The directory had no life before.
+    is_first: bool,
     life: Mutex<Life>,
     known: Mutex<Acquaintances>,
     /// One note is written at a time.
@@ -44,8 +46,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Register {
-    /// Reads what is known and counts this start. `fresh` gives numbers that nobody draws twice;
-    /// `nonce` is this process's.
+    /// Reads what is known, and counts this start, which is durable with [`Register::count`] only.
+    /// `fresh` gives numbers that nobody draws twice; `nonce` is this process's.
     pub(crate) fn open(
         mut notes: Option<Notes<RealDisk>>,
         nonce: u64,
@@ -57,14 +59,27 @@ impl Register {
         life.start(nonce);
         let mut known = Acquaintances::default();
         if let Some(notes) = &mut notes {
-            known = read_known(notes, is_first)?;
-            notes.write(Note::Life, &life.encode())?;
+            known = read_known(notes, is_first)?.unwrap_or_default();
         }
         let notes = notes.map(|notes| Arc::new(Mutex::new(notes)));
         let news = watch::Sender::new(0);
         let (life, known) = (Mutex::new(life), Mutex::new(known));
-        let inner = Inner { notes, life, known, writing: AsyncMutex::default(), news };
+        let inner = Inner { notes, is_first, life, known, writing: AsyncMutex::default(), news };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Makes this start durable: from here on others may be told of it. Of the two notes, which are
+    /// both made at the first start, the life is the last one.
+    ///
+    /// # Errors
+    /// [`DataDirError`]: it does not count.
+    pub(crate) fn count(&self) -> Result<(), DataDirError> {
+        let Some(notes) = &self.inner.notes else { return Ok(()) };
+        let mut notes = lock(notes);
+        if self.inner.is_first {
+            notes.write(Note::Acquaintances, &self.known().encode())?;
+        }
+        notes.write(Note::Life, &self.life().encode())
     }
 
     /// This member's life, as it may be told.
@@ -186,19 +201,18 @@ fn read_life(notes: &mut Notes<RealDisk>) -> Result<Option<Life>, DataDirError> 
     Ok(life)
 }
 
-/// Whom a directory has met. One that has a life has met nobody only if it says so: both notes are
-/// made at the first start, this one first.
-fn read_known(notes: &mut Notes<RealDisk>, is_first: bool) -> Result<Acquaintances, DataDirError> {
+/// Whom a directory has met. One that has a life has met nobody only if it says so; `None`: it says
+/// nothing, and has no life.
+fn read_known(
+    notes: &mut Notes<RealDisk>,
+    is_first: bool,
+) -> Result<Option<Acquaintances>, DataDirError> {
     let known = match notes.read(Note::Acquaintances)? {
         Some(bytes) => Acquaintances::decode(&bytes),
-        None if is_first => {
-            let nobody = Acquaintances::default();
-            notes.write(Note::Acquaintances, &nobody.encode())?;
-            Some(nobody)
-        }
+        None if is_first => return Ok(None),
         None => None,
     };
-    known.ok_or_else(|| notes.damaged(Note::Acquaintances))
+    known.map(Some).ok_or_else(|| notes.damaged(Note::Acquaintances))
 }
 
 #[cfg(test)]
@@ -211,6 +225,12 @@ mod tests {
 
     const WHO: NodeId = NodeId(9);
 
+    fn started(dir: &DataDir, nonce: u64, fresh: u64) -> Register {
+        let register = Register::open(Some(dir.notes().unwrap()), nonce, || fresh).unwrap();
+        register.count().unwrap();
+        register
+    }
+
     fn directory(path: &std::path::Path) -> DataDir {
         DataDir::open(path, Identity { cluster: ClusterId(1), node: NodeId(2) }).unwrap()
     }
@@ -221,7 +241,7 @@ mod tests {
         let dir = directory(temp.path());
         let mut other = Life::new(5);
         other.start(6);
-        let register = Register::open(Some(dir.notes().unwrap()), 1, || 77).unwrap();
+        let register = started(&dir, 1, 77);
         assert_eq!(register.life().boot(), 1);
         assert!(!register.refutes(WHO, None));
         let nobody = Acquaintances::default();
@@ -232,7 +252,7 @@ mod tests {
         watch.mark_unchanged();
         assert_eq!(register.life().boot(), 2);
 
-        let register = Register::open(Some(dir.notes().unwrap()), 2, || 88).unwrap();
+        let register = started(&dir, 2, 88);
         assert_eq!((register.life().incarnation(), register.life().boot()), (77, 3));
         assert!(register.refutes(WHO, None) && !register.refutes(WHO, Some(&other)));
         let stranger = Life::new(6);
@@ -244,9 +264,9 @@ mod tests {
     async fn a_damaged_life_is_another_one_and_damaged_acquaintances_are_refused() {
         let temp = tempfile::tempdir().unwrap();
         let dir = directory(temp.path());
-        Register::open(Some(dir.notes().unwrap()), 1, || 77).unwrap();
+        started(&dir, 1, 77);
         std::fs::write(temp.path().join("LIFE"), b"noise").unwrap();
-        let register = Register::open(Some(dir.notes().unwrap()), 1, || 88).unwrap();
+        let register = started(&dir, 1, 88);
         assert_eq!(register.life().incarnation(), 88);
         std::fs::write(temp.path().join("ACQUAINTANCES"), b"noise").unwrap();
         let refused = Register::open(Some(dir.notes().unwrap()), 1, || 99).unwrap_err();

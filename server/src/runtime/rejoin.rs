@@ -32,9 +32,39 @@ pub(super) async fn taken_in(
         let text = "to join a cluster that exists, --initial-cluster must name its members, too";
         return Err(StartError::Config(text.to_owned()));
     }
-    tracing::info!(own = config.own_address(), members = ?others, "asking to join");
+    tracing::info!(own = config.own_address(), members = others.join(","), "asking to join");
     let identity = asked(config, &others, None, stop).await?;
     tracing::info!(node = %identity.node, "taken in");
+    Ok(identity)
+}
+
+/// Asks the members who this one is, whose directory was made and has nothing in it: it may have
+/// founded a cluster of its own, because it was first started without being told that there is one.
+///
+/// To put such a directory aside loses nothing. It has no entry, so nothing that it holds was ever
+/// acknowledged; and the member that it names runs no more, whatever that one may have voted for.
+pub(super) async fn taken_up(
+    config: &Config,
+    was: Identity,
+    life: Life,
+    stop: watch::Receiver<bool>,
+) -> Result<Identity, StartError> {
+    let others = others(config);
+    tracing::info!(
+        own = config.own_address(),
+        members = others.join(","),
+        "the data directory holds nothing yet: asking to join"
+    );
+    let identity = asked(config, &others, Some(life), stop).await?;
+    if let Some(path) = config.data_dir.as_ref().filter(|_| identity != was) {
+        let aside = DataDir::hand_over(path, identity)?;
+        tracing::warn!(
+            "the data directory was made for another cluster and never held anything: it is put \
+             aside as {}, and this member joins as {}",
+            aside.display(),
+            identity.node
+        );
+    }
     Ok(identity)
 }
 
@@ -48,10 +78,7 @@ pub(super) async fn taken_back(
 ) -> Result<Identity, ServerError> {
     let Disowned { by, why } = disowned;
     tracing::warn!("{by} says: {why}. This member asks to be taken in again, as a new one");
-    for listener in [Some(client), peer].into_iter().flatten() {
-        let listener = listener.try_clone().and_then(TcpListener::from_std);
-        tokio::spawn(turn_away(listener.map_err(StartError::Thread)?));
-    }
+    turn_all_away(client, peer)?;
     let mut members = others(config);
     if !members.contains(by) {
         members.push(by.clone());
@@ -88,7 +115,9 @@ async fn asked(
     mut stop: watch::Receiver<bool>,
 ) -> Result<Identity, StartError> {
     let token = token_hash(&config.cluster_token);
-    let ask = Ask { token, address: config.own_address(), may_replace: config.rejoin, life };
+    let may_be_added = config.bootstrap_expect.is_some();
+    let (address, may_replace) = (config.own_address(), config.rejoin);
+    let ask = Ask { token, address, may_replace, may_be_added, life };
     tokio::select! {
         joined = join(members, &ask) => {
             let (cluster, node) = joined?;
@@ -96,6 +125,18 @@ async fn asked(
         }
         _ = stop.wait_for(|stop| *stop) => Err(StartError::Stopped),
     }
+}
+
+/// Ends all connections at once, for as long as the runtime lives.
+pub(super) fn turn_all_away(
+    client: &StdListener,
+    peer: Option<&StdListener>,
+) -> Result<(), StartError> {
+    for listener in [Some(client), peer].into_iter().flatten() {
+        let listener = listener.try_clone().and_then(TcpListener::from_std);
+        tokio::spawn(turn_away(listener.map_err(StartError::Thread)?));
+    }
+    Ok(())
 }
 
 /// Ends connections at once, so that whoever dials tries another member.

@@ -52,8 +52,8 @@ pub struct Restored {
     pub backup: Header,
 }
 
-/// Why there is no new directory. What was begun of it says so, and no member starts on it; the
-/// next attempt goes over it.
+/// Why there is no new directory. Nothing of it is left, unless the text says so; and after a crash
+/// what is left says so itself: no member starts on it, and the next attempt goes over it.
 #[derive(Debug, Error)]
 pub enum RestoreError {
     /// The members and the name contradict each other.
@@ -84,6 +84,19 @@ pub enum RestoreError {
     /// The state cannot be written.
     #[error("cannot write the state: {0}")]
     State(String),
+    /// It failed, and what was begun could not be removed.
+    #[error(
+        "{why}. What was begun in {} is still there, as it cannot be removed ({left}): no member \
+         starts on it, and the next restore goes over it", path.display()
+    )]
+    Left {
+        /// Why it failed.
+        why: Box<RestoreError>,
+        /// The directory.
+        path: PathBuf,
+        /// Why it is still there.
+        left: DataDirError,
+    },
 }
 
 fn advice(error: &DataDirError) -> &'static str {
@@ -127,17 +140,33 @@ pub fn restore(
     if backup.origin.identity.cluster == identity.cluster {
         return Err(RestoreError::SameCluster(identity.cluster.0));
     }
+    let is_new = !restore.data_dir.exists();
     let building = Building::begin(&restore.data_dir)?;
     let failed = |error: &dyn std::fmt::Display| RestoreError::State(error.to_string());
-    let mut state = State::open(&building.state(), identity, StateOptions::default())
-        .map_err(|error| failed(&error))?;
-    let filled = fill(&mut state, &mut reader, restore.bump, look);
-    let revision = filled.map_err(|error| match error {
-        FillError::Backup(source) => unusable(source),
-        FillError::State(error) => failed(&error),
-    })?;
-    drop(state);
+    let state = State::open(&building.state(), identity, StateOptions::default());
+    let filled = state.map_err(|error| failed(&error)).and_then(|mut state| {
+        fill(&mut state, &mut reader, restore.bump, look).map_err(|error| match error {
+            FillError::Backup(source) => unusable(source),
+            FillError::State(error) => failed(&error),
+        })
+    });
+    let revision = match filled {
+        Ok(revision) => revision,
+        Err(why) => return Err(give_up(building, (&restore.data_dir, is_new), why)),
+    };
     building.finish(identity)?;
     let storage::Identity { cluster, node: member } = identity;
     Ok(Restored { cluster, member, revision, backup })
+}
+
+/// Removes what was begun, and the directory itself where it was made for this.
+fn give_up(building: Building, (path, is_new): (&Path, bool), why: RestoreError) -> RestoreError {
+    if let Err(left) = building.give_up() {
+        return RestoreError::Left { why: Box::new(why), path: path.to_owned(), left };
+    }
+    if is_new {
+        // An empty directory is in nobody's way.
+        let _kept = std::fs::remove_dir(path);
+    }
+    why
 }

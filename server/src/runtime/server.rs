@@ -24,12 +24,13 @@ use super::open::{Doubt, Ground, Opened, Opening};
 use super::peers::{Acceptor, FromPeers, Identity, Links, Peer, Roster, listen};
 use super::rebuilding::{Rebuilding, Wrong};
 use super::register::Register;
-use super::rejoin::{self, taken_in};
+use super::rejoin::{self, taken_in, taken_up};
 use super::ways::Ways;
-use super::who::{Who, identify};
+use super::who::{Who, identify, known};
 use super::workers::{LogWorker, StateWorkers};
 use crate::api::etcd::{self, ApiOptions};
 use crate::api::metrics::Metrics;
+use crate::bootstrap::{self, Herald, Met, Removal};
 use crate::config::{Config, Threads};
 use crate::reserve::Gauge;
 
@@ -61,34 +62,82 @@ pub enum ServerError {
 /// [`ServerError`], each with what to do about it.
 pub fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), ServerError> {
     let client = bind(config.listen_client, "clients", "--listen-client")?;
-    let peer = match config.initial_cluster.len() > 1 || config.expects_peers || config.join {
-        true => Some(bind(config.listen_peer, "peers", "--listen-peer")?),
-        false => None,
-    };
+    let meets = config.bootstrap_expect.is_some();
+    let peer =
+        match config.initial_cluster.len() > 1 || config.expects_peers || config.join || meets {
+            true => Some(bind(config.listen_peer, "peers", "--listen-peer")?),
+            false => None,
+        };
     let doors = Doors { client, peer };
+    let mut config = config;
+    if !found(&mut config, &doors, &stop)? {
+        return Ok(());
+    }
+    let config = config;
     let mut who = identify(&config)?;
     let mut rebuilding = Rebuilding::default();
     loop {
         match live(&config, who, rebuilding.wrong.take(), &doors, stop.clone())? {
             Departure::Stopped => return Ok(()),
-            Departure::Replaced(identity) => who = Who::Known(identity),
+            Departure::Replaced(identity) => who = Who::Told(identity),
             Departure::Condemned(identity, wrong) => {
                 rebuilding.begin(wrong);
                 let Doors { client, .. } = doors.double().map_err(StartError::Thread)?;
                 if !runtime()?.block_on(rebuilding.pause(client, stop.clone()))? {
                     return Ok(());
                 }
-                who = Who::Known(identity);
+                who = Who::Told(identity);
             }
         }
     }
+}
+
+/// Finds out whom a server that is to meet others begins with, unless its data directory says it.
+/// `false` when it was told to end.
+fn found(
+    config: &mut Config,
+    doors: &Doors,
+    stop: &watch::Receiver<bool>,
+) -> Result<bool, ServerError> {
+    let Some(expect) = config.bootstrap_expect else { return Ok(true) };
+    if let Some(identity) = known(config)? {
+        bootstrap::recall(config, identity)?;
+        return Ok(true);
+    }
+    let Some(side) = config.pool.clone() else {
+        let text = "--bootstrap-expect needs a pool to meet in";
+        return Err(StartError::Config(text.to_owned()).into());
+    };
+    let url = client_url(config, doors)?;
+    let meeting = async {
+        rejoin::turn_all_away(&doors.client, doors.peer.as_ref())?;
+        bootstrap::meet(config, (side, expect), url, stop.clone()).await
+    };
+    let met = match runtime()?.block_on(meeting) {
+        Err(StartError::Stopped) => return Ok(false),
+        met => met?,
+    };
+    match met {
+        Met::Founders(founders) => config.initial_cluster = founders,
+        Met::Cluster(members) => {
+            config.join = true;
+            config.initial_cluster.extend(members);
+        }
+    }
+    Ok(true)
+}
+
+/// Where clients are told to connect.
+fn client_url(config: &Config, doors: &Doors) -> Result<String, StartError> {
+    let address = doors.client.local_addr().map_err(StartError::Thread)?;
+    Ok(config.advertise_client.clone().unwrap_or_else(|| format!("http://{address}")))
 }
 
 /// How a member's life in this process ended.
 enum Departure {
     /// It was told to end.
     Stopped,
-    /// Another one takes its place, in this very process.
+    /// It goes on, in this very process, as whom the members have named.
     Replaced(storage::Identity),
     /// Its state was found wrong: it goes on with another one.
     Condemned(storage::Identity, Wrong),
@@ -104,14 +153,19 @@ fn live(
 ) -> Result<Departure, ServerError> {
     let own = runtime()?;
     let identity = match who {
-        Who::Known(identity) => identity,
+        Who::Known(identity) | Who::Told(identity) => identity,
         Who::Newcomer => own.block_on(taken_in(config, stop.clone()))?,
     };
-    let address = doors.client.local_addr().map_err(StartError::Thread)?;
-    let url = config.advertise_client.clone().unwrap_or_else(|| format!("http://{address}"));
+    let url = client_url(config, doors)?;
     let ground = Ground::lay(config, identity, url, wrong)?;
     let opening = ground.open(config, Doubt::Open)?;
     let register = ground.register.clone();
+    if matches!(who, Who::Known(_)) && config.join && ground.is_vain(&opening) {
+        // What follows has the directory to itself.
+        drop((opening, ground));
+        let taken = taken_up(config, identity, register.life(), stop);
+        return Ok(Departure::Replaced(own.block_on(taken)?));
+    }
     let Doors { client, peer } = doors.double().map_err(StartError::Thread)?;
     let setup =
         Setup { config: config.clone(), client, peer, ground, opening, stopping: stop.clone() };
@@ -215,6 +269,12 @@ impl Setup {
             let learner = Arc::new(AtomicBool::new(false));
             let ids = (opened.cluster, opened.id);
             let handle = NodeHandle::new(calls, reader, ids, Arc::clone(&learner));
+            let expect = config.bootstrap_expect;
+            let removal = Removal::new(handle.clone(), config.dead_server_after, expect);
+            let shown = (handle.identity(), ground.client_url.clone());
+            if let Some(herald) = Herald::new(&config, shown, removal, stopping.clone()) {
+                tokio::spawn(herald.run());
+            }
             let inputs = (call_queue, stopping.clone(), learner);
             let split = connections.is_some();
             let driver =
@@ -304,12 +364,14 @@ fn driver(
     split: bool,
     metrics: &Metrics,
 ) -> io::Result<Driver> {
-    let Opened { node, log, state, cluster, id, gauge } = opened;
+    let Opened { node, log, state, cluster, id, gauge, blank: _ } = opened;
     let (done, done_queue) = mpsc::unbounded_channel();
     let Network { links, messages, events, roster, register, me } = network;
     let ways = Ways::new(me, config.heartbeat, metrics.ways().clone());
     let token = token_hash(&config.cluster_token);
-    let members = Members::new((cluster, id), token, founders(config), (roster, register), learner);
+    let mut members =
+        Members::new((cluster, id), token, founders(config), (roster, register), learner);
+    members.is_open = config.bootstrap_expect.is_some();
     let reader = state.reader();
     let disk = metrics.disk();
     let surplus = gauge.as_ref().map(Gauge::surplus).unwrap_or_default();

@@ -16,18 +16,24 @@ use crate::config::{Config, Reads};
 pub(crate) enum Who {
     /// Whom its data directory names, or one of those that a new cluster starts with.
     Known(Identity),
+    /// Whom the members have named just now.
+    Told(Identity),
     /// Somebody who has to ask the members first.
     Newcomer,
+}
+
+/// Whom the data directory names.
+pub(super) fn known(config: &Config) -> Result<Option<Identity>, StartError> {
+    Ok(match &config.data_dir {
+        Some(path) => DataDir::identity(path)?,
+        None => None,
+    })
 }
 
 /// Finds out who this server is.
 pub(crate) fn identify(config: &Config) -> Result<Who, StartError> {
     check(config)?;
-    let found = match &config.data_dir {
-        Some(path) => DataDir::identity(path)?,
-        None => None,
-    };
-    match found {
+    match known(config)? {
         Some(identity) => Ok(Who::Known(identity)),
         None if config.join => Ok(Who::Newcomer),
         None => founder(config).map(Who::Known),
@@ -53,6 +59,11 @@ fn founder(config: &Config) -> Result<Identity, StartError> {
     Ok(Identity { cluster: cluster_id(members, token), node: member_id(me, token) })
 }
 
+/// Whether the settings, as they are, found the cluster that this is a member of.
+pub(super) fn is_founder(config: &Config, identity: Identity) -> bool {
+    founder(config).ok() == Some(identity)
+}
+
 /// Whether this member starts with the members that the settings name. Not when log or state say
 /// who the members are, or when it waits to be told by them; the settings may be stale then.
 pub(super) fn founds(
@@ -61,11 +72,24 @@ pub(super) fn founds(
     store: &Store,
     restored: &raft::Restored,
 ) -> Result<bool, StartError> {
+    let told = restored.entries.iter().any(|it| matches!(it.payload, Payload::Membership(_)));
+    claim(config, identity, store, told)
+}
+
+/// The same, where it is known whether the log has told who the members are.
+///
+/// # Errors
+/// [`DataDirError::Foreign`]: the directory is not that of the member that the settings name.
+pub(super) fn claim(
+    config: &Config,
+    identity: Identity,
+    store: &Store,
+    told: bool,
+) -> Result<bool, StartError> {
     let wanted = founder(config).ok();
     if wanted == Some(identity) {
         return Ok(true);
     }
-    let told = restored.entries.iter().any(|it| matches!(it.payload, Payload::Membership(_)));
     let told = told || store.membership().is_some();
     let ours = wanted.is_some_and(|wanted| wanted.cluster == identity.cluster);
     let founder = founders(config).iter().any(|peer| peer.id == identity.node);

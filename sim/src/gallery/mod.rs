@@ -8,7 +8,8 @@
 //! first. Such a script says so, and is played with the seeds 1, 2, … until the dice fall right.
 //! Luck is only asked for where the story begins; a claim that does not hold fails at once.
 //!
-//! Left out: what the seeds say of parts that do not exist yet (gossip, other elections).
+//! Stories of gossip stand beside: [`crate::pool::gallery`]. Left out: what the seeds say of other
+//! elections.
 
 mod clusters;
 mod disks;

@@ -87,7 +87,7 @@ use self::verified_commit::VerifiedCommit;
 use self::vote_durability::VoteDurability;
 use self::ways::Ways;
 use crate::history::Committed;
-use crate::seen::{self, Place, Seen, View, Violation};
+use crate::seen::{self, Fate, Place, Seen, View, Violation};
 
 macro_rules! laws {
     ($($file:ident)*) => {
@@ -219,7 +219,7 @@ impl Invariants {
                 self.ghosts.nodes[at].surrendered = Some(last.index);
                 Ok(())
             }
-            Seen::Sent { from, to, message, .. } => self.sent(from, to, message),
+            Seen::Sent { from, to, message, fate, .. } => self.sent(from, to, message, fate),
             Seen::Turn { at, view, last } => self.turn(now, at, view, last),
             Seen::Trimmed { at, base } => {
                 trim::trimmed(&self.ghosts, at, base, self.keeps_log)?;
@@ -288,7 +288,7 @@ impl Invariants {
         membership::handed(&self.ghosts, at, write)
     }
 
-    fn sent(&mut self, from: Place, to: Place, message: &Message) -> Verdict {
+    fn sent(&mut self, from: Place, to: Place, message: &Message, fate: Fate) -> Verdict {
         let term = message.term;
         match message.body {
             Body::Append { .. } | Body::Heartbeat { .. } => {
@@ -299,10 +299,10 @@ impl Invariants {
             }
             Body::Vote { .. } => {
                 membership::campaigns(&self.ghosts, from)?;
-                self.voted(from, term, from)
+                self.voted(from, term, from, fate)
             }
             Body::PreVote { .. } => membership::campaigns(&self.ghosts, from),
-            Body::VoteReply { granted: true } => self.voted(from, term, to),
+            Body::VoteReply { granted: true } => self.voted(from, term, to, fate),
             Body::VoteReply { granted: false }
             | Body::PreVoteReply { .. }
             | Body::AppendRejected(_)
@@ -318,9 +318,12 @@ impl Invariants {
         }
     }
 
-    /// A node tells its vote, for itself or for another.
-    fn voted(&mut self, from: Place, term: Term, to: Place) -> Verdict {
-        self.vote_durability.cast(from, term, seen::id(to))?;
+    /// A node tells its vote, for itself or for another. One that has forgotten says its votes into
+    /// links that lead nowhere, too: what nobody can hear is not told.
+    fn voted(&mut self, from: Place, term: Term, to: Place, fate: Fate) -> Verdict {
+        if fate != Fate::Cut || !self.ghosts.nodes[from].replaced {
+            self.vote_durability.cast(from, term, seen::id(to))?;
+        }
         acknowledgement::voted(&self.ghosts, from, term, to)
     }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use protocol::raft::HardState;
 use serde_json::{Value, json};
 use storage::disk::RealDisk;
 use storage::log::{EntryReport, Inspection, SegmentReport};
@@ -60,7 +61,7 @@ fn render(log: &Inspection, entries: bool) -> String {
     };
     line("identity", identity(log));
     line("format", log.version.to_string());
-    line("hard state", format!("{:?} (written {} times)", log.hard_state, log.generation));
+    line("hard state", format!("{} (written {} times)", hard_state(log), log.generation));
     line("base", log.base.to_string());
     line("last", log.last.to_string());
     let terms: Vec<_> =
@@ -70,7 +71,7 @@ fn render(log: &Inspection, entries: bool) -> String {
         line("doubt", format!("entries up to {index} may have been acknowledged and are missing"));
     }
     for damage in &log.damage {
-        line("damage", format!("{damage:?}"));
+        line("damage", damage.to_string());
     }
     line("spares", log.spares.len().to_string());
     text.push('\n');
@@ -86,6 +87,13 @@ fn render(log: &Inspection, entries: bool) -> String {
 
 fn identity(log: &Inspection) -> String {
     format!("node {:016x} of cluster {:016x}", log.identity.node.0, log.identity.cluster.0)
+}
+
+/// What the member has promised, and how far it knew entries to be committed.
+fn hard_state(log: &Inspection) -> String {
+    let HardState { term, vote, commit } = log.hard_state;
+    let vote = vote.map_or_else(|| "no vote in it".to_owned(), |id| format!("its vote for {id}"));
+    format!("term {term}, {vote}, committed up to {commit} at least")
 }
 
 fn segment_cells(segment: &SegmentReport) -> Vec<String> {
@@ -136,11 +144,15 @@ fn document(log: &Inspection, entries: bool) -> Value {
     let mut value = json!({
         "identity": identity(log),
         "format": log.version,
-        "hard_state": format!("{:?}", log.hard_state),
+        "hard_state": {
+            "term": log.hard_state.term.0,
+            "vote": log.hard_state.vote.map(|id| id.to_string()),
+            "commit": log.hard_state.commit.0,
+        },
         "base": log.base.to_string(),
         "last": log.last.to_string(),
         "doubt": log.doubt.map(|index| index.to_string()),
-        "damage": log.damage.iter().map(|damage| format!("{damage:?}")).collect::<Vec<_>>(),
+        "damage": log.damage.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "segments": log.segments.iter().map(segment).collect::<Vec<_>>(),
         "spares": log.spares,
     });

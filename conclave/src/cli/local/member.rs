@@ -6,20 +6,31 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use protocol::bootstrap::Pledge;
 use tokio::process::{Child, ChildStdin, Command};
 
+use crate::cli::start_line::quote;
 use crate::failure::{Failure, Result};
 
 /// The most of a log's end that is searched for a member's last words, in bytes.
 const LAST_WORDS_MAX: usize = 2_000;
+
+/// Where a server is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Doors {
+    pub(super) client: SocketAddr,
+    pub(super) peer: SocketAddr,
+}
 
 /// What a member is started with.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) binary: PathBuf,
     pub(super) name: String,
-    pub(super) client: SocketAddr,
-    pub(super) peer: SocketAddr,
+    /// `None`: it is a member of the pool only.
+    pub(super) doors: Option<Doors>,
+    pub(super) gossip: SocketAddr,
+    pub(super) http: SocketAddr,
     pub(super) data_dir: PathBuf,
     pub(super) log: PathBuf,
     pub(super) flags: Vec<String>,
@@ -36,22 +47,42 @@ pub(super) struct Running {
 impl Member {
     /// The command line, without the binary.
     pub(super) fn arguments(&self, members: &[Member]) -> Vec<OsString> {
-        let cluster: Vec<_> =
-            members.iter().map(|member| format!("{}={}", member.name, member.peer)).collect();
-        let mut arguments: Vec<OsString> = vec!["agent".into(), "--server".into()];
-        let pairs: [(&str, OsString); 5] = [
+        let mut arguments: Vec<OsString> = vec!["agent".into()];
+        let mut pairs: Vec<(&str, OsString)> = vec![
             ("--name", self.name.clone().into()),
             ("--data-dir", self.data_dir.clone().into()),
-            ("--listen-client", self.client.to_string().into()),
-            ("--listen-peer", self.peer.to_string().into()),
-            ("--initial-cluster", cluster.join(",").into()),
+            ("--listen-gossip", self.gossip.to_string().into()),
+            ("--listen-http", self.http.to_string().into()),
+            ("--gossip-profile", "local".into()),
         ];
+        if let Some(Doors { client, peer }) = self.doors {
+            arguments.push("--server".into());
+            pairs.push(("--listen-client", client.to_string().into()));
+            pairs.push(("--listen-peer", peer.to_string().into()));
+            pairs.push(founding(members));
+        }
+        let servers = members.iter().filter(|member| member.doors.is_some());
+        let others = servers.filter(|member| member.gossip != self.gossip);
+        let join: Vec<_> = others.map(|member| member.gossip.to_string()).collect();
+        if !join.is_empty() {
+            pairs.push(("--join", join.join(",").into()));
+        }
         for (flag, value) in pairs {
             arguments.push(flag.into());
             arguments.push(value);
         }
         arguments.extend(self.flags.iter().map(OsString::from));
         arguments
+    }
+
+    /// Where it says whether it is healthy.
+    pub(super) fn health(&self) -> SocketAddr {
+        self.doors.map_or(self.http, |doors| doors.client)
+    }
+
+    /// Whether its directory is that of a member which did not meet the others in the pool.
+    fn is_listed(&self) -> bool {
+        self.data_dir.join("FORMAT").exists() && !self.data_dir.join("PLEDGE").exists()
     }
 
     /// The shell line that starts this member by hand; it then lives without a leash.
@@ -86,6 +117,18 @@ impl Member {
     }
 }
 
+/// How servers come to each other: in the pool, unless they did otherwise in an earlier life.
+fn founding(members: &[Member]) -> (&'static str, OsString) {
+    let servers: Vec<(&Member, Doors)> =
+        members.iter().filter_map(|member| Some((member, member.doors?))).collect();
+    if servers.iter().any(|(member, _)| member.is_listed()) {
+        let named = servers.iter().map(|(member, doors)| format!("{}={}", member.name, doors.peer));
+        return ("--initial-cluster", named.collect::<Vec<_>>().join(",").into());
+    }
+    let expect = servers.len().min(Pledge::MOST);
+    ("--bootstrap-expect", expect.to_string().into())
+}
+
 fn last_words(log: &str) -> &str {
     // What a command says when it fails, and what its parser says.
     let says_why = |line: &&str| line.starts_with("conclave: ") || line.starts_with("error: ");
@@ -98,15 +141,6 @@ fn open_log(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// A word that a shell reads as it is.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,14 +151,5 @@ mod tests {
         assert_eq!(last_words(log), "error: unexpected argument '--nope'");
         assert_eq!(last_words("INFO ready\nthread panicked\n"), "thread panicked");
         assert_eq!(last_words(""), "its log is empty");
-    }
-
-    #[test]
-    fn only_words_that_need_it_are_quoted() {
-        assert_eq!(quote("--a=b/c.d:1,2"), "--a=b/c.d:1,2");
-        assert_eq!(quote(""), "''");
-        assert_eq!(quote("a b"), "'a b'");
-        assert_eq!(quote("it's"), "'it'\\''s'");
-        assert_eq!(quote("$HOME"), "'$HOME'");
     }
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use self::member::{Member, Running};
+use self::member::{Doors, Member, Running};
 use super::output;
 use super::table::table;
 use super::target::block_on;
@@ -24,17 +24,20 @@ const PORTS_PER_MEMBER: u16 = 10;
 /// How long the members may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the members may take to stop before they are killed.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A real cluster of processes on this machine, until Ctrl-C.
 ///
-/// Member i listens on port P + 10 i for clients and on the port above it for the other members;
-/// its log is DIR/ni.log. A member that dies stays dead: the line that starts it again is printed.
+/// Servers find each other in a pool, to which agents belong, too. Server i listens on port P + 10
+/// i for clients and on the ports above it for the other servers, for the pool and for its own API;
+/// agents follow with a port for the pool and one for their API. Each has a log in DIR. A member
+/// that dies stays dead: the line that starts it again is printed.
 ///
 /// Examples:
 ///
 ///   conclave local --servers 3 --dir ./cluster
-///   conclave local --servers 5 --dir /tmp/c --base-port 7000 -- --profile lan-fast
+///   conclave local --servers 5 --agents 20 --dir /tmp/c --base-port 7000
+///   conclave local --dir ./cluster -- --gossip-label mine
 ///   conclave local --dir ./cluster --json
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -43,6 +46,10 @@ pub(crate) struct Local {
     #[arg(long, default_value_t = 3, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=99))]
     servers: u16,
+    /// How many agents that are no servers.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u16).range(0..=999))]
+    agents: u16,
     /// Where the members keep their state, each in a directory of its own.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
@@ -65,8 +72,10 @@ impl Local {
     pub(crate) fn run(&self) -> Result {
         let members = self.members()?;
         for member in &members {
-            preflight::port(member.client, "--base-port")?;
-            preflight::port(member.peer, "--base-port")?;
+            let doors = member.doors.iter().flat_map(|doors| [doors.client, doors.peer]);
+            for address in doors.chain([member.gossip, member.http]) {
+                preflight::port(address, "--base-port")?;
+            }
         }
         preflight::directory(&self.dir, "--dir")?;
         block_on(self.live(&members))
@@ -77,12 +86,18 @@ impl Local {
             .map_err(|error| Failure::new(format!("cannot find my own binary: {error}")))?;
         let dir = std::path::absolute(&self.dir)?;
         let mut members = Vec::new();
-        for number in 0..self.servers {
-            let name = format!("n{}", number + 1);
+        for number in 0..self.servers + self.agents {
+            let is_server = number < self.servers;
+            let name = match is_server {
+                true => format!("n{}", number + 1),
+                false => format!("a{}", number - self.servers + 1),
+            };
+            let doors = Doors { client: self.address(number, 0)?, peer: self.address(number, 1)? };
             members.push(Member {
                 binary: binary.clone(),
-                client: self.address(number, 0)?,
-                peer: self.address(number, 1)?,
+                doors: is_server.then_some(doors),
+                gossip: self.address(number, 2)?,
+                http: self.address(number, 3)?,
                 data_dir: dir.join(&name),
                 log: dir.join(format!("{name}.log")),
                 name,
@@ -93,7 +108,7 @@ impl Local {
     }
 
     fn address(&self, member: u16, offset: u16) -> Result<SocketAddr> {
-        let port = (member * PORTS_PER_MEMBER).checked_add(offset);
+        let port = member.checked_mul(PORTS_PER_MEMBER).and_then(|it| it.checked_add(offset));
         let port = port.and_then(|offset| self.base_port.checked_add(offset));
         port.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok_or_else(|| {
             let text = "the members' ports do not fit above --base-port; choose a lower one";
@@ -139,21 +154,30 @@ impl Local {
             return output::json(&document(members, pids));
         }
         let row = |(member, pid): (&Member, &u32)| {
+            let door = |door: fn(Doors) -> SocketAddr| match member.doors {
+                Some(doors) => format!("http://{}", door(doors)),
+                None => "-".to_owned(),
+            };
             vec![
                 member.name.clone(),
-                format!("http://{}", member.client),
-                format!("http://{}", member.peer),
+                door(|doors| doors.client),
+                door(|doors| doors.peer),
+                member.gossip.to_string(),
+                format!("http://{}", member.http),
                 pid.to_string(),
                 member.log.display().to_string(),
             ]
         };
         let rows: Vec<_> = members.iter().zip(pids).map(row).collect();
-        let endpoints: Vec<_> = members.iter().map(|member| member.client.to_string()).collect();
-        output::bytes(table(&["NAME", "ETCD", "PEER", "PID", "LOG"], &rows).as_bytes())?;
+        let servers = members.iter().filter_map(|member| member.doors);
+        let endpoints: Vec<_> = servers.map(|doors| doors.client.to_string()).collect();
+        let headings = ["NAME", "ETCD", "PEER", "GOSSIP", "HTTP", "PID", "LOG"];
+        output::bytes(table(&headings, &rows).as_bytes())?;
         output::line(format!(
             "\nTry, in another terminal:\n\n  export CONCLAVE_ENDPOINTS={}\n  conclave status\n  \
-             conclave kv put greeting hello\n\nCtrl-C stops them.",
-            endpoints.join(",")
+             conclave kv put greeting hello\n  conclave members --http {}\n\nCtrl-C stops them.",
+            endpoints.join(","),
+            members[0].http
         ))
     }
 }
@@ -162,7 +186,7 @@ impl Local {
 async fn start(members: &[Member], lives: &mut JoinSet<Ended>) -> Result {
     let everyone = async {
         for member in members {
-            serve::healthy(member.client).await;
+            serve::healthy(member.health()).await;
         }
     };
     tokio::select! {
@@ -216,13 +240,13 @@ fn document(members: &[Member], pids: &[u32]) -> Value {
     let object = |(member, pid): (&Member, &u32)| {
         json!({
             "name": member.name,
-            "role": "server",
+            "role": if member.doors.is_some() { "server" } else { "agent" },
             "pid": pid,
             "restart": member.restart(members),
-            "etcd": format!("http://{}", member.client),
-            "peer": format!("http://{}", member.peer),
-            "gossip": null,
-            "http": null,
+            "etcd": member.doors.map(|doors| format!("http://{}", doors.client)),
+            "peer": member.doors.map(|doors| format!("http://{}", doors.peer)),
+            "gossip": member.gossip.to_string(),
+            "http": format!("http://{}", member.http),
             "dns": null,
         })
     };

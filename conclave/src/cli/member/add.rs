@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::{invitation, peer_url};
+use super::invitation::{self, Invited};
+use super::peer_url;
 use crate::cli::output::Output;
 use crate::cli::target::{Target, block_on};
 use crate::failure::Result;
@@ -28,6 +29,9 @@ pub(crate) struct Add {
     /// It stays without a vote until it is promoted.
     #[arg(long)]
     learner: bool,
+    /// The token of the cluster, for the command that is printed.
+    #[arg(long, value_name = "TEXT")]
+    cluster_token: Option<String>,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -41,7 +45,8 @@ impl Add {
         let response = block_on(async { Ok(added.await?) })?;
         let then =
             if self.learner { "stays without a vote" } else { "votes once it has caught up" };
-        invitation::print(self.output.format, &response, &self.name, |member| {
+        let invited = Invited { name: &self.name, token: self.cluster_token.as_deref() };
+        invitation::print(self.output.format, &response, invited, |member| {
             format!("member {:016x} added; it {then}", member.id)
         })
     }

@@ -17,7 +17,7 @@ use crate::failure::{Failure, Result};
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct MoveLeader {
-    /// Who shall lead: a name, or an id in hexadecimal.
+    /// Who shall lead: a name, an id in hexadecimal, or a peer address.
     member: String,
     #[command(flatten)]
     output: Output,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{find, rows};
+use super::{find_one, rows};
 use crate::cli::output::Output;
 use crate::cli::target::{Target, block_on};
 use crate::failure::Result;
@@ -15,7 +15,7 @@ use crate::failure::Result;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Promote {
-    /// Whom: a name, or an id in hexadecimal.
+    /// Whom: a name, an id in hexadecimal, or a peer address.
     member: String,
     #[command(flatten)]
     output: Output,
@@ -27,7 +27,8 @@ impl Promote {
     pub(super) fn run(&self) -> Result {
         let client = self.target.client()?;
         let (id, response) = block_on(async {
-            let id = find(&client.member_list(true).await?.members, &self.member)?;
+            let members = client.member_list(true).await?.members;
+            let id = find_one(&members, &self.member, true)?;
             Ok((id, client.member_promote(id).await?))
         })?;
         let done = format!("member {:016x} is a voter", id);

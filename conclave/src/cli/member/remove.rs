@@ -17,7 +17,7 @@ use crate::failure::Result;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Remove {
-    /// Whom: a name, or an id in hexadecimal.
+    /// Whom: a name, an id in hexadecimal, or a peer address.
     member: String,
     #[command(flatten)]
     output: Output,

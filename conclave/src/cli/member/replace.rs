@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::{find, invitation, peer_url};
+use super::invitation::{self, Invited};
+use super::{find, peer_url};
 use crate::cli::output::Output;
 use crate::cli::target::{Target, block_on};
 use crate::failure::Result;
@@ -20,7 +21,7 @@ use crate::failure::Result;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Replace {
-    /// Who goes: a name, or an id in hexadecimal.
+    /// Who goes: a name, an id in hexadecimal, or a peer address.
     #[arg(value_name = "OLD")]
     old: String,
     /// Where the other members will reach the new one.
@@ -29,6 +30,9 @@ pub(crate) struct Replace {
     /// Its name in the command that is printed.
     #[arg(long, default_value = "new", value_name = "NAME")]
     name: String,
+    /// The token of the cluster, for the command that is printed.
+    #[arg(long, value_name = "TEXT")]
+    cluster_token: Option<String>,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -42,7 +46,8 @@ impl Replace {
             let old = find(&client.member_list(true).await?.members, &self.old)?;
             Ok((old, client.member_replace(old, vec![self.url.clone()]).await?))
         })?;
-        invitation::print(self.output.format, &response, &self.name, |member| {
+        let invited = Invited { name: &self.name, token: self.cluster_token.as_deref() };
+        invitation::print(self.output.format, &response, invited, |member| {
             format!("member {:016x} takes the place of {old:016x} once it has caught up", member.id)
         })
     }

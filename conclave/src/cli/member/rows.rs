@@ -37,7 +37,7 @@ fn cells(member: &Row) -> Vec<String> {
     vec![
         format!("{:016x}", member.id),
         status.to_owned(),
-        member.name.clone(),
+        if member.name.is_empty() { "-".to_owned() } else { member.name.clone() },
         member.peer_ur_ls.join(","),
         member.client_ur_ls.join(","),
         if member.is_learner { "yes" } else { "no" }.to_owned(),

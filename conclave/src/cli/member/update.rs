@@ -16,7 +16,7 @@ use crate::failure::Result;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Update {
-    /// Whose: a name, or an id in hexadecimal.
+    /// Whose: a name, an id in hexadecimal, or a peer address.
     member: String,
     /// Where it will be reached.
     #[arg(required = true, value_parser = peer_url, value_name = "PEER-URL")]

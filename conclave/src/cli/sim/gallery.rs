@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 use sim::gallery::{Scenario, all};
+use sim::pool::gallery::{self as pools, Story};
 use sim::trace::svg;
 
 use super::files::Target;
@@ -33,16 +34,16 @@ pub(crate) struct Gallery {
 
 impl Gallery {
     pub(crate) fn run(&self) -> Result {
-        let scenarios = all();
-        let files = self.files(&scenarios)?;
-        let broken = if files.is_empty() { Vec::new() } else { draw(&scenarios, &files)? };
+        let mut tales: Vec<Tale> = all().into_iter().map(Tale::Cluster).collect();
+        tales.extend(pools::all().into_iter().map(Tale::Pool));
+        tales.sort_by_key(Tale::tag);
+        let files = self.files(&tales)?;
+        let broken = if files.is_empty() { Vec::new() } else { draw(&tales, &files)? };
         match self.output.format {
-            Format::Json => {
-                output::json(&scenarios.iter().map(document).collect::<Vec<_>>().into())?;
-            }
+            Format::Json => output::json(&tales.iter().map(document).collect::<Vec<_>>().into())?,
             Format::Plain => {
-                let row = |scenario: &Scenario| vec![scenario.tag.into(), scenario.title.into()];
-                let rows: Vec<Vec<String>> = scenarios.iter().map(row).collect();
+                let row = |tale: &Tale| vec![tale.tag().into(), tale.title().into()];
+                let rows: Vec<Vec<String>> = tales.iter().map(row).collect();
                 output::bytes(table(&["TAG", "STORY"], &rows).as_bytes())?;
             }
         }
@@ -53,38 +54,76 @@ impl Gallery {
     }
 
     /// A file for each story, in their order; none when none is to be drawn.
-    fn files(&self, scenarios: &[Scenario]) -> Result<Vec<Target>> {
+    fn files(&self, tales: &[Tale]) -> Result<Vec<Target>> {
         let Some(folder) = &self.svg else { return Ok(Vec::new()) };
-        let file = |scenario: &Scenario| Target::within(folder, &format!("{}.svg", scenario.tag));
-        scenarios.iter().map(file).collect()
+        let file = |tale: &Tale| Target::within(folder, &format!("{}.svg", tale.tag()));
+        tales.iter().map(file).collect()
+    }
+}
+
+/// A story, of a cluster or of a pool.
+enum Tale {
+    Cluster(Scenario),
+    Pool(Story),
+}
+
+impl Tale {
+    const fn tag(&self) -> &'static str {
+        match self {
+            Self::Cluster(scenario) => scenario.tag,
+            Self::Pool(story) => story.tag,
+        }
+    }
+
+    const fn title(&self) -> &'static str {
+        match self {
+            Self::Cluster(scenario) => scenario.title,
+            Self::Pool(story) => story.title,
+        }
+    }
+
+    const fn story(&self) -> &'static str {
+        match self {
+            Self::Cluster(scenario) => scenario.story,
+            Self::Pool(story) => story.story,
+        }
+    }
+
+    /// Plays it: its picture, and what did not hold.
+    fn draw(&self) -> (String, std::result::Result<(), String>) {
+        match self {
+            Self::Cluster(scenario) => {
+                let outcome = scenario.run();
+                let picture = scenario.picture(&outcome);
+                let drawn = outcome.trace.record().map(|record| svg(record, &picture));
+                (drawn.unwrap_or_default(), outcome.verdict)
+            }
+            Self::Pool(story) => {
+                let outcome = story.run();
+                (outcome.to_svg(story), outcome.verdict)
+            }
+        }
     }
 }
 
 /// Draws all; gives what did not hold.
-fn draw(scenarios: &[Scenario], files: &[Target]) -> Result<Vec<String>> {
+fn draw(tales: &[Tale], files: &[Target]) -> Result<Vec<String>> {
     panics::quieten();
     let mut progress = Progress::new();
-    let count = scenarios.len();
-    let drawn = parallel::each(
-        scenarios,
-        |scenario| {
-            let outcome = scenario.run();
-            let picture = scenario.picture(&outcome);
-            let drawn = outcome.trace.record().map(|record| svg(record, &picture));
-            (drawn.unwrap_or_default(), outcome.verdict)
-        },
-        |done| progress.show(|_| format!("{done} of {count} stories")),
-    );
+    let count = tales.len();
+    let drawn = parallel::each(tales, Tale::draw, |done| {
+        progress.show(|_| format!("{done} of {count} stories"));
+    });
     let mut broken = Vec::new();
-    for ((scenario, file), (drawn, verdict)) in scenarios.iter().zip(files).zip(drawn) {
+    for ((tale, file), (drawn, verdict)) in tales.iter().zip(files).zip(drawn) {
         file.write(&drawn)?;
         if let Err(what) = verdict {
-            broken.push(format!("{}: {what}", scenario.tag));
+            broken.push(format!("{}: {what}", tale.tag()));
         }
     }
     Ok(broken)
 }
 
-fn document(scenario: &Scenario) -> Value {
-    json!({ "tag": scenario.tag, "title": scenario.title, "story": scenario.story })
+fn document(tale: &Tale) -> Value {
+    json!({ "tag": tale.tag(), "title": tale.title(), "story": tale.story() })
 }

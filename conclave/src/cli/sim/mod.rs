@@ -11,8 +11,10 @@ mod elections;
 mod explore;
 mod faults;
 mod files;
+mod founding;
 mod gallery;
 mod interrupt;
+mod lifeguard;
 mod meter;
 mod mutants;
 mod panics;
@@ -22,6 +24,7 @@ mod run;
 mod sheet;
 mod shrink;
 mod sweep;
+mod swim;
 mod terminal;
 mod topologies;
 
@@ -41,8 +44,11 @@ pub(crate) enum Sim {
     Explore(explore::Explore),
     Topologies(topologies::Topologies),
     Elections(elections::Elections),
+    Swim(swim::Swim),
+    Lifeguard(lifeguard::Lifeguard),
     Faults(faults::Faults),
     Mutants(mutants::Mutants),
+    Founding(founding::Founding),
     Bench(bench::Bench),
 }
 
@@ -57,8 +63,11 @@ impl Sim {
             Sim::Explore(explore) => explore.run(),
             Sim::Topologies(topologies) => topologies.run(),
             Sim::Elections(elections) => elections.run(),
+            Sim::Swim(swim) => swim.run(),
+            Sim::Lifeguard(lifeguard) => lifeguard.run(),
             Sim::Faults(faults) => faults.run(),
             Sim::Mutants(mutants) => mutants.run(),
+            Sim::Founding(founding) => founding.run(),
             Sim::Bench(bench) => bench.run(),
         }
     }

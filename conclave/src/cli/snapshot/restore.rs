@@ -9,6 +9,7 @@ use store::Bump;
 
 use super::progress::Progress;
 use crate::cli::output::{self, Format, Output};
+use crate::cli::start_line::StartLine;
 use crate::config::initial_member;
 use crate::failure::{Failure, Result};
 
@@ -80,6 +81,15 @@ impl Restore {
         let restored = restored.map_err(Failure::new)?;
         let (cluster, member) = (restored.cluster.0, restored.member.0);
         let dir = wanted.data_dir.display();
+        let start = StartLine {
+            name: &wanted.name,
+            data_dir: &wanted.data_dir,
+            cluster: &wanted.initial_cluster,
+            taken: &[],
+            joins: false,
+            token: Some(&wanted.cluster_token),
+        };
+        let start = start.render();
         match self.output.format {
             Format::Json => output::json(&json!({
                 "data_dir": dir.to_string(),
@@ -88,12 +98,19 @@ impl Restore {
                 "member_id": member,
                 "revision": restored.revision,
                 "backup_revision": restored.backup.revision,
+                "start": start,
             })),
-            Format::Plain => output::line(format!(
-                "{dir} is ready for {} ({member:016x}) of the new cluster {cluster:016x}, at \
-                 revision {}; start it with --cluster-token {}",
-                wanted.name, restored.revision, wanted.cluster_token
-            )),
+            Format::Plain => {
+                let others = match wanted.initial_cluster.len() {
+                    1 => "",
+                    _ => ", once every member is restored from the same file",
+                };
+                output::line(format!(
+                    "{dir} is ready for {} ({member:016x}) of the new cluster {cluster:016x}, at \
+                     revision {}.\n\nStart it with{others}:\n\n  {start}",
+                    wanted.name, restored.revision
+                ))
+            }
         }
     }
 }

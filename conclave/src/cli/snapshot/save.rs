@@ -87,7 +87,10 @@ fn failure(error: PlaceError) -> Failure {
     let hint = match &error {
         PlaceError::Exists(_) => "; --force replaces it",
         PlaceError::Unsound { .. } => "; what came is not whole, so nothing was saved: try again",
-        PlaceError::Busy(_) | PlaceError::Io { .. } => "",
+        PlaceError::Busy(_) => "",
+        PlaceError::Io { .. } => {
+            return Failure::new(format!("cannot write the backup: {error}; choose another place"));
+        }
     };
     Failure::new(format!("{error}{hint}"))
 }

@@ -236,7 +236,8 @@ async fn keep_up(
                     // The driver outlives its links.
                     let _ = events.send(event);
                 }
-                if complained.replace(verdict) != Some(verdict) {
+                let by_itself = verdict == Verdict::NotMe && speaker.roster.is_at(&peer.address);
+                if complained.replace(verdict) != Some(verdict) && !by_itself {
                     let (name, address) = (&peer.name, &peer.address);
                     tracing::error!(
                         "{name} at {address} refuses this member: {}",

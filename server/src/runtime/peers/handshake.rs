@@ -73,10 +73,9 @@ impl Verdict {
             Self::Welcome => "welcome",
             Self::Version => "it speaks another version of the peer protocol; run one version",
             Self::Cluster => {
-                "it belongs to another cluster. If this member was added to that one with `member \
-                 add`, its data directory was made without --initial-cluster-state existing, and \
-                 has never held anything: put the directory away and start with that flag. \
-                 Otherwise check --initial-cluster and --cluster-token on both sides"
+                "it belongs to another cluster. If one of the two was added with `member add`, and \
+                 started without --initial-cluster-state existing, start that one again with that \
+                 flag. Otherwise check --initial-cluster and --cluster-token on both sides"
             }
             Self::NotMe => {
                 "another member answers at that address; check the addresses in --initial-cluster"

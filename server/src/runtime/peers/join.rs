@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! newcomer: "CNCLJOIN" | version u32 | token u64 | address length u16 | address
-//!           | may replace u8 | life length u16 | life
+//!           | what it may u8 | life length u16 | life
 //! member:   "CNCLJOIN" | version u32 | verdict u8 | cluster u64 | id u64
 //! ```
 //!
@@ -14,7 +14,8 @@
 //! now asks under the same address. The life that it shows (none, when it has nothing) is not the
 //! one that was met there: that is the evidence on which the member asked wishes for a replacement
 //! on its behalf, and the newcomer is told to wait for it. Several members may wish so, and only
-//! one is granted: the second finds the address taken.
+//! one is granted: the second finds the address taken. So it is with a newcomer that nobody has
+//! made a seat for, when it comes from the pool and the cluster grows by those who do.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -51,9 +52,15 @@ pub(crate) struct Ask {
     pub(crate) address: String,
     /// Whether the member that was there before may be replaced by it.
     pub(crate) may_replace: bool,
+    /// Whether it may be given a seat of its own, when there is none for it.
+    pub(crate) may_be_added: bool,
     /// The life of the data directory with which it was refused; `None` when it has none.
     pub(crate) life: Option<Life>,
 }
+
+/// What a newcomer may, in the byte for it.
+const MAY_REPLACE: u8 = 1;
+const MAY_BE_ADDED: u8 = 2;
 
 /// A newcomer's question, on its way to the node.
 #[derive(Debug)]
@@ -81,15 +88,16 @@ pub(crate) enum Admission {
     Started,
     /// The member with this address is there, and heard.
     Taken,
-    /// The member with this address is to be replaced by the newcomer, once a majority agrees.
+    /// The newcomer is to have a seat, its own or that of the member with this address, once a
+    /// majority agrees.
     Waiting,
 }
 
 impl Admission {
     /// What an operator should read.
-    fn explain(self, own: &str) -> String {
+    pub(crate) fn explain(self, own: &str) -> String {
         match self {
-            Self::Welcome(..) => "welcome".into(),
+            Self::Welcome(_, id) => format!("welcome as {id}"),
             Self::Version => "it speaks another version; run the version of the members".into(),
             Self::Token => "it belongs to a cluster with another --cluster-token".into(),
             Self::Unknown => format!(
@@ -199,7 +207,9 @@ async fn ask_one(address: &str, ask: &Ask) -> io::Result<Admission> {
     bytes.extend_from_slice(&VERSION.to_le_bytes());
     bytes.extend_from_slice(&ask.token.to_le_bytes());
     write_address(&mut bytes, &ask.address);
-    bytes.push(u8::from(ask.may_replace));
+    let may_replace = if ask.may_replace { MAY_REPLACE } else { 0 };
+    let may_be_added = if ask.may_be_added { MAY_BE_ADDED } else { 0 };
+    bytes.push(may_replace | may_be_added);
     write_life(&mut bytes, ask.life.as_ref());
     stream.write_all(&bytes).await?;
     if hear_magic(&mut stream).await? != MAGIC {
@@ -228,9 +238,10 @@ pub(super) async fn hear(stream: &mut TcpStream) -> io::Result<Option<Ask>> {
     }
     let token = stream.read_u64_le().await?;
     let address = hear_address(stream).await?;
-    let may_replace = stream.read_u8().await? != 0;
+    let may = stream.read_u8().await?;
+    let (may_replace, may_be_added) = (may & MAY_REPLACE != 0, may & MAY_BE_ADDED != 0);
     let life = hear_life(stream).await?;
-    Ok(Some(Ask { token, address, may_replace, life }))
+    Ok(Some(Ask { token, address, may_replace, may_be_added, life }))
 }
 
 /// Answers a newcomer.

@@ -60,6 +60,12 @@ impl Roster {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this is where this member is reached itself: whoever had the address before it is
+    /// not to be found there any more.
+    pub(super) fn is_at(&self, address: &str) -> bool {
+        self.lock().address == address
+    }
+
     /// Another configuration is in force. `address`: of this member, if it says so.
     pub(crate) fn changed(&self, at: Index, membership: &Membership, address: Option<String>) {
         let mut inner = self.lock();

@@ -50,6 +50,7 @@ use store::{Bump, Command, MemberTable, Part, Recovery, Seat, succeed};
 use thiserror::Error;
 
 use super::identity::new_member_id;
+use super::members::address_of;
 use super::open::random;
 use replay::Replayed;
 pub use survivor::Looked;
@@ -111,7 +112,7 @@ impl Found {
 }
 
 /// What was made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Recovered {
     /// The new cluster.
     pub cluster: ClusterId,
@@ -119,6 +120,8 @@ pub struct Recovered {
     pub member: NodeId,
     /// The revision (main) that it goes on from.
     pub revision: i64,
+    /// Where its peers will reach it: `host:port`.
+    pub peer: String,
 }
 
 /// Why nothing was recovered. The survivors' directories are as they were.
@@ -284,6 +287,8 @@ impl Recovering {
         let old = survivor.directory.identity();
         let member = new_member_id(&seat.peer_urls, random());
         let identity = Identity { cluster: ClusterId(random().max(1)), node: member };
+        let peer = seat.peer_urls.first().and_then(|url| address_of(url)).unwrap_or_default();
+        let peer = peer.to_owned();
         let context = MemberTable { seats: [(member, seat)].into() }.encode();
         let members = Membership { context, ..Membership::of([member]) };
         let header = write_state(
@@ -305,7 +310,7 @@ impl Recovering {
         write_log(&building, identity, header.applied, recovery).map_err(written)?;
         drop(replayed);
         building.finish(identity)?;
-        Ok(Recovered { cluster: identity.cluster, member, revision })
+        Ok(Recovered { cluster: identity.cluster, member, revision, peer })
     }
 }
 

@@ -72,7 +72,9 @@ impl StateWorkers {
         let writer = writer.spawn(move || {
             let _sentinel = Sentinel { thread: "state", done: writer_done.clone() };
             let measuring = gauge.map(Measuring::new);
-            Writer { state, done: writer_done, views, commits, measuring }.run(&write_queue);
+            let cramped = false;
+            let writer = Writer { state, done: writer_done, views, commits, measuring, cramped };
+            writer.run(&write_queue);
         })?;
         let loader = std::thread::Builder::new().name("state-read".into());
         let loader = loader.spawn(move || {
@@ -175,6 +177,8 @@ struct Writer {
     views: std_mpsc::Sender<Read>,
     commits: Histogram,
     measuring: Option<Measuring>,
+    /// The last flush found no room, which has been told.
+    cramped: bool,
 }
 
 /// Looks at the disk now and then.
@@ -241,22 +245,7 @@ impl Writer {
     /// Does a job. True when there may be space to give back.
     fn carry_out(&mut self, job: Write) -> bool {
         match job {
-            Write::Flush(flush) => {
-                let applied = flush.applied;
-                let begun = Instant::now();
-                let result = self.state.flush(&flush).map(|()| applied);
-                self.commits.observe(begun.elapsed().as_secs_f64());
-                if let Err(error) = &result {
-                    tracing::error!(%error, "cannot flush the state");
-                }
-                if let Some(measuring) = &mut self.measuring {
-                    // However fast flushes come, what they take is seen before the next.
-                    measuring.next = Instant::now();
-                }
-                let chores = result.is_ok();
-                self.tell(Input::Flushed(result));
-                return chores;
-            }
+            Write::Flush(flush) => return self.flush(&flush),
             Write::Discard(dead) => return report(self.state.discard(&dead).map(|()| true)),
             // A failure is the next piece's, which has somebody to tell.
             Write::StageBegin => drop(self.state.stage_begin()),
@@ -284,9 +273,59 @@ impl Writer {
         true
     }
 
+    /// Makes a flush durable. True when there may be space to give back.
+    fn flush(&mut self, flush: &Flush) -> bool {
+        let begun = Instant::now();
+        let result = self.state.flush(flush).map(|()| flush.applied);
+        self.commits.observe(begun.elapsed().as_secs_f64());
+        self.report_flush(flush, result.as_ref().err());
+        if let Some(measuring) = &mut self.measuring {
+            // However fast flushes come, what they take is seen before the next.
+            measuring.next = Instant::now();
+        }
+        let chores = result.is_ok();
+        if !chores {
+            // What is made of the failure is made of what is free now.
+            self.measure();
+        }
+        self.tell(Input::Flushed(result));
+        chores
+    }
+
+    /// Tells of a flush that failed; of one that found no room once, until another one does.
+    fn report_flush(&mut self, flush: &Flush, error: Option<&BackendError>) {
+        let is_full = matches!(error, Some(BackendError::Full(_)));
+        let was_full = std::mem::replace(&mut self.cramped, is_full);
+        match error {
+            Some(error) if is_full && !was_full => {
+                let bytes = length(flush);
+                tracing::warn!(
+                    "a flush of {bytes} bytes found no room and is tried again: {error}; nothing \
+                     is lost, the log has it"
+                );
+            }
+            Some(_) if is_full => {}
+            Some(error) => tracing::error!(%error, "cannot flush the state"),
+            None if was_full => tracing::info!("the flush that found no room is done"),
+            None => {}
+        }
+    }
+
     fn tell(&self, input: Input) {
         let _ = self.done.send(Done::Input(input));
     }
+}
+
+/// What a flush adds to the state, about, in bytes.
+fn length(flush: &Flush) -> usize {
+    let record = |record: &Record| match record {
+        Record::Put(kv) => kv.key.len() + kv.value.len(),
+        Record::Tombstone { key } => key.len(),
+    };
+    let records = flush.records.iter().map(|(_, it)| record(it));
+    let meta =
+        flush.meta.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Bytes::len));
+    records.chain(meta).sum()
 }
 
 /// Giving space back may fail without harm: what matters is reported by the next flush.

@@ -1,5 +1,6 @@
 //! `conclave sim run`.
 
+mod pool;
 pub(super) mod seed;
 mod story;
 
@@ -68,6 +69,10 @@ impl Run {
         if let Some(scenario) = sim::gallery::find(&self.what) {
             panics::quieten();
             return story::run(self, &scenario, &self.files()?);
+        }
+        if let Some(story) = sim::pool::gallery::find(&self.what) {
+            panics::quieten();
+            return pool::run(self, &story, &self.files()?);
         }
         let case = self.case()?;
         panics::quieten();

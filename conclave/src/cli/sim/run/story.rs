@@ -51,7 +51,7 @@ pub(super) fn run(run: &Run, scenario: &Scenario, files: &Files) -> Result {
 }
 
 /// A paragraph in lines.
-fn rows(text: &str) -> Vec<String> {
+pub(super) fn rows(text: &str) -> Vec<String> {
     const ROOM: usize = 90;
     let mut rows = vec![String::new()];
     for word in text.split_whitespace() {

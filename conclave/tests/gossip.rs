@@ -1,0 +1,23 @@
+//! Ours among Debian's serf 0.9.4, in one pool: who sees what, both ways.
+//!
+//! ```text
+//! pool     join, tags, events, queries, and the same table from both lists
+//! ends     leave, kill, force-leave, and coming back
+//! keys     encryption, rotation by either side, wrong keys, mixed compression
+//! oneway   three of each in networks of their own, and packets lost in one direction
+//! bad      what kills real peers, sent to ours
+//! ```
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+#[path = "gossip/bad.rs"]
+mod bad;
+#[path = "gossip/ends.rs"]
+mod ends;
+#[path = "gossip/keys.rs"]
+mod keys;
+#[path = "gossip/oneway.rs"]
+mod oneway;
+#[path = "gossip/pool.rs"]
+mod pool;
+mod support;

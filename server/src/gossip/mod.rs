@@ -1,0 +1,58 @@
+//! The pool: sockets, envelopes, keys and time around the core that believes things of members.
+//!
+//! ```text
+//!                     thread "gossip"
+//! UDP ◀─▶ envelope ◀─▶ ┌────────┐ ◀─calls── PoolHandle: the server, the admin API
+//! TCP ◀─▶ envelope ◀─▶ │ driver │ ──events─▶ subscribers
+//!                      │  Serf  │
+//! time ──────────────▶ └────────┘ ◀────────▶ DIR/gossip: keys, incarnation
+//! ```
+//!
+//! The wire is memberlist's and Serf's (`docs/formats.md`), the core `protocol::swim::serf`.
+//! Here:
+//!
+//! - `envelope`, `keyring`, `lzw`: what wraps messages, and who may read them;
+//! - `sockets`, `streams`, `driver`: the outputs of the core, carried out;
+//! - `notebook`: what the next life under this name begins with;
+//! - `rejoin`: joining until somebody answers;
+//! - `handle`, `call`, `event`, `member`, `keys`: the pool for the rest of the process.
+//!
+//! Whatever comes in may be anybody's: it is bounded in bytes, in time and in number before it is
+//! believed, and what is not taken is counted by reason ([`Refusal`]).
+//!
+//! Left out: batches of packets in one call to the system, so a packet costs one call; and
+//! compressed streams are unpacked on this thread, so the largest that is allowed, 40 MiB, makes
+//! the member stand still for a few tenths of a second.
+
+mod call;
+mod diary;
+mod driver;
+mod envelope;
+mod error;
+mod event;
+mod handle;
+mod keyring;
+mod keys;
+mod lzw;
+mod member;
+mod notebook;
+mod pool;
+mod refusal;
+mod rejoin;
+mod settings;
+mod sockets;
+mod streams;
+mod traffic;
+
+pub use call::{Answer, PoolStatus};
+pub use envelope::{Envelope, Policy, StreamOpener};
+pub use error::PoolError;
+pub use event::{Notice, Subscription};
+pub use handle::{CallError, PoolHandle};
+pub use keyring::{KEYS_MAX, Key, KeyError, Keyring};
+pub use keys::KeyReport;
+pub use member::{PoolMember, Standing, tags_of};
+pub use pool::Pool;
+pub use refusal::{Refusal, Refusals};
+pub use settings::{Profile, Settings};
+pub use traffic::{Counter, Level, Traffic};

@@ -1,0 +1,89 @@
+//! What happens to a replica, in words for whoever reads the log file.
+
+use std::collections::BTreeSet;
+
+use protocol::NodeId;
+use protocol::raft::{Event, Membership, Role};
+use store::Store;
+
+/// What the consensus core tells of itself.
+pub(super) fn event(event: &Event, store: &Store) -> String {
+    let of = |id: NodeId| member(id, store);
+    match event {
+        Event::Role { role, term, leader } => match (role, leader) {
+            (Role::Leader, _) => format!("this member leads in term {term}"),
+            (Role::Candidate, _) => format!("this member asks for votes in term {term}"),
+            (Role::PreCandidate, _) => format!(
+                "no leader is heard: this member asks whether it could be elected after term {term}"
+            ),
+            (Role::Follower, Some(leader)) => {
+                format!("this member follows {} in term {term}", of(*leader))
+            }
+            (Role::Follower, None) => format!("no leader is known in term {term}"),
+        },
+        Event::Truncated { from, through } => {
+            format!("entries {from} to {through} of the log were never committed: they are removed")
+        }
+        Event::DoubtResolved { through } => {
+            format!("the log is sound up to entry {through} again: this member votes")
+        }
+        Event::Departed { heir: Some(heir) } => {
+            format!("this member has no vote any more, and hands over to {}", of(*heir))
+        }
+        Event::Departed { heir: None } => {
+            "this member has no vote any more, and leads no longer".to_owned()
+        }
+        Event::Stalled { heir } => {
+            format!("the disk of this leader does not answer: it hands over to {}", of(*heir))
+        }
+        Event::Stranded { peer, next, first } => format!(
+            "{} needs entry {next}, and the log begins with {first}: it is sent the state",
+            of(*peer)
+        ),
+    }
+}
+
+/// Who the members are.
+pub(super) fn members(membership: &Membership, store: &Store) -> String {
+    let list = |ids: &BTreeSet<NodeId>| {
+        let all: Vec<String> = ids.iter().map(|id| member(*id, store)).collect();
+        if all.is_empty() { "none is known yet".to_owned() } else { all.join(", ") }
+    };
+    let mut text = format!("members with a vote: {}", list(&membership.voters));
+    if !membership.outgoing.is_empty() {
+        text += &format!("; until the change is done: {}", list(&membership.outgoing));
+    }
+    if !membership.learners.is_empty() {
+        text += &format!("; without a vote: {}", list(&membership.learners));
+    }
+    text
+}
+
+/// A member's name, as far as it is known, and its id.
+fn member(id: NodeId, store: &Store) -> String {
+    let told = store.members().find(|it| it.id == id && !it.name.is_empty());
+    told.map_or_else(|| id.to_string(), |it| format!("{} ({id})", it.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::Term;
+    use store::Limits;
+
+    #[test]
+    fn roles_and_members_are_told_in_words() {
+        let store = Store::new(Limits::default());
+        let (role, term, leader) = (Role::Follower, Term(3), Some(NodeId(7)));
+        let text = event(&Event::Role { role, term, leader }, &store);
+        assert_eq!(text, "this member follows 7 in term 3");
+        let mut membership = Membership::of([NodeId(1), NodeId(2)]);
+        membership.learners.insert(NodeId(3));
+        let text = members(&membership, &store);
+        let ids = [1, 2, 3].map(|id| NodeId(id).to_string());
+        let wanted =
+            format!("members with a vote: {}, {}; without a vote: {}", ids[0], ids[1], ids[2]);
+        assert_eq!(text, wanted);
+        assert!(members(&Membership::default(), &store).ends_with("none is known yet"));
+    }
+}
