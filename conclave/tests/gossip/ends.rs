@@ -1,6 +1,10 @@
 //! How members end, and how that looks from both sides.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use crate::support::agent::{Agent, Space, shows};
+use crate::support::eventually;
 use crate::support::serf::{Serf, find};
 
 #[test]
@@ -69,4 +73,41 @@ fn an_agent_comes_back_as_itself_after_a_kill() {
         shows(&s1, "a1", "alive");
         shows(&a1, "s1", "alive");
     }
+}
+
+#[test]
+fn an_agent_ends_though_all_its_places_are_taken_by_followers() {
+    let (dir, space) = (tempfile::tempdir().unwrap(), Space::default());
+    let mut agent = Agent::start(&space, dir.path(), "a1", &[]);
+    let follow = |_| {
+        let mut stream = TcpStream::connect(&agent.http).unwrap();
+        stream.write_all(b"GET /v1/conclave/events HTTP/1.1\r\nHost: a1\r\n\r\n").unwrap();
+        stream
+    };
+    // More than it serves at a time: the last ones wait for a place.
+    let mut followers: Vec<TcpStream> = (0..260).map(follow).collect();
+    for follower in &mut followers[..256] {
+        let mut first = [0; 8];
+        follower.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"HTTP/1.1");
+    }
+    agent.leave();
+}
+
+#[test]
+fn what_a_server_says_of_itself_is_not_for_operators_to_change() {
+    let (dir, space) = (tempfile::tempdir().unwrap(), Space::default());
+    let [client, peer] = space.addresses();
+    let data = dir.path().join("data");
+    let server = ["--server", "--bootstrap-expect", "1", "--data-dir", data.to_str().unwrap()];
+    let listen = ["--listen-client", &client, "--listen-peer", &peer];
+    let agent = Agent::start(&space, dir.path(), "a1", &[&server[..], &listen].concat());
+    let tag = |name: &str| agent.members()[0].tags.get(name).cloned();
+    eventually("it is of a cluster", || tag("cluster"));
+    for change in ["--set=role=db", "--set=pledge=", "--delete=cluster"] {
+        let refusal = agent.fails(&["tags", change]);
+        assert!(refusal.contains("is what a server says of itself"), "{change}: {refusal}");
+    }
+    agent.ok(&["tags", "--set", "zone=b"]);
+    assert_eq!((tag("zone").as_deref(), tag("role").as_deref()), (Some("b"), Some("server")));
 }

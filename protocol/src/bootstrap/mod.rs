@@ -73,6 +73,9 @@ pub use boundary::{
 use known::Known;
 pub use pledge::Pledge;
 
+/// Different warnings that one process gives.
+const WARNINGS: usize = 256;
+
 /// One server's part in founding a group. Laws:
 ///
 /// - what it shows as its pledge is durable;
@@ -200,8 +203,9 @@ impl Founding {
         self.outbox.push_back(Output::Show(shown));
     }
 
+    /// Each once, and no more than so many: their texts are others' to choose.
     fn warn(&mut self, warning: Warning) {
-        if self.warned.insert(warning.clone()) {
+        if self.warned.len() < WARNINGS && self.warned.insert(warning.clone()) {
             self.outbox.push_back(Output::Warn(warning));
         }
     }

@@ -37,6 +37,7 @@ use crate::runtime::StartError;
 pub(crate) use herald::Herald;
 pub(crate) use meeting::{Met, meet};
 pub(crate) use removal::Removal;
+pub(crate) use tags::is_reserved;
 
 use note::Note;
 
@@ -50,15 +51,18 @@ pub struct PoolSide {
 }
 
 /// Fills in who founded the cluster that a data directory belongs to, so that nobody has to say it
-/// again: from the pledge, if it was that which was founded.
-///
-/// # Errors
-/// The pledge cannot be read.
-pub(crate) fn recall(config: &mut Config, identity: Identity) -> Result<(), StartError> {
+/// again: from the pledge, if it was that which was founded. One that cannot be read is no
+/// hindrance: who the members are stands in the log.
+pub(crate) fn recall(config: &mut Config, identity: Identity) {
     let Some(path) = config.data_dir.clone().filter(|_| config.bootstrap_expect.is_some()) else {
-        return Ok(());
+        return;
     };
-    let founders = read(&path)?.and_then(|note| note.founders());
+    let note = note::read(&path).unwrap_or_else(|error| {
+        let path = note::path(&path);
+        tracing::warn!(%error, "{} cannot be read, and is not needed any more", path.display());
+        None
+    });
+    let founders = note.and_then(|note| note.founders());
     let founded = |founders: &Vec<InitialMember>| {
         crate::runtime::cluster_id(founders, &config.cluster_token) == identity.cluster
     };
@@ -66,7 +70,6 @@ pub(crate) fn recall(config: &mut Config, identity: Identity) -> Result<(), Star
         Some(founders) => config.initial_cluster = founders,
         None => config.join = true,
     }
-    Ok(())
 }
 
 fn read(path: &Path) -> Result<Option<Note>, StartError> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use protocol::NodeId;
-use protocol::bootstrap::{Founding, Input, Output, Seat, Warning};
+use protocol::bootstrap::{Founding, Input, Output, Seat, Shown, Warning};
 use protocol::swim::message::{Facts, Name};
 
 use super::PoolSide;
@@ -58,6 +58,8 @@ pub(super) struct Observer {
     seen: BTreeMap<Name, Glimpse>,
     /// Whose token is another one, as was told.
     strangers: BTreeSet<Name>,
+    /// What the pool has not taken yet.
+    unshown: Option<Shown>,
 }
 
 impl Observer {
@@ -68,7 +70,7 @@ impl Observer {
         data_dir: Option<PathBuf>,
     ) -> Self {
         let (seen, strangers) = (BTreeMap::new(), BTreeSet::new());
-        Self { side, core, card, token, data_dir, seen, strangers }
+        Self { side, core, card, token, data_dir, seen, strangers, unshown: None }
     }
 
     /// Looks at the pool and does what follows.
@@ -82,7 +84,8 @@ impl Observer {
     pub(super) fn servers(&self) -> BTreeMap<NodeId, (Name, Standing)> {
         let mut servers: BTreeMap<NodeId, (Name, Standing)> = BTreeMap::new();
         for (name, glimpse) in &self.seen {
-            let Some(id) = glimpse.server.as_ref().and_then(|server| server.id) else { continue };
+            let server = glimpse.server.as_ref().filter(|server| server.has_token);
+            let Some(id) = server.and_then(|server| server.id) else { continue };
             let entry = (name.clone(), glimpse.standing);
             // Of two that show one id, the living one counts.
             let other = servers.get(&id).map(|(_, standing)| *standing);
@@ -95,12 +98,15 @@ impl Observer {
 
     fn take(&mut self, members: Vec<PoolMember>) {
         let names: BTreeSet<&Name> = members.iter().map(PoolMember::name).collect();
-        let gone: Vec<Name> =
-            self.seen.keys().filter(|name| !names.contains(name)).cloned().collect();
-        for name in gone {
-            let glimpse = self.seen.remove(&name);
-            if let Some(server) = glimpse.and_then(|glimpse| glimpse.server) {
-                self.core.handle(Input::Forgotten(server.sighting.seat.id));
+        self.strangers.retain(|name| names.contains(name));
+        let gone: Vec<(Name, Glimpse)> =
+            self.seen.extract_if(.., |name, _| !names.contains(name)).collect();
+        for server in gone.into_iter().filter_map(|(_, glimpse)| glimpse.server) {
+            let seat = server.sighting.seat.id;
+            // An agent that came back under another name shows the same seat there.
+            let now = members.iter().filter_map(|member| server_of(&member.facts, &self.token));
+            if !now.into_iter().any(|other| other.sighting.seat.id == seat) {
+                self.core.handle(Input::Forgotten(seat));
             }
         }
         for PoolMember { facts, standing } in members {
@@ -153,7 +159,8 @@ impl Observer {
                     self.write(Note::pledged(&pledge)).await?;
                     self.core.handle(Input::Persisted(id));
                 }
-                Output::Show(shown) => self.side.pool.set_tags(self.card.tags(&shown)).await?,
+                // Of several the last holds: an earlier one that was not shown was not promised.
+                Output::Show(shown) => self.unshown = Some(shown),
                 Output::Form(seats) => {
                     self.write(Note::founded(&seats)).await?;
                     outcome = Some(Outcome::Form(seats));
@@ -161,6 +168,11 @@ impl Observer {
                 Output::Follow(cluster) => outcome = Some(Outcome::Follow(cluster)),
                 Output::Warn(warning) => warn(&warning),
             }
+        }
+        if let Some(shown) = &self.unshown {
+            self.card.keep(&self.side.pool.own_tags().await?);
+            self.side.pool.set_tags(self.card.tags(shown)).await?;
+            self.unshown = None;
         }
         Ok(outcome)
     }

@@ -4,13 +4,15 @@
 //!
 //! - only who was in the pool, has failed there or left, and has not been back for the whole time
 //!   is removed; who never was in the pool is not;
-//! - the leader has not heard of it lately, either;
+//! - the leader has not heard it for the whole time, either: whom only gossip has lost is not gone;
 //! - of the voters that stay, a majority answers the leader now, and the leader is one of them;
 //! - the voters do not get fewer than found a group: whoever takes the place of the dead has to be
 //!   there first.
 //!
-//! The time is counted by the process that removes: a restart of a server begins it anew, and
-//! every server counts, so that a new leader goes on where the old one was.
+//! The time is counted by the leader that removes, since it leads: a restart and a change of
+//! leaders begin it anew. Rather late than somebody who is there. Whom the pool has forgotten by
+//! the time that all servers have been started again is not removed at all: that is for an
+//! operator.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -34,8 +36,16 @@ pub(crate) struct Removal {
     handle: NodeHandle,
     after: Duration,
     least: usize,
-    /// Since when each has been gone, and its name.
+    watch: Watch,
+}
+
+/// Since when members have been gone.
+#[derive(Debug, Default)]
+struct Watch {
+    /// From the pool, and the name there.
     gone: BTreeMap<NodeId, (Instant, Name)>,
+    /// From the leader's links, while this server leads.
+    silent: BTreeMap<NodeId, Instant>,
 }
 
 /// What a leader knows of its members.
@@ -46,12 +56,14 @@ struct Group {
     learners: BTreeSet<NodeId>,
     /// Those that answer the leader, and the leader.
     active: BTreeSet<NodeId>,
+    /// Those that could not have answered it yet.
+    awaited: BTreeSet<NodeId>,
 }
 
 impl Removal {
     /// Removes who is gone for `after`; `expect` is how many found a group.
     pub(crate) fn new(handle: NodeHandle, after: Duration, expect: Option<usize>) -> Self {
-        Self { handle, after, least: expect.unwrap_or(LEAST), gone: BTreeMap::new() }
+        Self { handle, after, least: expect.unwrap_or(LEAST), watch: Watch::default() }
     }
 
     pub(super) fn after(&self) -> Duration {
@@ -61,34 +73,26 @@ impl Removal {
     /// Takes in how servers are, by their ids, and removes one that has to go.
     pub(super) async fn look(&mut self, servers: &BTreeMap<NodeId, (Name, Standing)>) {
         let now = Instant::now();
-        for (id, (name, standing)) in servers {
-            match standing {
-                Standing::Alive | Standing::Suspect => {
-                    self.gone.remove(id);
-                }
-                Standing::Failed | Standing::Left => {
-                    self.gone.entry(*id).or_insert_with(|| (now, name.clone()));
-                }
-            }
-        }
-        let due = |(id, (since, _)): (&NodeId, &(Instant, Name))| {
-            (now.duration_since(*since) >= self.after).then_some((*since, *id))
-        };
-        let due: BTreeSet<(Instant, NodeId)> = self.gone.iter().filter_map(due).collect();
-        if due.is_empty() {
+        self.watch.see(now, servers);
+        if self.watch.gone.is_empty() {
             return;
         }
-        let Ok(Body::Status(status)) = self.handle.call(Request::Status).await.body else { return };
-        let Some(group) = Group::led_by(&status.raft) else { return };
-        self.gone.retain(|id, _| group.voters.contains(id) || group.learners.contains(id));
-        let longest_first = due.into_iter().map(|(_, id)| id);
-        if let Some(id) = group.to_go(longest_first, self.least) {
+        let status = self.handle.call(Request::Status).await.body;
+        let Ok(Body::Status(status)) = status else { return };
+        let Some(group) = Group::led_by(&status.raft) else {
+            self.watch.silent.clear();
+            return;
+        };
+        self.watch.hear(now, &group);
+        let due = self.watch.due(now, self.after);
+        if let Some(id) = group.to_go(due.into_iter(), self.least) {
             self.remove(id).await;
         }
     }
 
     async fn remove(&mut self, id: NodeId) {
-        let name = self.gone.get(&id).map_or_else(|| id.to_string(), |(_, name)| name.to_string());
+        let name =
+            self.watch.gone.get(&id).map_or_else(|| id.to_string(), |(_, name)| name.to_string());
         let after = self.after;
         tracing::warn!(
             "{name} ({id}) has been gone for {after:?}: it is removed from the cluster \
@@ -99,12 +103,52 @@ impl Removal {
         match self.handle.call(change).await.body {
             Ok(_) => {
                 tracing::warn!("{name} ({id}) is removed");
-                self.gone.remove(&id);
+                self.watch.gone.remove(&id);
             }
             Err(failure) => {
                 tracing::warn!(?failure, "{name} ({id}) is not removed yet; trying again");
             }
         }
+    }
+}
+
+impl Watch {
+    /// How the pool sees servers.
+    fn see(&mut self, now: Instant, servers: &BTreeMap<NodeId, (Name, Standing)>) {
+        for (id, (name, standing)) in servers {
+            match standing {
+                Standing::Alive | Standing::Suspect => {
+                    self.gone.remove(id);
+                }
+                Standing::Failed | Standing::Left => {
+                    self.gone.entry(*id).or_insert_with(|| (now, name.clone()));
+                }
+            }
+        }
+    }
+
+    /// How the leader, which is this server, sees its members.
+    fn hear(&mut self, now: Instant, group: &Group) {
+        let members: BTreeSet<NodeId> = group.voters.union(&group.learners).copied().collect();
+        self.gone.retain(|id, _| members.contains(id));
+        self.silent.retain(|id, _| members.contains(id));
+        for id in members {
+            if group.active.contains(&id) || group.awaited.contains(&id) {
+                self.silent.remove(&id);
+            } else {
+                self.silent.entry(id).or_insert(now);
+            }
+        }
+    }
+
+    /// Who has been gone both ways for so long, the longest first.
+    fn due(&self, now: Instant, after: Duration) -> Vec<NodeId> {
+        let due = |(id, (gone, _)): (&NodeId, &(Instant, Name))| {
+            let since = (*gone).max(*self.silent.get(id)?);
+            (now.duration_since(since) >= after).then_some((since, *id))
+        };
+        let due: BTreeSet<(Instant, NodeId)> = self.gone.iter().filter_map(due).collect();
+        due.into_iter().map(|(_, id)| id).collect()
     }
 }
 
@@ -117,11 +161,13 @@ impl Group {
             return None;
         }
         let peers = status.peers.iter().filter(|(_, peer)| peer.active).map(|(id, _)| *id);
+        let awaited = status.peers.iter().filter(|(_, peer)| peer.awaited).map(|(id, _)| *id);
         Some(Self {
             own: status.id.0,
             voters: membership.voters.clone(),
             learners: membership.learners.clone(),
             active: peers.chain(std::iter::once(status.id)).collect(),
+            awaited: awaited.collect(),
         })
     }
 
@@ -145,9 +191,51 @@ mod tests {
         ids.iter().copied().map(NodeId).collect()
     }
 
+    fn group(voters: &[u64], learners: &[u64], active: &[u64]) -> Group {
+        let (voters, learners, active) = (ids(voters), ids(learners), ids(active));
+        Group { own: 1, voters, learners, active, awaited: BTreeSet::new() }
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn fourth(standing: Standing) -> BTreeMap<NodeId, (Name, Standing)> {
+        BTreeMap::from([(NodeId(4), (Name::from("n4"), standing))])
+    }
+
+    #[test]
+    fn who_is_lost_to_gossip_alone_is_not_gone() {
+        let (mut watch, start) = (Watch::default(), Instant::now());
+        let (with, without) =
+            (group(&[1, 2, 3, 4], &[], &[1, 2, 3, 4]), group(&[1, 2, 3, 4], &[], &[1, 2, 3]));
+        for hour in 0..100 {
+            watch.see(start + HOUR * hour, &fourth(Standing::Failed));
+            watch.hear(start + HOUR * hour, &with);
+        }
+        // One short silence after a hundred hours, such as a restart.
+        watch.hear(start + HOUR * 100, &without);
+        assert_eq!(watch.due(start + HOUR * 101, HOUR * 72), []);
+        assert_eq!(watch.due(start + HOUR * 172, HOUR * 72), [NodeId(4)]);
+        watch.see(start + HOUR * 172, &fourth(Standing::Alive));
+        assert_eq!(watch.due(start + HOUR * 172, HOUR * 72), []);
+    }
+
+    #[test]
+    fn a_leader_counts_what_it_has_seen_itself() {
+        let (mut watch, start) = (Watch::default(), Instant::now());
+        watch.see(start, &fourth(Standing::Left));
+        assert_eq!(watch.due(start + HOUR * 100, HOUR), [], "it does not lead");
+        let mut young = group(&[1, 2, 3, 4], &[], &[1, 2, 3]);
+        young.awaited = ids(&[4]);
+        watch.hear(start + HOUR * 100, &young);
+        assert_eq!(watch.due(start + HOUR * 200, HOUR), [], "it may still answer");
+        watch.hear(start + HOUR * 200, &group(&[1, 2, 3, 4], &[], &[1, 2, 3]));
+        assert_eq!(watch.due(start + HOUR * 201, HOUR), [NodeId(4)]);
+        watch.hear(start + HOUR * 201, &group(&[1, 2, 3], &[], &[1, 2, 3]));
+        assert_eq!(watch.due(start + HOUR * 300, HOUR), [], "it is no member any more");
+    }
+
     fn gone(voters: &[u64], learners: &[u64], active: &[u64], gone: &[u64]) -> Option<u64> {
-        let group =
-            Group { own: 1, voters: ids(voters), learners: ids(learners), active: ids(active) };
+        let group = group(voters, learners, active);
         group.to_go(gone.iter().copied().map(NodeId), 3).map(|id| id.0)
     }
 

@@ -12,8 +12,8 @@
 //! | `cluster` | the id of the cluster that it belongs to, in hexadecimal |
 //! | `id` | its id there, in hexadecimal |
 //!
-//! Whatever cannot be read makes a member none of the
-//! servers that are heeded: anybody may join a pool.
+//! Whatever cannot be read makes a member none of the servers that are heeded: anybody may join a
+//! pool. Of a server these names are its own: what operators say of it has others.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +26,18 @@ use protocol::{ClusterId, NodeId};
 use crate::config::InitialMember;
 use crate::gossip::tags_of;
 use crate::runtime::member_id;
+
+const ROLE: &str = "role";
+const SEAT: &str = "seat";
+/// The tags of a server.
+const NAMES: [&str; 9] =
+    [ROLE, SEAT, "name", "peer", "client", "expect", "pledge", "cluster", "id"];
+
+/// Whether a tag is one by which a member with these tags shows itself as a server.
+pub(crate) fn is_reserved(tags: &Tags, name: &str) -> bool {
+    let is_server = tags.0.get(ROLE.as_bytes()).is_some_and(|role| role == "server");
+    is_server && tags.0.contains_key(SEAT.as_bytes()) && NAMES.contains(&name)
+}
 
 /// What a server says of itself, whatever it has pledged.
 #[derive(Clone, Debug)]
@@ -52,6 +64,13 @@ pub(super) struct Server {
 }
 
 impl Card {
+    /// Keeps what its agent says besides by now, which operators may have changed.
+    pub(super) fn keep(&mut self, tags: &Tags) {
+        let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
+        let pairs = tags.0.iter().map(|(name, value)| (text(name), text(value)));
+        self.others = pairs.filter(|(name, _)| !NAMES.contains(&name.as_str())).collect();
+    }
+
     /// The tags.
     pub(super) fn tags(&self, shown: &Shown) -> Tags {
         let mut tags = self.others.clone();
@@ -148,6 +167,20 @@ mod tests {
         assert!(!server_of(&facts("n1", &tags), "u").unwrap().has_token);
         assert!(!server_of(&facts("n2", &tags), "t").unwrap().has_token);
         assert!(tags.0.contains_key(&Bytes::from("rack")));
+    }
+
+    #[test]
+    fn what_operators_say_of_a_server_stays_and_is_not_what_it_says_itself() {
+        let mut card = card(2);
+        let mut tags = card.tags(&Shown::default());
+        tags.0.insert(Bytes::from("rack"), Bytes::from("r8"));
+        tags.0.insert(Bytes::from("zone"), Bytes::from("z"));
+        card.keep(&tags);
+        assert_eq!(card.tags(&Shown::default()), tags);
+        for name in NAMES {
+            assert!(is_reserved(&tags, name) && !is_reserved(&Tags::default(), name), "{name}");
+        }
+        assert!(!is_reserved(&tags, "rack"));
     }
 
     #[test]

@@ -136,7 +136,11 @@ impl Driver {
         tokio::select! {
             biased;
             () = sleep_until(due) => self.handle(Input::Timeout),
-            Some(arrival) = self.parts.arrivals.recv() => self.on_arrival(arrival),
+            Some(arrival) = self.parts.arrivals.recv() => {
+                self.on_arrival(arrival);
+                // Whoever fills the streams must not keep pings from being answered.
+                self.on_packets(buffer);
+            }
             Some((id, response)) = self.keys_done.recv() => {
                 self.handle(Input::KeyAnswer { id, response });
             }

@@ -32,7 +32,7 @@ use super::refusal::{Refusal, Refusals};
 /// Bytes that a packet may decompress to: what a datagram could have held.
 const PACKET_MAX: usize = 64 << 10;
 /// Bytes that a stream may decompress to: upstream's bound.
-const STREAM_MAX: usize = 40 << 20;
+pub(super) const STREAM_MAX: usize = 40 << 20;
 /// Packets below this are not worth the attempt: nothing of their size repeats itself.
 const COMPRESS_MIN: usize = 128;
 
@@ -229,6 +229,15 @@ impl Envelope {
     }
 }
 
+/// What a stream has come to.
+#[derive(Debug)]
+pub enum Opened {
+    /// Its message.
+    Message(StreamMessage),
+    /// Its message, compressed: to be had by [`expand`].
+    Packed(Compressed),
+}
+
 /// Reads one stream as it arrives.
 #[derive(Debug)]
 pub struct StreamOpener {
@@ -256,7 +265,7 @@ impl StreamOpener {
         bytes: &[u8],
         envelope: &Envelope,
         refusals: &Refusals,
-    ) -> Result<Option<StreamMessage>, Refusal> {
+    ) -> Result<Option<Opened>, Refusal> {
         match &mut self.front {
             None => self.reader.push(bytes),
             Some(front) => {
@@ -282,14 +291,14 @@ impl StreamOpener {
                 None if self.reader.is_done() => return Err(Error::Short.into()),
                 None => return Ok(None),
                 Some(Item::Label(_)) => {}
-                Some(Item::Message(message)) => return Ok(Some(message)),
+                Some(Item::Message(message)) => return Ok(Some(Opened::Message(message))),
                 Some(Item::Sealed { front, blob }) => {
                     let plain = envelope.decrypt(front, &blob)?;
                     let reader = StreamReader::decrypted(Limits::default(), &plain);
                     return whole(reader, refusals).map(Some);
                 }
                 Some(Item::Compressed(compressed)) => {
-                    return expand(&compressed, refusals).map(Some);
+                    return Ok(Some(Opened::Packed(compressed)));
                 }
             }
         }
@@ -321,23 +330,35 @@ fn behind_label(
     Ok((front.len() > behind).then_some(behind))
 }
 
-/// The message of a stream of which all is there.
-fn whole(mut reader: StreamReader, refusals: &Refusals) -> Result<StreamMessage, Refusal> {
+/// What stands in a stream of which all is there.
+fn whole(mut reader: StreamReader, refusals: &Refusals) -> Result<Opened, Refusal> {
     let item = reader.read()?;
     for (error, count) in reader.refused() {
         refusals.add((*error).into(), *count as u64);
     }
     match item {
-        Some(Item::Message(message)) => Ok(message),
-        Some(Item::Compressed(compressed)) => expand(&compressed, refusals),
+        Some(Item::Message(message)) => Ok(Opened::Message(message)),
+        Some(Item::Compressed(compressed)) => Ok(Opened::Packed(compressed)),
         Some(Item::Label(_) | Item::Sealed { .. }) => Err(Error::Nesting.into()),
         None => Err(Error::Short.into()),
     }
 }
 
-fn expand(compressed: &Compressed, refusals: &Refusals) -> Result<StreamMessage, Refusal> {
-    let plain = unpack(compressed, STREAM_MAX)?;
-    whole(StreamReader::decompressed(Limits::default(), &plain), refusals)
+/// The message of a compressed stream, if it takes no more than `most` bytes, which are at most
+/// [`STREAM_MAX`].
+///
+/// # Errors
+/// [`Refusal::Bomb`] when it takes more; and whatever a message is refused for.
+pub(super) fn expand(
+    compressed: &Compressed,
+    most: usize,
+    refusals: &Refusals,
+) -> Result<StreamMessage, Refusal> {
+    let plain = unpack(compressed, most.min(STREAM_MAX))?;
+    match whole(StreamReader::decompressed(Limits::default(), &plain), refusals)? {
+        Opened::Message(message) => Ok(message),
+        Opened::Packed(_) => Err(Error::Nesting.into()),
+    }
 }
 
 fn unpack(compressed: &Compressed, most: usize) -> Result<Vec<u8>, Refusal> {

@@ -21,7 +21,7 @@ pub enum Notice {
 pub struct Subscription(pub(super) broadcast::Receiver<Arc<serf::Event>>);
 
 impl Subscription {
-    /// The next one; `None` when the pool has ended.
+    /// The next one; `None` when the pool has ended and nobody has a handle of it any more.
     pub async fn next(&mut self) -> Option<Notice> {
         match self.0.recv().await {
             Ok(event) => Some(Notice::Event(event)),

@@ -128,6 +128,18 @@ impl PoolHandle {
         })
     }
 
+    /// What the member says of itself.
+    ///
+    /// # Errors
+    /// [`CallError::Ended`].
+    pub async fn own_tags(&self) -> Result<Tags, CallError> {
+        let members = self.members().await?;
+        let own = members.iter().find(|member| *member.name() == self.name);
+        let meta = own.map(|member| member.facts.meta.clone()).unwrap_or_default();
+        // Without meta there are none, rather than an empty role.
+        Ok(if meta.is_empty() { Tags::default() } else { Tags::decode(&meta).unwrap_or_default() })
+    }
+
     /// Says this of the member from now on, and nothing else.
     ///
     /// # Errors

@@ -20,9 +20,7 @@
 //! Whatever comes in may be anybody's: it is bounded in bytes, in time and in number before it is
 //! believed, and what is not taken is counted by reason ([`Refusal`]).
 //!
-//! Left out: batches of packets in one call to the system, so a packet costs one call; and
-//! compressed streams are unpacked on this thread, so the largest that is allowed, 40 MiB, makes
-//! the member stand still for a few tenths of a second.
+//! Left out: batches of packets in one call to the system, so a packet costs one call.
 
 mod call;
 mod diary;

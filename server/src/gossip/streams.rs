@@ -1,9 +1,9 @@
 //! Streams: one question and one answer each, within a deadline.
 //!
 //! What others may open is bounded three ways: in number ([`STREAMS_MAX`]), in time, and in memory:
-//! a stream has [`SMALL`] bytes for the asking, and whoever sends more waits for one of a few
-//! places ([`LARGE_MAX`]). All that a stream carries is read by the one who takes it in
-//! ([`StreamOpener`]); nothing here looks inside.
+//! a stream has [`SMALL`] bytes for the asking, as they come and unpacked, and whatever is more
+//! waits for one of a few places ([`LARGE_MAX`]). All that a stream carries is read by the one who
+//! takes it in ([`StreamOpener`]); nothing here looks inside.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::envelope::{Envelope, StreamOpener};
+use super::envelope::{Envelope, Opened, STREAM_MAX, StreamOpener, expand};
 use super::refusal::Refusal;
 use super::sockets::from_wire;
 use super::traffic::Traffic;
@@ -27,7 +27,7 @@ use super::traffic::Traffic;
 const STREAMS_MAX: usize = 128;
 /// Bytes that every stream may bring.
 const SMALL: usize = 1 << 20;
-/// Streams that may bring more at a time.
+/// Streams of others that may bring more at a time, and as many of our own.
 const LARGE_MAX: usize = 4;
 /// How much is read at once, in bytes.
 const PIECE: usize = 16 << 10;
@@ -57,6 +57,8 @@ pub(super) struct Streams {
     /// How long a stream of somebody else may take.
     pub(super) patience: Duration,
     large: Semaphore,
+    /// Strangers that are slow must not keep this member's own exchanges from their end.
+    large_own: Semaphore,
 }
 
 impl Streams {
@@ -67,7 +69,8 @@ impl Streams {
         arrivals: mpsc::Sender<Arrival>,
         patience: Duration,
     ) -> Self {
-        Self { own, envelope, traffic, arrivals, patience, large: Semaphore::new(LARGE_MAX) }
+        let (large, large_own) = (Semaphore::new(LARGE_MAX), Semaphore::new(LARGE_MAX));
+        Self { own, envelope, traffic, arrivals, patience, large, large_own }
     }
 
     /// Asks a member over a stream whether it is there.
@@ -97,6 +100,7 @@ impl Streams {
             Ok(Ok(StreamMessage::PushPull(state))) => Ok(state),
             Ok(Ok(StreamMessage::Error(text))) => {
                 let text = text.utf8_chunks().map(|chunk| chunk.valid()).collect::<String>();
+                let text = text.escape_debug();
                 tracing::warn!(%to, "the pool's member refuses to exchange states: {text}");
                 Err(Refusal::Remote)
             }
@@ -119,7 +123,7 @@ impl Streams {
         self.traffic.streams_out.one();
         self.send(&mut stream, &message, true).await?;
         drop(message);
-        self.receive(&mut stream, false).await
+        self.receive(&mut stream, false).await.map(|(message, _place)| message)
     }
 
     /// Takes streams of others, for ever.
@@ -158,8 +162,9 @@ impl Streams {
     }
 
     async fn answer(&self, stream: &mut TcpStream) -> Result<(), Refusal> {
-        let message = match self.receive(stream, true).await {
-            Ok(message) => message,
+        // The place is held until the member has taken the message in.
+        let (message, _place) = match self.receive(stream, true).await {
+            Ok(received) => received,
             Err(refusal) => {
                 if let Some(text) = told(refusal) {
                     let error = StreamMessage::Error(Bytes::from_static(text.as_bytes()));
@@ -203,16 +208,19 @@ impl Streams {
         Ok(())
     }
 
+    /// The message of a stream, and the place that it takes if it is large.
     async fn receive(
         &self,
         stream: &mut TcpStream,
         opened_by_other: bool,
-    ) -> Result<StreamMessage, Refusal> {
+    ) -> Result<(StreamMessage, Option<SemaphorePermit<'_>>), Refusal> {
+        let large = if opened_by_other { &self.large } else { &self.large_own };
+        let take = async || large.acquire().await.expect("it is never closed");
         let mut opener = StreamOpener::new(opened_by_other);
         let mut piece = vec![0; PIECE];
         let mut received = 0;
         let mut place: Option<SemaphorePermit<'_>> = None;
-        loop {
+        let opened = loop {
             let read = stream.read(&mut piece).await.map_err(broken)?;
             if read == 0 {
                 return Err(Refusal::Broken);
@@ -220,13 +228,31 @@ impl Streams {
             received += read;
             self.traffic.stream_bytes_in.add(read);
             if received > SMALL && place.is_none() {
-                place = Some(self.large.acquire().await.expect("it is never closed"));
+                place = Some(take().await);
             }
-            let message = opener.push(&piece[..read], &self.envelope, &self.traffic.refusals)?;
-            if let Some(message) = message {
-                return Ok(message);
+            let opened = opener.push(&piece[..read], &self.envelope, &self.traffic.refusals)?;
+            if let Some(opened) = opened {
+                break opened;
             }
+        };
+        let packed = match opened {
+            Opened::Message(message) => return Ok((message, place)),
+            Opened::Packed(packed) => packed,
+        };
+        // A few bytes may become many: what is large only then waits for a place, too, and is
+        // unpacked where it holds nobody up.
+        match expand(&packed, SMALL, &self.traffic.refusals) {
+            Err(Refusal::Bomb) => {}
+            Err(refusal) => return Err(refusal),
+            Ok(message) => return Ok((message, place)),
         }
+        if place.is_none() {
+            place = Some(take().await);
+        }
+        let traffic = Arc::clone(&self.traffic);
+        let unpack = move || expand(&packed, STREAM_MAX, &traffic.refusals);
+        let unpacked = tokio::task::spawn_blocking(unpack).await;
+        unpacked.map_err(|_| Refusal::Broken)?.map(|message| (message, place))
     }
 }
 

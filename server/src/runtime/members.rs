@@ -15,6 +15,10 @@ use super::open::random;
 use super::peers::{Admission, Ask, JoinRequest, Links, Peer, Roster};
 use super::register::Register;
 
+/// Members that may have been added and not started: nobody is added from the pool beyond. Whoever
+/// knows the token can ask for a seat, and shows nothing else.
+const UNSTARTED: usize = 4;
+
 /// The driver's knowledge of the members.
 #[derive(Debug)]
 pub(crate) struct Members {
@@ -119,6 +123,14 @@ impl Members {
         // It may have gone, and will ask again.
         let _ = answer.send(admission);
         if admission == Admission::Waiting && seat.is_none() {
+            if unstarted(node) >= UNSTARTED {
+                tracing::warn!(
+                    address = ask.address,
+                    "not added: {UNSTARTED} members were added that have not started. Start them, \
+                     or remove them: `conclave member list`, `conclave member remove`"
+                );
+                return None;
+            }
             return self.add(ask.address);
         }
         let (old, seat) = seat.filter(|_| admission == Admission::Waiting)?;
@@ -133,11 +145,11 @@ impl Members {
         Some((MemberChange::Replace { old, id, peer_urls: seat.peer_urls }, sender))
     }
 
-    /// A seat for whoever came from the pool, unless one is wished for.
+    /// A seat for whoever came from the pool, unless one is wished for: one at a time.
     fn add(&mut self, address: String) -> Option<Wish> {
         if let Some((wished, answer)) = &mut self.adding {
             match answer.try_recv() {
-                Err(oneshot::error::TryRecvError::Empty) if *wished == address => return None,
+                Err(oneshot::error::TryRecvError::Empty) => return None,
                 Ok(Reply { body: Err(failure), .. }) => {
                     tracing::info!(address = %wished, ?failure, "a server was not added yet");
                 }
@@ -217,6 +229,13 @@ impl Members {
         };
         (!told).then_some((founder.id, seat))
     }
+}
+
+/// How many members were added and have told nothing of themselves yet.
+fn unstarted(node: &Node) -> usize {
+    let Some(membership) = node.store().membership() else { return 0 };
+    let told: BTreeSet<NodeId> = node.store().members().map(|it| it.id).collect();
+    membership.learners.iter().filter(|id| !told.contains(id)).count()
 }
 
 /// The `host:port` of a peer URL; `None` for what cannot be dialled.

@@ -102,6 +102,11 @@ pub(super) fn refused(config: &Config, disowned: &Disowned) -> RunError {
     RunError::Disowned { by: by.clone(), why, own: config.own_address() }
 }
 
+/// Whether the settings name anybody who could be asked.
+pub(super) fn knows_others(config: &Config) -> bool {
+    !others(config).is_empty()
+}
+
 fn others(config: &Config) -> Vec<String> {
     let own = config.own_address();
     let others = config.initial_cluster.iter().map(|member| member.peer.clone());

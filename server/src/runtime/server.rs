@@ -101,7 +101,7 @@ fn found(
 ) -> Result<bool, ServerError> {
     let Some(expect) = config.bootstrap_expect else { return Ok(true) };
     if let Some(identity) = known(config)? {
-        bootstrap::recall(config, identity)?;
+        bootstrap::recall(config, identity);
         return Ok(true);
     }
     let Some(side) = config.pool.clone() else {
@@ -160,7 +160,9 @@ fn live(
     let ground = Ground::lay(config, identity, url, wrong)?;
     let opening = ground.open(config, Doubt::Open)?;
     let register = ground.register.clone();
-    if matches!(who, Who::Known(_)) && config.join && ground.is_vain(&opening) {
+    let founded_in_vain = matches!(who, Who::Known(_)) && config.join && ground.is_vain(&opening);
+    // With nobody to ask it is a member that was added and has heard nothing yet: they will dial.
+    if founded_in_vain && rejoin::knows_others(config) {
         // What follows has the directory to itself.
         drop((opening, ground));
         let taken = taken_up(config, identity, register.life(), stop);

@@ -65,9 +65,10 @@ enum Command {
         #[arg(long)]
         prune: bool,
     },
-    /// Change what the agent says of itself.
+    /// Change what the agent says of itself. What a server says of itself in its cluster (role,
+    /// seat, id, peer …) stays as it is.
     ///
-    /// Example: conclave members tags --set role=db --delete canary
+    /// Example: conclave members tags --set zone=b --delete canary
     Tags {
         /// Say this.
         #[arg(long, value_name = "NAME=VALUE")]
@@ -168,7 +169,7 @@ impl Members {
         let answers = answer["answers"].as_array();
         for answer in answers.into_iter().flatten() {
             let payload = answer.get("payload").unwrap_or(&answer["payload_base64"]);
-            output::line(format!("{}: {}", text(&answer["from"]), text(payload)))?;
+            output::line(format!("{}: {}", text(&answer["from"]), shown(text(payload))))?;
         }
         let arrived = answer["arrived"].as_array().map_or(0, Vec::len);
         output::line(format!("{} of {arrived} have answered", answers.map_or(0, Vec::len)))
@@ -215,9 +216,25 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// What others have sent, without what would move a terminal's cursor.
+fn shown(text: &str) -> String {
+    let escape = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
+    let signs = text.chars().map(|sign| match sign {
+        sign if escape(sign) => sign.escape_default().to_string(),
+        sign => sign.to_string(),
+    });
+    signs.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_send_moves_no_cursor() {
+        assert_eq!(shown("up 3 days,\n\tgrün"), "up 3 days,\n\tgrün");
+        assert_eq!(shown("\u{1b}[2J\r"), "\\u{1b}[2J\\r");
+    }
 
     #[test]
     fn a_member_is_a_line() {

@@ -124,9 +124,12 @@ async fn serve(
     let listener = TcpListener::from_std(listener)?;
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let place = Arc::clone(&room).acquire_owned().await.expect("it is never closed");
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let place = Arc::clone(&room).acquire_owned().await.expect("it is never closed");
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            next = next => next,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
@@ -142,7 +145,7 @@ async fn serve(
         }
     }
     drop(listener);
-    // Whoever asked the agent to end gets the answer.
+    // Whoever asked the agent to end gets the answer; whoever follows events is cut off then.
     sleep(DRAIN).await;
     Ok(())
 }

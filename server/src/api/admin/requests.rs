@@ -7,12 +7,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use protocol::swim::message::Name;
-use protocol::swim::serf::{Filter, KeyOperation, Question, Tags, Topic};
+use protocol::swim::serf::{Filter, KeyOperation, Question, Topic};
 use serde_json::{Map, Value, json};
 
 use super::route::Failed;
 use super::views::{query_id, with_payload};
+use crate::bootstrap::is_reserved;
 use crate::gossip::{Answer, Key, PoolHandle};
+
+/// How long answers to a query may be waited for: what it takes up is taken for so long.
+const TIMEOUT_MAX: Duration = Duration::from_secs(600);
 
 /// Every request.
 pub(super) const NAMES: [&str; 8] =
@@ -75,15 +79,21 @@ async fn join(pool: &PoolHandle, fields: &Map<String, Value>) -> Result<Value, F
 }
 
 async fn tags(pool: &PoolHandle, fields: &Map<String, Value>) -> Result<Value, Failed> {
-    let members = pool.members().await?;
-    let own = members.iter().find(|member| member.name() == pool.name());
-    let meta = own.map(|member| member.facts.meta.clone()).unwrap_or_default();
-    let mut tags =
-        if meta.is_empty() { Tags::default() } else { Tags::decode(&meta).unwrap_or_default() };
+    let mut tags = pool.own_tags().await?;
+    let before = tags.clone();
+    let allow = |name: &str| {
+        if !is_reserved(&before, name) {
+            return Ok(());
+        }
+        let text = "is what a server says of itself in its cluster: choose another name";
+        Err(Failed::Request(format!("the tag {name:?} {text}")))
+    };
     for name in strings(fields, "delete")? {
+        allow(&name)?;
         tags.0.remove(name.as_bytes());
     }
     for (name, value) in pairs(fields, "set")? {
+        allow(&name)?;
         tags.0.insert(name.into(), value.into());
     }
     pool.set_tags(tags).await?;
@@ -103,7 +113,14 @@ async fn query(pool: &PoolHandle, fields: &Map<String, Value>) -> Result<Value, 
     }
     let timeout = match fields.get("timeout_ms") {
         None => None,
-        Some(_) => Some(Duration::from_millis(number(fields, "timeout_ms")?)),
+        Some(_) => {
+            let timeout = Duration::from_millis(number(fields, "timeout_ms")?);
+            if timeout > TIMEOUT_MAX {
+                let text = format!("\"timeout_ms\" must be at most {}", TIMEOUT_MAX.as_millis());
+                return Err(Failed::Request(text));
+            }
+            Some(timeout)
+        }
     };
     let question = Question {
         topic: Topic::Named { name, payload: payload(fields)? },

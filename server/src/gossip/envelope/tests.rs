@@ -54,6 +54,13 @@ fn opened(envelope: &Envelope, packet: Bytes) -> Vec<Message> {
     messages
 }
 
+fn message_of(opened: Opened, most: usize) -> Result<StreamMessage, Refusal> {
+    match opened {
+        Opened::Message(message) => Ok(message),
+        Opened::Packed(packed) => expand(&packed, most, &Refusals::default()),
+    }
+}
+
 /// In pieces of every size.
 fn streamed(
     envelope: &Envelope,
@@ -64,8 +71,8 @@ fn streamed(
         let refusals = Refusals::default();
         let mut opener = StreamOpener::new(by_other);
         for piece in bytes.chunks(piece) {
-            if let Some(message) = opener.push(piece, envelope, &refusals)? {
-                return Ok(Some(message));
+            if let Some(opened) = opener.push(piece, envelope, &refusals)? {
+                return message_of(opened, STREAM_MAX).map(Some);
             }
         }
         Ok(None)
@@ -213,8 +220,17 @@ fn bombs_are_refused_at_their_bounds() {
     let mut stream = Vec::new();
     Compressed::write(&compress(&vec![8; STREAM_MAX + 1]), &mut stream);
     let refusals = Refusals::default();
-    let read = StreamOpener::new(true).push(&stream, &envelope, &refusals);
-    assert_eq!(read, Err(Refusal::Bomb));
+    let opened = StreamOpener::new(true).push(&stream, &envelope, &refusals).unwrap().unwrap();
+    // Whoever asks for more than the bound gets no more than the bound.
+    assert_eq!(message_of(opened, usize::MAX), Err(Refusal::Bomb));
+    let mut small = Vec::new();
+    Compressed::write(&compress(&hex(PING)), &mut small);
+    for (most, is_small) in [(3, false), (1000, true)] {
+        let opened = StreamOpener::new(true).push(&small, &envelope, &refusals).unwrap().unwrap();
+        let message = message_of(opened, most);
+        assert_eq!(message.is_ok(), is_small, "{message:?}");
+        assert!(is_small || message == Err(Refusal::Bomb), "{message:?}");
+    }
     let mut twice = Vec::new();
     let mut once = Vec::new();
     Compressed::write(&compress(&hex(PING)), &mut once);
@@ -249,8 +265,13 @@ proptest::proptest! {
             assert!(!silent || front == 7 || front == 9, "{bytes:?}");
             let mut opener = StreamOpener::new(true);
             for bytes in bytes.chunks(piece) {
-                if !matches!(opener.push(bytes, &envelope, &refusals), Ok(None)) {
-                    break;
+                match opener.push(bytes, &envelope, &refusals) {
+                    Ok(None) => {}
+                    Ok(Some(opened)) => {
+                        let _judged = message_of(opened, STREAM_MAX);
+                        break;
+                    }
+                    Err(_) => break,
                 }
             }
         }
