@@ -206,6 +206,8 @@ fn a_pledge_outlives_its_server_and_founders_come_back_to_their_group() {
 
     // All die at once, and come back one by one with the same words, one of them without others.
     (0..3).for_each(|at| pool.kill(at));
+    // A pledge that was kept has done its part; who the members are stands in the log.
+    std::fs::write(pool.servers[1].dir.join("PLEDGE"), b"noise").unwrap();
     pool.run_knowing(2, &[]);
     pool.run(0);
     pool.run(1);
@@ -214,6 +216,7 @@ fn a_pledge_outlives_its_server_and_founders_come_back_to_their_group() {
     let again = eventually("the cluster in the tags", || cluster(&pool, 2));
     assert_eq!(again, founded);
     assert_eq!(pool.log(2).matches("meets other servers in the pool").count(), 1);
+    assert!(pool.log(1).contains("cannot be read, and is not needed any more"));
 }
 
 fn http(pool: &Pool, at: usize) -> String {
