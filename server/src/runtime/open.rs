@@ -5,7 +5,7 @@ use std::io;
 use node::Node;
 use node::codec::Envelope;
 use protocol::raft::Payload;
-use protocol::{ClusterId, Index, NodeId, raft};
+use protocol::{ClusterId, Index, NodeId, Term, raft};
 use storage::Identity;
 use storage::backup::Stamp;
 use storage::datadir::DataDir;
@@ -186,8 +186,9 @@ impl Ground {
         prepare(&mut log)?;
         let (state, store) = match found {
             Ok(found) => found,
-            // The log holds nothing that could be replayed: it is not this state's.
-            Err(fault) if recovered.last.index == Index(0) && recovered.doubt.is_none() => {
+            // The log has never held anything: it may not be this state's, and whatever it has
+            // promised is unknown.
+            Err(fault) if recovered.hard_state.term == Term(0) && recovered.doubt.is_none() => {
                 return Err(why(fault));
             }
             Err(fault) => self.begin_state_anew(config, why(fault))?,
