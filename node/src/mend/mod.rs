@@ -208,13 +208,14 @@ impl Mending {
     }
 
     fn receive(&mut self, from: NodeId, message: Message) {
-        self.config.peers.insert(from);
+        // An answer is one to a question.
+        let known = !self.config.peers.insert(from);
         let Message { term, body: Body::Mend(word) } = message else { return };
         match word {
             Mend::Ask { life, wanted } => {
                 self.outputs.push_back(MendOutput::Look { peer: from, life, wanted });
             }
-            Mend::Reply { life, entries, absent, leads } if life == self.config.life => {
+            Mend::Reply { life, entries, absent, leads } if known && life == self.config.life => {
                 let leads = leads.filter(|_| term >= self.config.term);
                 let leader = leads.map(|last| Leader { id: from, term, last });
                 self.replied(from, entries, absent, leader);

@@ -18,8 +18,8 @@ use storage::disk::{FaultPlan, FaultyDisk};
 use storage::state::FaultyFiles;
 use store::MemberChange;
 
-use super::{Machine, World};
 use super::backend::{Medium, ROOM};
+use super::{Machine, World};
 use crate::fault::Fault;
 use crate::invariants::LOSSES;
 use crate::marks::Mark;
