@@ -15,6 +15,9 @@ use support::eventually;
 use support::writers::Writers;
 use tokio::runtime::Runtime;
 
+/// What the process of a member that was removed ends with.
+const REMOVED: Option<i32> = Some(3);
+
 fn flip(file: &Path, offset: u64) {
     let file = OpenOptions::new().read(true).write(true).open(file).unwrap();
     let mut byte = [0];
@@ -130,24 +133,29 @@ fn a_damaged_state_is_put_aside_and_replayed_from_a_log_that_has_all() {
     cluster.assert_unharmed();
 }
 
-#[test]
-fn a_damaged_state_whose_log_was_trimmed_comes_from_the_leader() {
-    let runtime = Runtime::new().unwrap();
-    let mut cluster = Cluster::start_with(3, &["--log-keep", "1MiB"]);
+/// Writes so much that a log of one megabyte is trimmed on this member, too.
+fn write_until_trimmed(runtime: &Runtime, cluster: &Cluster, at: usize) {
     let client = cluster.any_client();
     for number in 0_u8..48 {
         let value = vec![number; 1 << 20];
         let key = format!("big/{:02}", number % 16);
         eventually("a put", || runtime.block_on(client.put(key.clone(), value.clone())).ok());
     }
+    let oldest = cluster.members[at].dir.join("log").join(format!("{:016x}.seg", 1));
+    eventually("the log to be trimmed", || {
+        runtime.block_on(client.put("tick", "tock")).unwrap();
+        (!oldest.exists()).then_some(())
+    });
+}
+
+#[test]
+fn a_damaged_state_whose_log_was_trimmed_comes_from_the_leader() {
+    let runtime = Runtime::new().unwrap();
+    let mut cluster = Cluster::start_with(3, &["--log-keep", "1MiB"]);
     let leader = cluster.leader(&runtime);
     let hurt = (0..3).find(|at| *at != leader).unwrap();
     let dir = cluster.members[hurt].dir.clone();
-    eventually("the log to be trimmed", || {
-        runtime.block_on(client.put("tick", "tock")).unwrap();
-        let oldest = dir.join("log").join(format!("{:016x}.seg", 1));
-        (!oldest.exists()).then_some(())
-    });
+    write_until_trimmed(&runtime, &cluster, hurt);
     cluster.terminate(hurt);
     spoil_state(&dir);
     let began = Instant::now();
@@ -162,6 +170,61 @@ fn a_damaged_state_whose_log_was_trimmed_comes_from_the_leader() {
     cluster.run(hurt);
     cluster.await_healthy();
     cluster.assert_equal(&runtime);
+    cluster.assert_unharmed();
+}
+
+/// A member's id, by what it says itself.
+fn id(runtime: &Runtime, cluster: &Cluster, at: usize) -> u64 {
+    let status = runtime.block_on(cluster.client(at).status()).unwrap();
+    status.header.unwrap().member_id
+}
+
+/// Who the others are stands in what is damaged, and those of the settings have all left.
+#[test]
+fn a_damaged_state_comes_from_a_leader_that_joined_later_when_all_other_founders_are_gone() {
+    let runtime = Runtime::new().unwrap();
+    let mut cluster = Cluster::start_with_spares(3, 2, &["--log-keep", "1MiB"]);
+    let client = cluster.any_client();
+    for (old, new) in [(0, 3), (1, 4)] {
+        let id = id(&runtime, &cluster, old);
+        let replaced = client.member_replace(id, vec![cluster.peer_url(new)]);
+        runtime.block_on(replaced).unwrap();
+        cluster.run(new);
+        assert_eq!(cluster.await_end(old), REMOVED);
+    }
+    let hurt = 2;
+    write_until_trimmed(&runtime, &cluster, hurt);
+    cluster.terminate(hurt);
+    let dir = cluster.members[hurt].dir.clone();
+    spoil_state(&dir);
+    let began = Instant::now();
+    cluster.run(hurt);
+    cluster.await_answer(hurt);
+    println!("rebuilt after {:?}", began.elapsed());
+    await_words(&cluster, hurt, "a leader is there");
+    // It votes: without one of the other two there is still a quorum.
+    cluster.kill(3);
+    let client = cluster.client(hurt);
+    eventually("a write by two", || runtime.block_on(client.put("after", "all")).ok());
+    let found = runtime.block_on(client.get("big/15")).unwrap().unwrap();
+    assert_eq!(found.value, vec![47; 1 << 20]);
+    cluster.assert_unharmed();
+}
+
+#[test]
+fn a_damaged_member_that_was_removed_meanwhile_ends_and_says_so() {
+    let runtime = Runtime::new().unwrap();
+    let mut cluster = Cluster::start_with(3, &["--log-keep", "1MiB"]);
+    let hurt = (cluster.leader(&runtime) + 1) % 3;
+    let gone = id(&runtime, &cluster, hurt);
+    write_until_trimmed(&runtime, &cluster, hurt);
+    cluster.terminate(hurt);
+    spoil_state(&cluster.members[hurt].dir);
+    let client = cluster.any_client();
+    eventually("the removal", || runtime.block_on(client.member_remove(gone)).ok());
+    cluster.run(hurt);
+    assert_eq!(cluster.await_end(hurt), REMOVED);
+    await_words(&cluster, hurt, "was removed");
     cluster.assert_unharmed();
 }
 
