@@ -10,6 +10,10 @@ use crate::pipeline::{self, Step};
 use crate::repo::Repo;
 use crate::{codegen, peers, space, tidy};
 
+/// What the gates run, many times as fast, is left out of the tests.
+const NOT_IN_GATES: &str =
+    "not (binary_id(sim::gate) | binary_id(sim::lab) | binary_id(sim::seeds))";
+
 /// Worlds that must break no law before a merge.
 const GATE_SEEDS: &str = "2000";
 
@@ -92,11 +96,13 @@ fn gates<'a>(cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
     vec![
         Step {
             name: "seeds",
-            proves: "2,000 worlds of the simulator break no law, and run twice they are the same",
-            again: "SEEDS=2000 cargo test --profile gate -p sim --test gate",
+            proves: "2,000 worlds of the simulator break no law, and run twice they are the same; \
+                     elections take what was published",
+            again: "SEEDS=2000 cargo test --profile gate -p sim --test gate --test lab",
             run: Box::new(|| {
                 let gate = ["test", "--profile", "gate", "-p", "sim", "--test", "gate"];
                 let mut command = cargo.command(&gate);
+                command.args(["--test", "lab"]);
                 command.env("SEEDS", GATE_SEEDS).args(["--", "--nocapture"]);
                 pipeline::call(&mut command)
             }),
@@ -142,7 +148,9 @@ pub(crate) fn only_tests(repo: &Repo) -> Result<(), Box<dyn Error>> {
 fn tests(repo: &Repo, cargo: &Cargo<'_>) -> Result<(), Box<dyn Error>> {
     let found = peers::set_up(repo, cargo.strict)?;
     let mut command = if has_nextest() {
-        cargo.command(&["nextest", "run", "--workspace"])
+        let mut command = cargo.command(&["nextest", "run", "--workspace"]);
+        command.args(["--filterset", NOT_IN_GATES]);
+        command
     } else {
         println!("    cargo-nextest is not installed: `cargo test` runs the tests, more slowly");
         let mut command = cargo.command(&["test", "--workspace", "--lib", "--bins", "--tests"]);
