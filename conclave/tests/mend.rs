@@ -211,6 +211,33 @@ fn a_damaged_state_comes_from_a_leader_that_joined_later_when_all_other_founders
     cluster.assert_unharmed();
 }
 
+/// The settings of whoever has founded a cluster alone name nobody else.
+#[test]
+fn a_damaged_state_of_one_that_has_founded_alone_comes_from_those_who_joined() {
+    let runtime = Runtime::new().unwrap();
+    let mut cluster = Cluster::start_with_spares(1, 2, &["--log-keep", "1MiB"]);
+    let client = cluster.any_client();
+    for new in [1, 2] {
+        let added = client.member_add(vec![cluster.peer_url(new)], false);
+        runtime.block_on(added).unwrap();
+        cluster.run(new);
+        cluster.await_answer(new);
+    }
+    eventually("three voters", || {
+        let members = runtime.block_on(client.member_list(true)).ok()?.members;
+        (members.len() == 3 && members.iter().all(|member| !member.is_learner)).then_some(())
+    });
+    write_until_trimmed(&runtime, &cluster, 0);
+    cluster.terminate(0);
+    spoil_state(&cluster.members[0].dir);
+    cluster.run(0);
+    cluster.await_answer(0);
+    await_words(&cluster, 0, "nobody is known whom to ask");
+    await_words(&cluster, 0, "a leader is there");
+    cluster.assert_equal(&runtime);
+    cluster.assert_unharmed();
+}
+
 #[test]
 fn a_damaged_member_that_was_removed_meanwhile_ends_and_says_so() {
     let runtime = Runtime::new().unwrap();

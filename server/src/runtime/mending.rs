@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use super::StartError;
 use super::clock::Clock;
 use super::driver::RunError;
-use super::open::{Doubt, Ground, Opened, Opening, Wounded};
+use super::open::{Doubt, Ground, Opened, Opening, STRANDED, Wounded};
 use super::peers::{Disowned, FromPeers, Peer};
 use super::rejoin::turn_away;
 use super::server::{Network, ServerError};
@@ -103,6 +103,12 @@ impl Ward<'_> {
             life: self.ground.incarnation,
             interval: self.config.heartbeat * 2,
         };
+        if others.is_empty() {
+            tracing::warn!(
+                "nobody is known whom to ask but those who speak to this member now: if nobody \
+                 does, {STRANDED}"
+            );
+        }
         self.network.links.keep_to(others);
         let clock = Clock::start();
         tell(&salvage);
