@@ -4,44 +4,16 @@
 
 mod support;
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::time::Instant;
 
-use serde_json::Value;
-use support::cluster::{Cluster, conclave};
+use support::cluster::Cluster;
 use support::eventually;
+use support::harm::{entries, flip, inspected};
 use support::writers::Writers;
 use tokio::runtime::Runtime;
 
 /// What the process of a member that was removed ends with.
 const REMOVED: Option<i32> = Some(3);
-
-fn flip(file: &Path, offset: u64) {
-    let file = OpenOptions::new().read(true).write(true).open(file).unwrap();
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, offset).unwrap();
-    file.write_all_at(&[byte[0] ^ 0x10], offset).unwrap();
-}
-
-fn inspected(what: &str, dir: &Path, more: &[&str]) -> Value {
-    let mut command = conclave();
-    let output =
-        command.args(["inspect", what]).arg(dir).args(more).args(["-o", "json"]).output().unwrap();
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The entries of a member's log: index, file, and a place within the record.
-fn entries(dir: &Path) -> Vec<(u64, String, u64)> {
-    let log = inspected("log", dir, &["--entries"]);
-    let entry = |entry: &Value| {
-        let position = entry["position"].as_str().unwrap();
-        let index = position.split('@').next().unwrap().parse().unwrap();
-        (index, entry["file"].as_str().unwrap().to_owned(), entry["offset"].as_u64().unwrap() + 40)
-    };
-    log["entries"].as_array().unwrap().iter().map(entry).collect()
-}
 
 /// Writes until there are entries that a member's state does not cover, then kills it.
 fn kill_ahead_of_its_state(cluster: &mut Cluster, runtime: &Runtime, at: usize) {
