@@ -231,7 +231,7 @@ fn servers_and_agents_form_by_gossip_and_come_back_from_any_death() {
 
     // All die, and the line of the first start is enough.
     drop(back);
-    local.process.signal("KILL");
+    [0, 1, 4, 5].into_iter().for_each(|at| local.kill(at));
     let pids: Vec<u64> = (0..6).map(|at| local.pid(at)).collect();
     drop(local);
     eventually("the members to end", || pids.iter().all(|pid| !runs(*pid)).then_some(()));

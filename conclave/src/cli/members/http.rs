@@ -136,11 +136,9 @@ fn parse(status: u16, text: &str) -> Result<Value> {
             let error = fields.remove("error").unwrap_or_default();
             Err(Failure::new(error.as_str().unwrap_or("the agent refuses")))
         }
-        Some(_) | None => {
-            Err(Failure::new(format!(
-                "what answers with {status} is no agent's own API: say with --http where its \
+        Some(_) | None => Err(Failure::new(format!(
+            "what answers with {status} is no agent's own API: say with --http where its \
                  --listen-http is, by default at port 8500"
-            )))
-        }
+        ))),
     }
 }

@@ -73,7 +73,7 @@ impl Told {
         if self.slots[at].as_ref().is_none_or(|moment| moment.ltime != ltime) {
             self.forget(at);
         }
-        let events = self.slots[at].as_ref().map_or(&[][..], |moment| &moment.events);
+        let events = self.slots[at].as_ref().map_or(&[][..], |moment| moment.events.as_slice());
         if events.contains(happening) {
             return Heard::Again;
         }
@@ -202,9 +202,9 @@ mod tests {
         assert_eq!(hear(&mut told, 3, "another"), Heard::Old);
         assert_eq!(hear(&mut told, 4, "nine-at-4"), Heard::Full, "all that is there is later");
         assert_eq!(hear(&mut told, 5, "twelve-bytes"), Heard::Again, "and stays");
-        // One that takes nearly all the room is heard, too.
-        assert_eq!(hear(&mut told, 7, "nineteen-bytes-long"), Heard::New);
-        assert_eq!((told.moments().count(), told.bytes), (1, 19));
+        // One that takes all the room is heard, too.
+        assert_eq!(hear(&mut told, 7, "twenty-bytes-of-name"), Heard::New);
+        assert_eq!((told.moments().count(), told.bytes), (1, 20));
         assert_eq!(hear(&mut told, 7, "yy"), Heard::Full, "it is as old");
         assert_eq!(hear(&mut told, 6, "x"), Heard::Old);
     }
