@@ -1,6 +1,7 @@
 //! A member of the pool from start to end, on a thread of its own.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -140,7 +141,10 @@ impl Pool {
 }
 
 fn notebook(data_dir: PathBuf) -> Result<Notebook, PoolError> {
-    Notebook::open(&data_dir).map_err(|source| PoolError::Folder { path: data_dir, source })
+    Notebook::open(&data_dir).map_err(|source| match source.kind() {
+        ErrorKind::WouldBlock => PoolError::Locked(data_dir),
+        _ => PoolError::Folder { path: data_dir, source },
+    })
 }
 
 /// What runs on the thread.

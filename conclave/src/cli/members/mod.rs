@@ -15,6 +15,11 @@ use crate::failure::{Failure, Result};
 
 /// Members of the pool, as one agent sees them.
 ///
+/// The pool is everybody who gossips, servers or not; `conclave member` is about the consensus
+/// group. A member is alive, suspect (it does not answer, and may object yet), failed (nobody
+/// reaches it; it is looked for now and then), or left (it said so, or force-leave did). The agent
+/// that is asked is that of --http, which is `conclave dev` or `conclave agent` on this machine.
+///
 /// Examples:
 ///
 ///   conclave members
