@@ -90,9 +90,12 @@ impl Told {
         Heard::New
     }
 
-    /// Forgets the oldest until there is room for an event of this time; what is as old is not
-    /// forgotten for it.
+    /// Forgets the oldest until there is room for an event of this time. What is as old is not
+    /// forgotten for it, and nothing for what will never have room.
     fn make_room(&mut self, ltime: LTime, bytes: usize) -> bool {
+        if bytes > self.room {
+            return false;
+        }
         while self.bytes + bytes > self.room {
             let times = self.moments().map(|moment| moment.ltime);
             let Some(oldest) = times.filter(|time| *time < ltime).min() else { return false };
@@ -202,6 +205,8 @@ mod tests {
         assert_eq!(hear(&mut told, 3, "another"), Heard::Old);
         assert_eq!(hear(&mut told, 4, "nine-at-4"), Heard::Full, "all that is there is later");
         assert_eq!(hear(&mut told, 5, "twelve-bytes"), Heard::Again, "and stays");
+        assert_eq!(hear(&mut told, 7, "twenty-one-bytes-long"), Heard::Full);
+        assert_eq!(told.moments().count(), 2, "nothing makes room in vain");
         // One that takes all the room is heard, too.
         assert_eq!(hear(&mut told, 7, "twenty-bytes-of-name"), Heard::New);
         assert_eq!((told.moments().count(), told.bytes), (1, 20));
