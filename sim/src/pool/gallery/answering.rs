@@ -87,7 +87,7 @@ fn s3_03a(stage: &mut Stage) -> Step {
     dice(found.is_some(), "m0 finds it by itself")?;
     let found = found.unwrap_or(since);
     // A question that m0 asks for m2 would be taken for one of its own.
-    let for_m2 = stage.packets(since, |message| matches!(message, Message::IndirectPing(_)));
+    let for_m2 = stage.packets(begun, |message| matches!(message, Message::IndirectPing(_)));
     let for_m2 = for_m2.iter().any(|&(at, from, to)| (from, to) == (2, 0) && at <= found);
     dice(!for_m2, "m2 has nothing to ask m0 for")?;
     let again = questions(stage, since, 0);
