@@ -1,21 +1,21 @@
 //! What counts as an answer, and what does not.
 
+use bytes::Bytes;
 use protocol::Time;
-use protocol::swim::message::{Message, Name};
-use protocol::swim::{Config, Event, Link};
+use protocol::swim::message::{Ack, Message, State};
+use protocol::swim::{Address, Config, Event, Input, Link, Swim};
 
 use super::Story;
-use super::stage::{GOSSIP_ALONE, MS, SECOND, Stage, Step, claim, dice};
-use crate::pool::Slow;
-use crate::pool::record::What;
+use super::stage::{GOSSIP_ALONE, SECOND, Stage, Step, believed, claim, dice};
+use crate::pool::record::{Seen, What};
 
 pub(super) const STORIES: [Story; 2] = [
     Story {
         tag: "s3_03a",
         title: "An answer counts for its own question",
-        story: "m1 dies, and m2 stands still for a while, so that its answer to m0 comes late: m0 \
-                is asking m1 by then. The answer is of somebody else, to an earlier question, and \
-                says nothing of m1. m0 accuses m1 without asking it again.",
+        story: "m1 dies, and m0 asks it. While m0 waits, an answer of m2 comes, to an earlier \
+                question. It is of somebody else and says nothing of m1: m0 goes on waiting, in \
+                vain, and accuses m1.",
         play: |seed| Stage::formed(3, GOSSIP_ALONE, seed).play(s3_03a),
     },
     Story {
@@ -31,72 +31,55 @@ pub(super) const STORIES: [Story; 2] = [
 /// Questions go by packets alone.
 const PACKETS_ALONE: Config = Config { stream_ping: false, ..GOSSIP_ALONE };
 
-/// Questions since then by this member: when, to whom, their numbers.
-fn questions(stage: &Stage, begun: Time, by: usize) -> Vec<(Time, usize, u32)> {
+/// Questions since then by this member: to whom, their numbers.
+fn questions(stage: &Stage, begun: Time, by: usize) -> Vec<(usize, u32)> {
     let asked = stage.since(begun).filter_map(|seen| match &seen.what {
         What::Packet { from, to, messages, .. } if *from == by => {
             let number = messages.iter().find_map(|message| match message {
                 Message::Ping(ping) => Some(ping.seq),
                 _ => None,
             })?;
-            Some((seen.at, *to, number))
+            Some((*to, number))
         }
         _ => None,
     });
     asked.collect()
 }
 
-/// Answers since then from one to another: when they arrive, their numbers.
-fn answers(stage: &Stage, begun: Time, by: usize, whom: usize) -> Vec<(Time, u32)> {
-    let answered = stage.since(begun).filter_map(|seen| match &seen.what {
-        What::Packet { from, to, messages, arrives: Some(arrives) }
-            if (*from, *to) == (by, whom) =>
-        {
-            let number = messages.iter().find_map(|message| match message {
-                Message::Ack(ack) => Some(ack.seq),
-                _ => None,
-            })?;
-            Some((*arrives, number))
-        }
-        _ => None,
-    });
-    answered.collect()
+/// Probes of m0 that failed, and answers that came to nothing that it asks.
+fn failed_and_late(stage: &Stage) -> (u64, u64) {
+    let counters = stage.pool.swim(0).map(Swim::counters);
+    counters.map_or((0, 0), |counters| (counters.probes_failed, counters.late_acks))
 }
 
 fn s3_03a(stage: &mut Stage) -> Step {
     let begun = stage.pool.now();
-    stage.note("m1 dies, and m2 stands still for two and a half seconds.");
+    stage.note("m1 dies.");
     stage.pool.crash(1);
-    stage.pool.slow(2, Slow::Still, 2_500 * MS);
-    stage.pass(8 * SECOND);
-    let asked = questions(stage, begun, 0);
-    let late = answers(stage, begun, 2, 0).into_iter().find_map(|(at, number)| {
-        let to_it = asked.iter().any(|&(_, to, asked)| (to, asked) == (2, number));
-        // m0's latest question when the answer comes.
-        let &(since, to, latest) = asked.iter().rfind(|&&(since, ..)| since <= at)?;
-        (to_it && to == 1 && latest != number && at - since < SECOND).then_some((since, at))
-    });
-    dice(late.is_some(), "m2 answers m0 while m0 asks m1")?;
-    let (since, at) = late.unwrap_or((begun, begun));
-    let [accuser, victim]: [Name; 2] = [0, 1].map(|member| stage.pool.facts(member).name.clone());
-    let own = stage.told(since, |event| {
-        let suspected = |member: &Name, by: &Name| *member == victim && *by == accuser;
-        matches!(event, Event::Suspected { member, by } if suspected(&member.name, by))
-    });
-    let found = own.iter().find(|&&(_, by)| by == 0).map(|&(found, _)| found);
-    dice(found.is_some(), "m0 finds it by itself")?;
-    let found = found.unwrap_or(since);
-    // A question that m0 asks for m2 would be taken for one of its own.
+    let asks_m1 = |seen: &Seen| {
+        let ping = |message: &Message| matches!(message, Message::Ping(_));
+        let What::Packet { from: 0, to: 1, messages, .. } = &seen.what else { return false };
+        seen.at >= begun && messages.iter().any(ping)
+    };
+    stage.wait("m0 asks m1", 8 * SECOND, |pool| pool.record().iter().any(asks_m1))?;
     let for_m2 = stage.packets(begun, |message| matches!(message, Message::IndirectPing(_)));
-    let for_m2 = for_m2.iter().any(|&(at, from, to)| (from, to) == (2, 0) && at <= found);
-    dice(!for_m2, "m2 has nothing to ask m0 for")?;
-    let again = questions(stage, since, 0);
-    let again = again.iter().filter(|&&(at, to, _)| to == 1 && at > since && at <= found).count();
-    let (late, waited) = (at - since, found - since);
-    stage.note(&format!(
-        "m2's answer came {late:?} after m0 had asked m1. m0 accused m1 {waited:?} after it asked."
-    ));
-    claim(again == 0, || format!("m0 asked m1 {again} times more before it accused it"))
+    dice(!for_m2.iter().any(|&(_, _, to)| to == 0), "m0 asks for itself")?;
+    let asked = questions(stage, begun, 0).into_iter().find(|&(to, _)| to == 1);
+    let number = asked.map_or(0, |(_, number)| number);
+    let (failed, late) = failed_and_late(stage);
+    stage.note("m0 asks it. An answer of m2 comes, to an earlier question of m0.");
+    let ack = Ack { seq: number.wrapping_sub(1), payload: Bytes::new() };
+    let from = Address::of(stage.pool.facts(2));
+    stage.pool.input(0, Input::Receive { from, messages: vec![Message::Ack(ack)] });
+    let counted = failed_and_late(stage);
+    claim(counted == (failed, late + 1), || "m0 took it for what it waits for".to_owned())?;
+    stage.pass(SECOND * 6 / 5);
+    let (now_failed, _) = failed_and_late(stage);
+    claim(now_failed == failed + 1, || "m0 asks m1 no more, as if it had answered".to_owned())?;
+    claim(stage.pool.state(0, 1) == Some(State::Suspect), || "m0 accuses nobody".to_owned())?;
+    stage.note("That says nothing of m1: m0 has waited for m1 in vain, and accuses it.");
+    stage.wait("all call it dead", 40 * SECOND, |pool| believed(pool, 1, State::Dead))?;
+    Ok(())
 }
 
 fn s3_03b(stage: &mut Stage) -> Step {
@@ -107,7 +90,7 @@ fn s3_03b(stage: &mut Stage) -> Step {
     let accused = stage.told(begun, |event| matches!(event, Event::Suspected { .. }));
     claim(accused.is_empty(), || format!("accused: {accused:?}"))?;
     for (one, other) in [(0, 1), (1, 0)] {
-        let asked = questions(stage, begun, one).iter().filter(|&&(_, to, _)| to == other).count();
+        let asked = questions(stage, begun, one).iter().filter(|&&(to, _)| to == other).count();
         claim(asked > 0, || format!("m{one} never asked m{other}"))?;
         let name = stage.pool.facts(other).name.clone();
         let links = stage.pool.swim(one).map(|swim| swim.status().links).unwrap_or_default();
