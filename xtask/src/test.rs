@@ -125,7 +125,8 @@ fn gates<'a>(cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
             run: Box::new(|| {
                 let hunt = ["test", "--profile", "gate", "-p", "sim", "--features", "mutants"];
                 let mut command = cargo.command(&hunt);
-                command.args(["--test", "mutants", "--test", "seeds", "--test", "fail_fast"]);
+                let tests = ["mutants", "pool_mutants", "seeds", "fail_fast"];
+                command.args(tests.iter().flat_map(|test| ["--test", test]));
                 command.args(["--", "--nocapture"]);
                 pipeline::call(&mut command)
             }),
