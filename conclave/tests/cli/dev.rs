@@ -68,13 +68,13 @@ impl Dev {
         assert_eq!(say(&["kv", "put", key, value, "--endpoints", &self.address]).ok(), "OK\n");
     }
 
-    /// Ctrl-C; nothing was to be complained of.
+    /// Ctrl-C; nothing had failed. A busy machine may be warned of.
     fn stop(mut self) {
         self.process.signal("INT");
         assert_eq!(self.process.end(), Some(0));
         let mut errors = String::new();
         self.process.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
-        assert_eq!(errors, "", "nothing to complain of");
+        assert!(!errors.contains("ERROR") && !errors.contains("panicked"), "{errors}");
     }
 
     fn kill(mut self) {

@@ -58,6 +58,8 @@ struct Group {
     active: BTreeSet<NodeId>,
     /// Those that could not have answered it yet.
     awaited: BTreeSet<NodeId>,
+    /// The voters are being changed: meanwhile nobody is removed, and time goes on.
+    changing: bool,
 }
 
 impl Removal {
@@ -135,6 +137,9 @@ impl Watch {
             return None;
         };
         self.hear(now, group);
+        if group.changing {
+            return None;
+        }
         group.to_go(self.due(now, after).into_iter(), least)
     }
 
@@ -164,21 +169,21 @@ impl Watch {
 }
 
 impl Group {
-    /// The group, as its leader sees it; `None` when this is not the leader, or the members are
-    /// being changed.
+    /// The group, as its leader sees it; `None` when this is not the leader.
     fn led_by(status: &Status) -> Option<Self> {
         let membership = &status.membership;
-        if status.role != Role::Leader || !membership.outgoing.is_empty() {
+        if status.role != Role::Leader {
             return None;
         }
         let peers = status.peers.iter().filter(|(_, peer)| peer.active).map(|(id, _)| *id);
         let awaited = status.peers.iter().filter(|(_, peer)| peer.awaited).map(|(id, _)| *id);
         Some(Self {
             own: status.id.0,
-            voters: membership.voters.clone(),
+            voters: membership.voters.union(&membership.outgoing).copied().collect(),
             learners: membership.learners.clone(),
             active: peers.chain(std::iter::once(status.id)).collect(),
             awaited: awaited.collect(),
+            changing: membership.is_joint(),
         })
     }
 
@@ -204,7 +209,7 @@ mod tests {
 
     fn group(voters: &[u64], learners: &[u64], active: &[u64]) -> Group {
         let (voters, learners, active) = (ids(voters), ids(learners), ids(active));
-        Group { own: 1, voters, learners, active, awaited: BTreeSet::new() }
+        Group { own: 1, voters, learners, active, ..Group::default() }
     }
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -307,6 +312,18 @@ mod tests {
         assert_eq!(removed(lost_once), Some(73 + 72));
         let turns = (0..100).flat_map(|_| gone(72, Some(&silent)).chain(gone(1, None)));
         assert_eq!(removed(turns), None);
+    }
+
+    #[test]
+    fn nobody_is_removed_while_the_voters_are_changed_and_the_time_goes_on() {
+        let silent = group(&[1, 2, 3, 4], &[], &[1, 2, 3]);
+        let changing = Group { changing: true, ..silent.clone() };
+        let gone = |count, led| hours(count, Standing::Failed, Some(led));
+        assert_eq!(removed(gone(500, &changing)), None);
+        assert_eq!(
+            removed(gone(71, &silent).chain(gone(3, &changing)).chain(gone(9, &silent))),
+            Some(74)
+        );
     }
 
     #[test]

@@ -105,8 +105,9 @@ impl Ward<'_> {
         };
         if others.is_empty() {
             tracing::warn!(
-                "nobody is known whom to ask but those who speak to this member now: if nobody \
-                 does, {STRANDED}"
+                "nobody is known whom to ask but those who speak to this member now. If nobody \
+                 does: where there are other members, {STRANDED}; where there are none, restore it \
+                 from a backup"
             );
         }
         self.network.links.keep_to(others);

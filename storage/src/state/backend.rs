@@ -280,10 +280,11 @@ impl<F: Files> Backend for DiskBackend<F> {
         if flushed.is_ok() {
             self.has_space();
         } else if matches!(flushed, Err(BackendError::Full(_)))
-            && let Some(job) = self.job.take()
+            && let Some(merge) = self.job.take_if(|job| job.inputs.len() > 1)
         {
-            // What is copied is there already: the copy makes room, and is made another time.
-            self.starve(job);
+            // What is copied is there already: the copy makes room, and is made another time. That
+            // of a single table gives back space by itself when it is done.
+            self.starve(merge);
             flushed = self.try_flush(flush);
         }
         self.measure();

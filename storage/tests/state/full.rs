@@ -145,6 +145,30 @@ fn a_flush_takes_the_room_that_a_merge_under_way_has_taken() {
 }
 
 #[test]
+fn a_copy_that_will_give_back_space_is_not_thrown_away_for_a_flush() {
+    let files = broken(FaultPlan::default());
+    let mut backend = open(&files).unwrap();
+    let (mut rng, mut truth) = (Rng::new(3), Truth::new());
+    backend.flush(&truth.next_flush(&mut rng, 48)).unwrap();
+    // The first records live, so that the copy begins at once.
+    let puts = truth.records.iter().filter(|(_, record)| matches!(record, Record::Put(_)));
+    let dead: Vec<Revision> = puts.map(|(revision, _)| *revision).skip(6).collect();
+    backend.discard(&dead).unwrap();
+    let before = files.disk().held();
+    assert_eq!(backend.maintain(), Ok(true), "a copy that takes more than a step");
+    let held = files.disk().held();
+    assert_eq!((backend.tables(), held > before), (1, true));
+    files.disk().set_capacity(Some(held));
+    let flush = truth.clone().next_flush(&mut rng, 2);
+    assert!(matches!(backend.flush(&flush), Err(BackendError::Full(_))));
+    assert_eq!(files.disk().held(), held, "the copy is there");
+    settle(&mut backend).unwrap();
+    assert!(files.disk().held() <= before);
+    backend.flush(&flush).unwrap();
+    assert_eq!(backend.tables(), 2);
+}
+
+#[test]
 fn a_merge_under_way_gives_back_its_room_when_space_is_short() {
     let files = broken(FaultPlan::default());
     let mut backend = open(&files).unwrap();

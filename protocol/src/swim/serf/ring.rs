@@ -91,9 +91,11 @@ impl Told {
     }
 
     /// Forgets the oldest until there is room for an event of this time. What is as old is not
-    /// forgotten for it, and nothing for what will never have room.
+    /// forgotten for it, and nothing for what will have no room all the same.
     fn make_room(&mut self, ltime: LTime, bytes: usize) -> bool {
-        if bytes > self.room {
+        let older = self.moments().filter(|moment| moment.ltime < ltime);
+        let older: usize = older.flat_map(|moment| &moment.events).map(length).sum();
+        if self.bytes - older + bytes > self.room {
             return false;
         }
         while self.bytes + bytes > self.room {
@@ -206,6 +208,7 @@ mod tests {
         assert_eq!(hear(&mut told, 4, "nine-at-4"), Heard::Full, "all that is there is later");
         assert_eq!(hear(&mut told, 5, "twelve-bytes"), Heard::Again, "and stays");
         assert_eq!(hear(&mut told, 7, "twenty-one-bytes-long"), Heard::Full);
+        assert_eq!(hear(&mut told, 5, "eleven-at-5"), Heard::Full, "as much is as old");
         assert_eq!(told.moments().count(), 2, "nothing makes room in vain");
         // One that takes all the room is heard, too.
         assert_eq!(hear(&mut told, 7, "twenty-bytes-of-name"), Heard::New);

@@ -6,7 +6,7 @@
 //! A member that leaves the configuration may still have to be told so: its link is kept until
 //! nothing has been said on it for a while.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,7 +56,8 @@ pub(crate) struct Links {
     /// Those whose links were closed because they were not used. They are dialled again when there
     /// is something to say to them: who was a stranger may lead by now, and does not say again
     /// where it is for as long as its own link holds.
-    lapsed: BTreeMap<NodeId, Peer>,
+    /// The oldest comes first, and makes room.
+    lapsed: VecDeque<Peer>,
     /// Whether some of them lead to nobody who is a member.
     strays: bool,
     events: mpsc::UnboundedSender<FromPeers>,
@@ -90,7 +91,7 @@ impl Links {
         events: mpsc::UnboundedSender<FromPeers>,
         metrics: &PeerMetrics,
     ) -> Self {
-        let (links, lapsed, metrics) = (BTreeMap::new(), BTreeMap::new(), metrics.clone());
+        let (links, lapsed, metrics) = (BTreeMap::new(), VecDeque::new(), metrics.clone());
         let speaker = Speaker { me, roster, register };
         Self { speaker, metrics, links, lapsed, strays: false, events }
     }
@@ -127,7 +128,7 @@ impl Links {
         if let Some(link) = self.links.get(&id) {
             return link.places.moved(&peer.address);
         }
-        self.lapsed.remove(&id);
+        self.lapsed.retain(|peer| peer.id != id);
         let outbox = Outbox::default();
         let (name, places) = (peer.name.clone(), Places::at(peer.address.clone()));
         let counters = self.metrics.of(id);
@@ -140,7 +141,9 @@ impl Links {
 
     /// Queues a packet for this turn, and gives how many bytes it has.
     pub(crate) fn push(&mut self, to: NodeId, packet: &Packet<Message>) -> usize {
-        if let Some(peer) = self.lapsed.remove(&to) {
+        if let Some(at) = self.lapsed.iter().position(|peer| peer.id == to)
+            && let Some(peer) = self.lapsed.remove(at)
+        {
             self.dial_newcomer(peer);
         }
         let Some(link) = self.links.get_mut(&to) else { return 0 };
@@ -184,9 +187,10 @@ impl Links {
         for (id, link) in self.links.extract_if(.., |_, link| unused(link)) {
             link.task.abort();
             let address = link.places.of(0);
-            if self.lapsed.len() < MAX_LAPSED {
-                self.lapsed.insert(id, Peer { id, name: link.name, address });
+            if self.lapsed.len() == MAX_LAPSED {
+                self.lapsed.pop_front();
             }
+            self.lapsed.push_back(Peer { id, name: link.name, address });
         }
         self.strays = self.links.values().any(|link| link.stray.is_some());
     }
@@ -365,5 +369,13 @@ mod tests {
         assert!(links.push(stranger.id, &said()) > 0);
         assert!(links.links[&stranger.id].places.of(0) == stranger.address && links.strays);
         assert!(links.lapsed.is_empty());
+        // Of too many, the newest are known.
+        for id in 0..MAX_LAPSED as u64 {
+            links.dial_newcomer(Peer { id: NodeId(100 + id), ..stranger.clone() });
+        }
+        links.hang_up(Duration::ZERO);
+        assert!(links.lapsed.len() == MAX_LAPSED && links.links.is_empty());
+        assert_eq!(links.push(stranger.id, &said()), 0);
+        assert!(links.push(NodeId(100), &said()) > 0);
     }
 }
