@@ -4,11 +4,12 @@
 
 mod support;
 
+use std::path::Path;
 use std::time::Instant;
 
 use support::cluster::Cluster;
 use support::eventually;
-use support::harm::{entries, flip, inspected};
+use support::harm::{entries, flip};
 use support::writers::Writers;
 use tokio::runtime::Runtime;
 
