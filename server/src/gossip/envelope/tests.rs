@@ -187,8 +187,8 @@ fn plaintext_is_refused_unless_encryption_is_being_introduced() {
     assert_eq!(refused(&strict, packet.clone()), [Refusal::Plaintext]);
     let stream = plain.seal_stream(&StreamMessage::Ping(ping()), true).unwrap();
     assert_eq!(streamed(&strict, &stream, true), Err(Refusal::Plaintext));
-    let sealed = strict.seal_stream(&StreamMessage::Ping(ping()), true).unwrap();
-    assert_eq!(streamed(&plain, &sealed, true), Err(Refusal::NoKeys));
+    let stream = strict.seal_stream(&StreamMessage::Ping(ping()), true).unwrap();
+    assert_eq!(streamed(&plain, &stream, true), Err(Refusal::NoKeys));
 
     let begins = Policy { verify_incoming: false, verify_outgoing: false, ..Policy::default() };
     let begins = Envelope::new(begins, keys.clone());

@@ -15,8 +15,9 @@ pub(super) const STORIES: [Story; 6] = [
         tag: "s3_01",
         title: "Three loops: probe, push/pull, gossip",
         story: "A pool of five for two minutes. Each member asks one other each second, and \
-                nobody waits longer than two rounds for its turn; while there is something to say, it tells three others five times a second; and each \
-                30 s it compares everything with one other.",
+                nobody waits longer than two rounds for its turn; while there is something to say, \
+                it tells three others five times a second; and each 30 s it compares everything \
+                with one other.",
         play: |seed| Stage::formed(5, Config::LAN, seed).play(s3_01),
     },
     Story {
@@ -55,8 +56,8 @@ pub(super) const STORIES: [Story; 6] = [
         tag: "s3_06",
         title: "Going and dying are both told as death, and the living answer theirs",
         story: "One leaves: it calls itself dead, which tells that it went. One dies: another one \
-                calls it dead, and an old sign of its life is not believed. Then somebody says of one who lives that it is dead: it hears so, \
-                answers, and all believe it.",
+                calls it dead, and an old sign of its life is not believed. Then somebody says of \
+                one who lives that it is dead: it hears so, answers, and all believe it.",
         play: |seed| Stage::formed(6, GOSSIP_ALONE, seed).play(s3_06),
     },
 ];
