@@ -46,6 +46,14 @@ pub(crate) fn open_files() {
     let _refused = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
+/// Takes memory in small pages from now on, in all threads: of an agent that holds a few megabytes,
+/// most would be the unused rest of huge ones. Linux alone has such pages.
+pub(crate) fn small_pages() {
+    // Refused, the agent is a few megabytes larger.
+    #[cfg(target_os = "linux")]
+    let _refused = rustix::thread::disable_transparent_huge_pages(true);
+}
+
 /// Creates a directory if need be, and refuses one that cannot be written to.
 pub(crate) fn directory(path: &Path, flag: &str) -> Result {
     probe(path).map_err(|error| unwritable(path, flag, &error))

@@ -7,6 +7,7 @@ use clap::Args;
 use crate::config::{self, Settings};
 use crate::failure::{Failure, Result};
 use crate::logging;
+use crate::preflight;
 use crate::serve::{self, Leash};
 
 /// An agent: a member of the pool, and with --server one of the consensus group, too.
@@ -53,6 +54,7 @@ impl Agent {
         if settings.server == Some(true) {
             return serve_with_server(settings, leash);
         }
+        preflight::small_pages();
         let listen_http = settings.gossip.http();
         let pool = settings.gossip.pool(settings.name, settings.data_dir)?;
         let (name, gossip) = (pool.name.clone(), pool.listen);

@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn every_message_is_written_and_read() {
         let rows = rows(1);
-        assert_eq!(rows.len(), 12);
+        assert_eq!(rows.len(), 14);
         assert!(rows.iter().all(|row| row.document()["median"].as_f64().unwrap() > 0.0));
     }
 }
