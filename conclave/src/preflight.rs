@@ -46,12 +46,22 @@ pub(crate) fn open_files() {
     let _refused = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
-/// Takes memory in small pages from now on, in all threads: of an agent that holds a few megabytes,
-/// most would be the unused rest of huge ones. Linux alone has such pages.
-pub(crate) fn small_pages() {
-    // Refused, the agent is a few megabytes larger.
+/// In what pages a process takes its memory from now on, in all threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// For what holds a few megabytes, most of which would be the unused rest of huge pages.
+    Small,
+    /// For what holds much, and looks for things in it.
+    Huge,
+}
+
+/// Chooses the pages. Linux alone has huge ones.
+pub(crate) fn pages(pages: Pages) {
+    // Refused, the process is a few megabytes larger, or a little slower.
     #[cfg(target_os = "linux")]
-    let _refused = rustix::thread::disable_transparent_huge_pages(true);
+    let _refused = rustix::thread::disable_transparent_huge_pages(pages == Pages::Small);
+    #[cfg(not(target_os = "linux"))]
+    let _none = pages;
 }
 
 /// Creates a directory if need be, and refuses one that cannot be written to.

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::config::{self, Settings};
 use crate::failure::{Failure, Result};
 use crate::logging;
-use crate::preflight;
+use crate::preflight::{self, Pages};
 use crate::serve::{self, Leash};
 
 /// An agent: a member of the pool, and with --server one of the consensus group, too.
@@ -54,7 +54,11 @@ impl Agent {
         if settings.server == Some(true) {
             return serve_with_server(settings, leash);
         }
-        preflight::small_pages();
+        if settings.founding.is_asked_for() {
+            return Err(Failure::usage(
+                "--bootstrap-expect is for servers: give --server too, or leave it out",
+            ));
+        }
         let listen_http = settings.gossip.http();
         let pool = settings.gossip.pool(settings.name, settings.data_dir)?;
         let (name, gossip) = (pool.name.clone(), pool.listen);
@@ -67,6 +71,7 @@ impl Agent {
 }
 
 fn serve_with_server(settings: Settings, leash: Leash) -> Result {
+    preflight::pages(Pages::Huge);
     if settings.data_dir.is_none() {
         return Err(Failure::usage(
             "an agent needs --data-dir DIR for its log and state; `conclave dev` runs without",

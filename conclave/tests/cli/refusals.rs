@@ -106,6 +106,8 @@ fn flags_that_are_wrong_or_contradict_each_other_are_named() {
     assert!(exposed.fails(1).starts_with("--listen-http 0.0.0.0:0 can be reached"));
     let nowhere = say(&["agent", "--server"]).fails(2);
     assert!(nowhere.starts_with("an agent needs --data-dir DIR"), "{nowhere}");
+    let founder = say(&["agent", "--bootstrap-expect", "3"]).fails(2);
+    assert!(founder.starts_with("--bootstrap-expect is for servers: give --server"), "{founder}");
     let several = say(&["dev", "--initial-cluster", "dev=127.0.0.1:1,b=127.0.0.1:2"]).fails(2);
     assert!(several.contains("--data-dir") || several.contains("conclave local"), "{several}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was begun");

@@ -33,6 +33,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::{Failure, Result};
+use crate::preflight::{self, Pages};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sim {
@@ -54,6 +55,7 @@ pub(crate) enum Sim {
 
 impl Sim {
     pub(crate) fn run(self) -> Result {
+        preflight::pages(Pages::Huge);
         match self {
             Sim::Run(run) => run.run(),
             Sim::Sweep(sweep) => sweep.run(),
