@@ -10,13 +10,10 @@ mod serve;
 
 use std::process::ExitCode;
 
-use preflight::Pages;
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    preflight::pages(Pages::Small);
     match cli::Cli::read().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

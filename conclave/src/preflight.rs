@@ -46,22 +46,22 @@ pub(crate) fn open_files() {
     let _refused = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
-/// In what pages a process takes its memory from now on, in all threads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pages {
-    /// For what holds a few megabytes, most of which would be the unused rest of huge pages.
-    Small,
-    /// For what holds much, and looks for things in it.
-    Huge,
-}
+/// By which the allocator is told whether to take huge pages.
+const HUGE_PAGES: &str = "MIMALLOC_ALLOW_THP";
 
-/// Chooses the pages. Linux alone has huge ones.
-pub(crate) fn pages(pages: Pages) {
-    // Refused, the process is a few megabytes larger, or a little slower.
-    #[cfg(target_os = "linux")]
-    let _refused = rustix::thread::disable_transparent_huge_pages(pages == Pages::Small);
-    #[cfg(not(target_os = "linux"))]
-    let _none = pages;
+/// Has this process take its memory in small pages: of one that holds a few megabytes, most would
+/// be the unused rest of huge ones. The allocator takes its first before `main` begins and heeds
+/// its environment alone, so the process begins once more, as the same one. Where somebody has
+/// chosen already, it stays so.
+pub(crate) fn small_pages() {
+    use std::os::unix::process::CommandExt as _;
+    if std::env::var_os(HUGE_PAGES).is_some() {
+        return;
+    }
+    let Ok(program) = std::env::current_exe() else { return };
+    let mut again = std::process::Command::new(program);
+    // Refused, the process is a few megabytes larger.
+    let _refused = again.args(std::env::args_os().skip(1)).env(HUGE_PAGES, "0").exec();
 }
 
 /// Creates a directory if need be, and refuses one that cannot be written to.

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::config::{self, Settings};
 use crate::failure::{Failure, Result};
 use crate::logging;
-use crate::preflight::{self, Pages};
+use crate::preflight;
 use crate::serve::{self, Leash};
 
 /// An agent: a member of the pool, and with --server one of the consensus group, too.
@@ -49,6 +49,9 @@ impl Agent {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
         let settings = config::collect(self.settings, environment, self.config.as_deref())?;
+        if settings.server != Some(true) {
+            preflight::small_pages();
+        }
         logging::start(settings.log.unwrap_or_default());
         let leash = if self.exit_with_stdin { Leash::Stdin } else { Leash::None };
         if settings.server == Some(true) {
@@ -71,7 +74,6 @@ impl Agent {
 }
 
 fn serve_with_server(settings: Settings, leash: Leash) -> Result {
-    preflight::pages(Pages::Huge);
     if settings.data_dir.is_none() {
         return Err(Failure::usage(
             "an agent needs --data-dir DIR for its log and state; `conclave dev` runs without",

@@ -10,7 +10,7 @@ use super::output;
 use crate::config::{self, Gossip, Settings};
 use crate::failure::{Failure, Result};
 use crate::logging::{self, LogLevel};
-use crate::preflight::{self, Pages};
+use crate::preflight;
 use crate::serve::{self, Leash};
 
 /// How often ports that nobody has chosen are chosen anew, when somebody else is faster.
@@ -34,7 +34,6 @@ pub(crate) struct Dev {
 
 impl Dev {
     pub(crate) fn run(self) -> Result {
-        preflight::pages(Pages::Huge);
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });

@@ -16,7 +16,6 @@ mod worker;
 use clap::Subcommand;
 
 use crate::failure::Result;
-use crate::preflight::{self, Pages};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
@@ -29,7 +28,6 @@ pub(crate) enum Bench {
 
 impl Bench {
     pub(crate) fn run(self) -> Result {
-        preflight::pages(Pages::Huge);
         match self {
             Bench::Put(put) => put.run(),
             Bench::Range(range) => range.run(),

@@ -33,7 +33,6 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::{Failure, Result};
-use crate::preflight::{self, Pages};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sim {
@@ -55,7 +54,6 @@ pub(crate) enum Sim {
 
 impl Sim {
     pub(crate) fn run(self) -> Result {
-        preflight::pages(Pages::Huge);
         match self {
             Sim::Run(run) => run.run(),
             Sim::Sweep(sweep) => sweep.run(),
