@@ -46,6 +46,24 @@ pub(crate) fn open_files() {
     let _refused = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
+/// By which the allocator is told whether to take huge pages.
+const HUGE_PAGES: &str = "MIMALLOC_ALLOW_THP";
+
+/// Has this process take its memory in small pages: of one that holds a few megabytes, most would
+/// be the unused rest of huge ones. The allocator takes its first before `main` begins and heeds
+/// its environment alone, so the process begins once more, as the same one. Where somebody has
+/// chosen already, it stays so.
+pub(crate) fn small_pages() {
+    use std::os::unix::process::CommandExt as _;
+    if std::env::var_os(HUGE_PAGES).is_some() {
+        return;
+    }
+    let Ok(program) = std::env::current_exe() else { return };
+    let mut again = std::process::Command::new(program);
+    // Refused, the process is a few megabytes larger.
+    let _refused = again.args(std::env::args_os().skip(1)).env(HUGE_PAGES, "0").exec();
+}
+
 /// Creates a directory if need be, and refuses one that cannot be written to.
 pub(crate) fn directory(path: &Path, flag: &str) -> Result {
     probe(path).map_err(|error| unwritable(path, flag, &error))

@@ -6,6 +6,8 @@ mod support;
 
 #[path = "cli/damage.rs"]
 mod damage;
+#[path = "cli/dev.rs"]
+mod dev;
 #[path = "cli/local.rs"]
 mod local;
 #[path = "cli/look.rs"]

@@ -8,7 +8,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
+use protocol::{ClusterId, NodeId};
 use serde_json::Value;
+use storage::Identity;
+use storage::datadir::DataDir;
 use support::cluster::conclave;
 use support::{eventually, free_ports, get};
 use tempfile::TempDir;
@@ -221,6 +224,37 @@ fn a_pledge_outlives_its_server_and_founders_come_back_to_their_group() {
 
 fn http(pool: &Pool, at: usize) -> String {
     format!("127.0.0.1:{}", pool.servers[at].ports[3])
+}
+
+#[test]
+fn a_follower_that_was_killed_before_it_met_anybody_comes_back_with_the_same_line() {
+    let mut pool = Pool::new(2, 1, &[]);
+    pool.run_knowing(0, &[]);
+    pool.await_healthy(0);
+    put(&pool.endpoint(0), "k", "v");
+    // As it stands once it was taken in: the cluster has a seat for it, and its directory says
+    // which. Nobody has heard of it since.
+    let peer = format!("127.0.0.1:{}", pool.servers[1].ports[1]);
+    let endpoint = pool.endpoint(0);
+    let added = say(&["member", "add", &peer, "--name", "s1", "--endpoints", &endpoint]);
+    assert!(added.is_some());
+    let list = say(&["member", "list", "-o", "json", "--endpoints", &endpoint]).unwrap();
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let members = list["members"].as_array().unwrap();
+    let seat = members.iter().find(|row| row["peer_urls"][0] == format!("http://{peer}"));
+    let cluster = ClusterId(list["header"]["cluster_id"].as_u64().unwrap());
+    let node = NodeId(seat.unwrap()["id"].as_u64().unwrap());
+    let taken_in = Identity { cluster, node };
+    drop(DataDir::open(&pool.servers[1].dir, taken_in).unwrap());
+
+    pool.run(1);
+    pool.await_healthy(1);
+    pool.await_voters(1, &["s0", "s1"]);
+    assert_eq!(read(&pool.endpoint(1), "k"), "k\nv\n");
+    assert_eq!(DataDir::identity(&pool.servers[1].dir).unwrap(), Some(taken_in));
+    for wrong in ["no member answers", "snapshot restore"] {
+        assert!(!pool.log(1).contains(wrong), "{}", pool.log(1));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! ends     leave, kill, force-leave, and coming back
 //! keys     encryption, rotation by either side, wrong keys, mixed compression
 //! oneway   three of each in networks of their own, and packets lost in one direction
+//! share    a data directory is one agent's
 //! bad      what kills real peers, sent to ours
 //! ```
 
@@ -20,4 +21,6 @@ mod keys;
 mod oneway;
 #[path = "gossip/pool.rs"]
 mod pool;
+#[path = "gossip/share.rs"]
+mod share;
 mod support;

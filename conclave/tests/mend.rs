@@ -4,41 +4,17 @@
 
 mod support;
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Instant;
 
-use serde_json::Value;
-use support::cluster::{Cluster, conclave};
+use support::cluster::Cluster;
 use support::eventually;
+use support::harm::{entries, flip};
 use support::writers::Writers;
 use tokio::runtime::Runtime;
 
-fn flip(file: &Path, offset: u64) {
-    let file = OpenOptions::new().read(true).write(true).open(file).unwrap();
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, offset).unwrap();
-    file.write_all_at(&[byte[0] ^ 0x10], offset).unwrap();
-}
-
-fn inspected(what: &str, dir: &Path, more: &[&str]) -> Value {
-    let mut command = conclave();
-    let output =
-        command.args(["inspect", what]).arg(dir).args(more).args(["-o", "json"]).output().unwrap();
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The entries of a member's log: index, file, and a place within the record.
-fn entries(dir: &Path) -> Vec<(u64, String, u64)> {
-    let log = inspected("log", dir, &["--entries"]);
-    let entry = |entry: &Value| {
-        let position = entry["position"].as_str().unwrap();
-        let index = position.split('@').next().unwrap().parse().unwrap();
-        (index, entry["file"].as_str().unwrap().to_owned(), entry["offset"].as_u64().unwrap() + 40)
-    };
-    log["entries"].as_array().unwrap().iter().map(entry).collect()
-}
+/// What the process of a member that was removed ends with.
+const REMOVED: Option<i32> = Some(3);
 
 /// Writes until there are entries that a member's state does not cover, then kills it.
 fn kill_ahead_of_its_state(cluster: &mut Cluster, runtime: &Runtime, at: usize) {
@@ -130,24 +106,29 @@ fn a_damaged_state_is_put_aside_and_replayed_from_a_log_that_has_all() {
     cluster.assert_unharmed();
 }
 
-#[test]
-fn a_damaged_state_whose_log_was_trimmed_comes_from_the_leader() {
-    let runtime = Runtime::new().unwrap();
-    let mut cluster = Cluster::start_with(3, &["--log-keep", "1MiB"]);
+/// Writes so much that a log of one megabyte is trimmed on this member, too.
+fn write_until_trimmed(runtime: &Runtime, cluster: &Cluster, at: usize) {
     let client = cluster.any_client();
     for number in 0_u8..48 {
         let value = vec![number; 1 << 20];
         let key = format!("big/{:02}", number % 16);
         eventually("a put", || runtime.block_on(client.put(key.clone(), value.clone())).ok());
     }
+    let oldest = cluster.members[at].dir.join("log").join(format!("{:016x}.seg", 1));
+    eventually("the log to be trimmed", || {
+        runtime.block_on(client.put("tick", "tock")).unwrap();
+        (!oldest.exists()).then_some(())
+    });
+}
+
+#[test]
+fn a_damaged_state_whose_log_was_trimmed_comes_from_the_leader() {
+    let runtime = Runtime::new().unwrap();
+    let mut cluster = Cluster::start_with(3, &["--log-keep", "1MiB"]);
     let leader = cluster.leader(&runtime);
     let hurt = (0..3).find(|at| *at != leader).unwrap();
     let dir = cluster.members[hurt].dir.clone();
-    eventually("the log to be trimmed", || {
-        runtime.block_on(client.put("tick", "tock")).unwrap();
-        let oldest = dir.join("log").join(format!("{:016x}.seg", 1));
-        (!oldest.exists()).then_some(())
-    });
+    write_until_trimmed(&runtime, &cluster, hurt);
     cluster.terminate(hurt);
     spoil_state(&dir);
     let began = Instant::now();
@@ -162,6 +143,88 @@ fn a_damaged_state_whose_log_was_trimmed_comes_from_the_leader() {
     cluster.run(hurt);
     cluster.await_healthy();
     cluster.assert_equal(&runtime);
+    cluster.assert_unharmed();
+}
+
+/// A member's id, by what it says itself.
+fn id(runtime: &Runtime, cluster: &Cluster, at: usize) -> u64 {
+    let status = runtime.block_on(cluster.client(at).status()).unwrap();
+    status.header.unwrap().member_id
+}
+
+/// Who the others are stands in what is damaged, and those of the settings have all left.
+#[test]
+fn a_damaged_state_comes_from_a_leader_that_joined_later_when_all_other_founders_are_gone() {
+    let runtime = Runtime::new().unwrap();
+    let mut cluster = Cluster::start_with_spares(3, 2, &["--log-keep", "1MiB"]);
+    let client = cluster.any_client();
+    for (old, new) in [(0, 3), (1, 4)] {
+        let id = id(&runtime, &cluster, old);
+        let replaced = client.member_replace(id, vec![cluster.peer_url(new)]);
+        runtime.block_on(replaced).unwrap();
+        cluster.run(new);
+        assert_eq!(cluster.await_end(old), REMOVED);
+    }
+    let hurt = 2;
+    write_until_trimmed(&runtime, &cluster, hurt);
+    cluster.terminate(hurt);
+    let dir = cluster.members[hurt].dir.clone();
+    spoil_state(&dir);
+    let began = Instant::now();
+    cluster.run(hurt);
+    cluster.await_answer(hurt);
+    println!("rebuilt after {:?}", began.elapsed());
+    await_words(&cluster, hurt, "a leader is there");
+    // It votes: without one of the other two there is still a quorum.
+    cluster.kill(3);
+    let client = cluster.client(hurt);
+    eventually("a write by two", || runtime.block_on(client.put("after", "all")).ok());
+    let found = runtime.block_on(client.get("big/15")).unwrap().unwrap();
+    assert_eq!(found.value, vec![47; 1 << 20]);
+    cluster.assert_unharmed();
+}
+
+/// The settings of whoever has founded a cluster alone name nobody else.
+#[test]
+fn a_damaged_state_of_one_that_has_founded_alone_comes_from_those_who_joined() {
+    let runtime = Runtime::new().unwrap();
+    let mut cluster = Cluster::start_with_spares(1, 2, &["--log-keep", "1MiB"]);
+    let client = cluster.any_client();
+    for new in [1, 2] {
+        let added = client.member_add(vec![cluster.peer_url(new)], false);
+        runtime.block_on(added).unwrap();
+        cluster.run(new);
+        cluster.await_answer(new);
+    }
+    eventually("three voters", || {
+        let members = runtime.block_on(client.member_list(true)).ok()?.members;
+        (members.len() == 3 && members.iter().all(|member| !member.is_learner)).then_some(())
+    });
+    write_until_trimmed(&runtime, &cluster, 0);
+    cluster.terminate(0);
+    spoil_state(&cluster.members[0].dir);
+    cluster.run(0);
+    cluster.await_answer(0);
+    await_words(&cluster, 0, "nobody is known whom to ask");
+    await_words(&cluster, 0, "a leader is there");
+    cluster.assert_equal(&runtime);
+    cluster.assert_unharmed();
+}
+
+#[test]
+fn a_damaged_member_that_was_removed_meanwhile_ends_and_says_so() {
+    let runtime = Runtime::new().unwrap();
+    let mut cluster = Cluster::start_with(3, &["--log-keep", "1MiB"]);
+    let hurt = (cluster.leader(&runtime) + 1) % 3;
+    let gone = id(&runtime, &cluster, hurt);
+    write_until_trimmed(&runtime, &cluster, hurt);
+    cluster.terminate(hurt);
+    spoil_state(&cluster.members[hurt].dir);
+    let client = cluster.any_client();
+    eventually("the removal", || runtime.block_on(client.member_remove(gone)).ok());
+    cluster.run(hurt);
+    assert_eq!(cluster.await_end(hurt), REMOVED);
+    await_words(&cluster, hurt, "was removed");
     cluster.assert_unharmed();
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+#[path = "recover/loss.rs"]
+mod loss;
 #[path = "recover/refusals.rs"]
 mod refusals;
 mod support;

@@ -81,7 +81,8 @@ pub struct Config {
     /// disk was emptied or put back.
     pub rejoin: bool,
     /// Found a group with so many servers that meet in the pool, or follow the one that is there.
-    /// Without meaning once there is a data directory of a member.
+    /// Without meaning once there is a data directory of a member. 1, where no peers are expected,
+    /// founds a group of this server alone, whoever else is in the pool.
     pub bootstrap_expect: Option<usize>,
     /// The leader removes members that have been gone from the pool for so long.
     pub dead_server_after: Duration,
@@ -131,6 +132,11 @@ impl Config {
     pub fn own_address(&self) -> String {
         let own = self.initial_cluster.iter().find(|member| member.name == self.name);
         own.map_or_else(|| self.listen_peer.to_string(), |member| member.peer.clone())
+    }
+
+    /// Whether it founds a group of its own, follows no other and lets nobody join.
+    pub(crate) fn keeps_to_itself(&self) -> bool {
+        self.bootstrap_expect == Some(1) && !self.expects_peers
     }
 
     /// One member on loopback with the default ports, all in memory.

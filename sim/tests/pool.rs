@@ -160,6 +160,7 @@ macro_rules! stories {
 
 stories! {
     s0_11_servers_and_agents_share_one_pool "s0_11"
+    s0_11a_two_pools_on_one_network "s0_11a"
     s0_12_a_few_others_who_relay "s0_12"
     s0_13_the_load_is_constant "s0_13"
     s0_14_agents_find_the_dead "s0_14"
@@ -168,6 +169,8 @@ stories! {
     s3_01_three_loops "s3_01"
     s3_02_alive_suspect_dead "s3_02"
     s3_03_probes_by_others_and_by_streams "s3_03"
+    s3_03a_answers_to_other_questions "s3_03a"
+    s3_03b_what_helpers_were_answered "s3_03b"
     s3_04_witnesses_shorten_a_suspicion "s3_04"
     s3_05_a_suspect_refutes "s3_05"
     s3_06_leaving_dying_and_refuting_death "s3_06"

@@ -10,6 +10,10 @@ use crate::pipeline::{self, Step};
 use crate::repo::Repo;
 use crate::{codegen, peers, space, tidy};
 
+/// What the gates run, many times as fast, is left out of the tests.
+const NOT_IN_GATES: &str =
+    "not (binary_id(sim::gate) | binary_id(sim::lab) | binary_id(sim::seeds))";
+
 /// Worlds that must break no law before a merge.
 const GATE_SEEDS: &str = "2000";
 
@@ -92,11 +96,13 @@ fn gates<'a>(cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
     vec![
         Step {
             name: "seeds",
-            proves: "2,000 worlds of the simulator break no law, and run twice they are the same",
-            again: "SEEDS=2000 cargo test --profile gate -p sim --test gate",
+            proves: "2,000 worlds of the simulator break no law, and run twice they are the same; \
+                     elections take what was published",
+            again: "SEEDS=2000 cargo test --profile gate -p sim --test gate --test lab",
             run: Box::new(|| {
                 let gate = ["test", "--profile", "gate", "-p", "sim", "--test", "gate"];
                 let mut command = cargo.command(&gate);
+                command.args(["--test", "lab"]);
                 command.env("SEEDS", GATE_SEEDS).args(["--", "--nocapture"]);
                 pipeline::call(&mut command)
             }),
@@ -119,7 +125,8 @@ fn gates<'a>(cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
             run: Box::new(|| {
                 let hunt = ["test", "--profile", "gate", "-p", "sim", "--features", "mutants"];
                 let mut command = cargo.command(&hunt);
-                command.args(["--test", "mutants", "--test", "seeds", "--test", "fail_fast"]);
+                let tests = ["mutants", "pool_mutants", "seeds", "fail_fast"];
+                command.args(tests.iter().flat_map(|test| ["--test", test]));
                 command.args(["--", "--nocapture"]);
                 pipeline::call(&mut command)
             }),
@@ -142,7 +149,9 @@ pub(crate) fn only_tests(repo: &Repo) -> Result<(), Box<dyn Error>> {
 fn tests(repo: &Repo, cargo: &Cargo<'_>) -> Result<(), Box<dyn Error>> {
     let found = peers::set_up(repo, cargo.strict)?;
     let mut command = if has_nextest() {
-        cargo.command(&["nextest", "run", "--workspace"])
+        let mut command = cargo.command(&["nextest", "run", "--workspace"]);
+        command.args(["--filterset", NOT_IN_GATES]);
+        command
     } else {
         println!("    cargo-nextest is not installed: `cargo test` runs the tests, more slowly");
         let mut command = cargo.command(&["test", "--workspace", "--lib", "--bins", "--tests"]);

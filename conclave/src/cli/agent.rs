@@ -7,6 +7,7 @@ use clap::Args;
 use crate::config::{self, Settings};
 use crate::failure::{Failure, Result};
 use crate::logging;
+use crate::preflight;
 use crate::serve::{self, Leash};
 
 /// An agent: a member of the pool, and with --server one of the consensus group, too.
@@ -48,10 +49,18 @@ impl Agent {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
         let settings = config::collect(self.settings, environment, self.config.as_deref())?;
+        if settings.server != Some(true) {
+            preflight::small_pages();
+        }
         logging::start(settings.log.unwrap_or_default());
         let leash = if self.exit_with_stdin { Leash::Stdin } else { Leash::None };
         if settings.server == Some(true) {
             return serve_with_server(settings, leash);
+        }
+        if settings.founding.is_asked_for() {
+            return Err(Failure::usage(
+                "--bootstrap-expect is for servers: give --server too, or leave it out",
+            ));
         }
         let listen_http = settings.gossip.http();
         let pool = settings.gossip.pool(settings.name, settings.data_dir)?;

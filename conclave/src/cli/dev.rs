@@ -18,7 +18,8 @@ const ATTEMPTS: usize = 5;
 
 /// One server on this machine, in memory unless --data-dir is given: for trying things out.
 ///
-/// Prints where it listens and three commands to try. Ctrl-C ends it.
+/// Prints where it listens and four commands to try. It founds a group of its own, alone in a pool
+/// unless --join names one, on ports that are free where nobody has chosen any. Ctrl-C ends it.
 ///
 /// Examples:
 ///
@@ -42,8 +43,9 @@ impl Dev {
         settings.disk_reserved.get_or_insert(DiskReserve::Least);
         logging::start(settings.log.unwrap_or(LogLevel::Warn));
         let gossip = settings.gossip.clone();
-        let config = config::build(settings)?;
-        if config.initial_cluster.len() > 1 {
+        let mut config = config::build(settings)?;
+        let expect = *config.bootstrap_expect.get_or_insert(1);
+        if config.initial_cluster.len() > 1 || expect > 1 {
             let text = "dev is one server; `conclave local` starts several, `agent` joins others";
             return Err(Failure::usage(text));
         }
@@ -92,12 +94,12 @@ fn welcome(config: &server::Config, gossip: SocketAddr, http: SocketAddr) -> Str
         Some(path) => format!("kept in {}", path.display()),
         None => "in memory, gone when this ends (--data-dir D keeps it)".to_owned(),
     };
-    // The commands find the default address by themselves.
-    let flag = if client == server::Config::single("").listen_client {
-        String::new()
-    } else {
-        format!(" --endpoints {client}")
+    // The commands find the default addresses by themselves.
+    let unless_default = |flag: &str, address: SocketAddr, default: SocketAddr| {
+        if address == default { String::new() } else { format!(" {flag} {address}") }
     };
+    let flag = unless_default("--endpoints", client, server::Config::single("").listen_client);
+    let agent = unless_default("--http", http, Gossip::default().http());
     format!(
         "conclave {version} is ready\n\n  \
          etcd v3 API   http://{client}\n  \
@@ -109,6 +111,7 @@ fn welcome(config: &server::Config, gossip: SocketAddr, http: SocketAddr) -> Str
          Try, in another terminal:\n\n  \
          conclave kv put greeting hello{flag}\n  \
          conclave kv watch greeting --rev 1{flag}\n  \
+         conclave members{agent}\n  \
          etcdctl --endpoints {client} get greeting\n\n\
          Ctrl-C ends it.\n",
         version = env!("CARGO_PKG_VERSION"),
@@ -120,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_welcome_names_the_address_and_three_commands() {
+    fn the_welcome_names_the_addresses_and_four_commands() {
         let mut config = server::Config::single("dev");
         let gossip = "127.0.0.1:7946".parse().unwrap();
         let http = "127.0.0.1:8500".parse().unwrap();
@@ -130,10 +133,12 @@ mod tests {
         assert!(text.contains("conclave kv put greeting hello\n"));
         let commands = text
             .lines()
-            .filter(|line| line.starts_with("  conclave kv") || line.starts_with("  etcdctl"));
-        assert_eq!(commands.count(), 3);
+            .filter(|line| line.starts_with("  conclave ") || line.starts_with("  etcdctl"));
+        assert_eq!(commands.count(), 4);
+        assert!(text.contains("  conclave members\n"));
         config.listen_client = "127.0.0.1:4001".parse().unwrap();
-        let text = welcome(&config, gossip, http);
+        let text = welcome(&config, gossip, "127.0.0.1:4002".parse().unwrap());
+        assert!(text.contains("  conclave members --http 127.0.0.1:4002\n"));
         assert!(text.contains("conclave kv put greeting hello --endpoints 127.0.0.1:4001\n"));
     }
 }

@@ -9,6 +9,7 @@ mod json;
 mod kv;
 mod lease;
 mod local;
+mod measured;
 mod member;
 mod members;
 mod output;

@@ -1,4 +1,4 @@
-//! `conclave local` and `conclave dev`: servers that a first run starts.
+//! `conclave local`: a cluster of servers and agents on this machine.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::said::say;
 use crate::support::cluster::{DISK_RESERVED, SMALL_RESERVE, conclave};
-use crate::support::{eventually, free_ports, get};
+use crate::support::{eventually, free_ports};
 
 /// A process that is killed when dropped.
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -23,12 +23,12 @@ impl Drop for Process {
 }
 
 impl Process {
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.0.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
     }
 
-    fn end(&mut self) -> Option<i32> {
+    pub(crate) fn end(&mut self) -> Option<i32> {
         eventually("the end of the process", || self.0.try_wait().unwrap()).code()
     }
 }
@@ -40,12 +40,12 @@ fn runs(pid: u64) -> bool {
     state != Some('Z') && state != Some('X')
 }
 
-/// A port from which on all that three members need are free.
+/// A port from which on all that six members need are free.
 fn base_port() -> u16 {
     eventually("a range of free ports", || {
         let base = free_ports(1)[0];
         let doors = |member: u16| (0..4).map(move |door| base.checked_add(10 * member + door));
-        let needed: Vec<Option<u16>> = (0..3).flat_map(doors).collect();
+        let needed: Vec<Option<u16>> = (0..6).flat_map(doors).collect();
         let bound: Vec<TcpListener> = needed
             .iter()
             .map(|port| TcpListener::bind(("127.0.0.1", (*port)?)).ok())
@@ -62,10 +62,16 @@ struct Local {
 }
 
 impl Local {
+    /// Three servers.
     fn start(dir: &Path) -> Self {
+        Self::start_at(dir, base_port(), 0)
+    }
+
+    /// Three servers and so many agents, on the ports from this one on.
+    fn start_at(dir: &Path, base: u16, agents: usize) -> Self {
         let mut command = conclave();
         command.args(["local", "--servers", "3", "--json", "--dir"]).arg(dir);
-        command.args(["--base-port", &base_port().to_string()]);
+        command.args(["--agents", &agents.to_string(), "--base-port", &base.to_string()]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -82,8 +88,58 @@ impl Local {
 
     fn endpoints(&self) -> String {
         let all: Vec<_> =
-            self.members.iter().map(|member| member["etcd"].as_str().unwrap()).collect();
+            self.members.iter().filter_map(|member| member["etcd"].as_str()).collect();
         all.join(",")
+    }
+
+    /// The pool as one member shows it: name, status and tags.
+    fn pool(&self, at: usize) -> Vec<(String, String, Value)> {
+        let http = self.members[at]["http"].as_str().unwrap();
+        let said = say(&["members", "-o", "json", "--http", http]);
+        let list: Value = serde_json::from_str(&said.ok()).unwrap();
+        let text = |member: &Value, name: &str| member[name].as_str().unwrap().to_owned();
+        let members = list.as_array().unwrap().iter();
+        members.map(|it| (text(it, "name"), text(it, "status"), it["tags"].clone())).collect()
+    }
+
+    /// Waits until each of these shows just those members to be alive, and nobody but them and
+    /// the failed.
+    fn await_alive(&self, at: &[usize], names: &[&str]) {
+        for at in at {
+            eventually(&format!("{names:?} to be alive"), || {
+                let pool = self.pool(*at);
+                let is = |(name, status, _): &(String, String, Value)| {
+                    status == if names.contains(&name.as_str()) { "alive" } else { "failed" }
+                };
+                (pool.len() == self.members.len() && pool.iter().all(is)).then_some(())
+            });
+        }
+    }
+
+    /// The cluster that all three servers show, once they do.
+    fn cluster(&self) -> String {
+        eventually("one cluster in the tags", || {
+            let pool = self.pool(0);
+            let clusters = pool.iter().filter_map(|(_, _, tags)| tags["cluster"].as_str());
+            let clusters: Vec<&str> = clusters.collect();
+            let same = clusters.len() == 3 && clusters.iter().all(|it| *it == clusters[0]);
+            same.then(|| clusters[0].to_owned())
+        })
+    }
+
+    /// Ends a member at once.
+    fn kill(&self, at: usize) {
+        let pid = self.pid(at).to_string();
+        assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+    }
+
+    /// Starts a member by the line that is printed when it dies.
+    fn restart(&self, at: usize) -> Process {
+        let restart = self.members[at]["restart"].as_str().unwrap();
+        let mut again = Command::new("sh");
+        again.env(DISK_RESERVED, SMALL_RESERVE).args(["-c", &format!("exec {restart}")]);
+        again.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Process(again.spawn().unwrap())
     }
 
     /// Three members, each of which answers and knows the others.
@@ -108,8 +164,7 @@ fn a_local_cluster_runs_loses_and_regains_a_member_and_takes_all_along() {
 
     // One dies, is reported with the line that starts it again, and stays dead.
     let killed = local.pid(1);
-    let status = Command::new("kill").args(["-9", &killed.to_string()]).status().unwrap();
-    assert!(status.success());
+    local.kill(1);
     let mut report = [String::new(), String::new()];
     for line in &mut report {
         local.errors.read_line(line).unwrap();
@@ -122,11 +177,7 @@ fn a_local_cluster_runs_loses_and_regains_a_member_and_takes_all_along() {
     let told = say(&["kv", "get", "k", "--endpoints", &endpoints]);
     assert_eq!(told.ok(), "k\nv\n", "two of three go on");
 
-    let mut again = Command::new("sh");
-    again.env(DISK_RESERVED, SMALL_RESERVE);
-    again.args(["-c", &format!("exec {restart}")]);
-    let again = again.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut again = Process(again.spawn().unwrap());
+    let mut again = local.restart(1);
     local.assert_healthy();
     again.signal("TERM");
     assert_eq!(again.end(), Some(0));
@@ -153,57 +204,43 @@ fn a_local_cluster_ends_in_good_order_when_told_to() {
 }
 
 #[test]
-fn a_development_server_says_where_it_is_and_what_to_try() {
-    let port = free_ports(1)[0];
-    let address = format!("127.0.0.1:{port}");
-    let mut command = conclave();
-    command.args(["dev", "--listen-client", &address]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut process = Process(child);
-    let mut lines = BufReader::new(process.0.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let welcome: Vec<String> =
-        lines.by_ref().take_while(|line| line != "Ctrl-C ends it.").collect();
-    assert!(welcome[0].ends_with(" is ready"), "{welcome:?}");
-    for page in ["/health", "/metrics"] {
-        assert!(welcome.iter().any(|line| line.ends_with(&format!("http://{address}{page}"))));
-        assert_eq!(get(port, page).unwrap().0, 200);
-    }
-    // The commands it names work as they stand.
-    let tried: Vec<Vec<&str>> = welcome
-        .iter()
-        .filter_map(|line| line.strip_prefix("  conclave "))
-        .map(|line| line.split(' ').collect())
-        .collect();
-    assert_eq!(tried.len(), 2, "{welcome:?}");
-    assert_eq!(say(&tried[0]).ok(), "OK\n");
-    let mut watch = conclave();
-    let watch = watch.args(&tried[1]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut watch = Process(watch);
-    let seen = BufReader::new(watch.0.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert_eq!(seen.take(3).collect::<Vec<_>>(), ["PUT", "greeting", "hello"]);
-
-    process.signal("INT");
-    assert_eq!(process.end(), Some(0));
-    let mut errors = String::new();
-    process.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
-    assert_eq!(errors, "", "nothing to complain of");
-}
-
-#[test]
-fn a_development_server_keeps_little_of_the_disk_free() {
+fn servers_and_agents_form_by_gossip_and_come_back_from_any_death() {
     let dir = tempfile::tempdir().unwrap();
-    let port = free_ports(1)[0];
-    let mut command = conclave();
-    command.env_remove(DISK_RESERVED).args(["dev", "--data-dir"]).arg(dir.path());
-    command.args(["--listen-client", &format!("127.0.0.1:{port}")]);
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let process = Process(child);
-    let reserved = eventually("the metrics", || {
-        let (_, page) = get(port, "/metrics")?;
-        let mut lines = page.lines();
-        let value = lines.find_map(|line| line.strip_prefix("conclave_disk_reserved_bytes "))?;
-        value.parse::<u64>().ok().filter(|bytes| *bytes > 0)
-    });
-    assert!(reserved <= 64 << 20, "{reserved}");
-    process.signal("INT");
+    let base = base_port();
+    let local = Local::start_at(dir.path(), base, 3);
+    let all = ["n1", "n2", "n3", "a1", "a2", "a3"];
+    local.await_alive(&[0, 1, 2, 3, 4, 5], &all);
+    let cluster = local.cluster();
+    for (name, _, tags) in local.pool(4) {
+        let role = if name.starts_with('n') { Value::from("server") } else { Value::Null };
+        let expect = if name.starts_with('n') { Value::from("3") } else { Value::Null };
+        assert_eq!((&tags["role"], &tags["expect"]), (&role, &expect), "{name}: {tags}");
+    }
+    let endpoints = local.endpoints();
+    let put = |key: &str| say(&["kv", "put", key, "v", "--endpoints", &endpoints]).ok();
+    assert_eq!(put("before"), "OK\n");
+
+    // A server and an agent die at once; the others see it, and go on.
+    local.kill(2);
+    local.kill(3);
+    local.await_alive(&[0, 1, 4, 5], &["n1", "n2", "a2", "a3"]);
+    assert_eq!(put("meanwhile"), "OK\n");
+    let back = [2, 3].map(|at| local.restart(at));
+    local.await_alive(&[0, 1, 2, 3, 4, 5], &all);
+    local.assert_healthy();
+
+    // All die, and the line of the first start is enough.
+    drop(back);
+    [0, 1, 4, 5].into_iter().for_each(|at| local.kill(at));
+    let pids: Vec<u64> = (0..6).map(|at| local.pid(at)).collect();
+    drop(local);
+    eventually("the members to end", || pids.iter().all(|pid| !runs(*pid)).then_some(()));
+    let local = Local::start_at(dir.path(), base, 3);
+    local.await_alive(&[0, 3], &all);
+    local.assert_healthy();
+    assert_eq!(local.cluster(), cluster);
+    for key in ["before", "meanwhile"] {
+        let said = say(&["kv", "get", key, "--endpoints", &endpoints]);
+        assert_eq!(said.ok(), format!("{key}\nv\n"));
+    }
 }

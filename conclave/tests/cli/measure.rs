@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::said::{Store, say};
 
 #[test]
@@ -45,4 +47,26 @@ fn a_bench_is_measured_and_its_ledger_verified() {
     let sentence = sentence.fails(1);
     assert!(sentence.contains(other.to_str().unwrap()), "{sentence}");
     assert!(say(&["bench", "put", "--clients", "0"]).misused().contains("'--clients"));
+}
+
+#[test]
+fn a_pool_is_played_around_an_agent_that_is_measured() {
+    let small = ["--others", "20", "--time", "2s", "--slices", "2", "--rounds", "1", "-o", "json"];
+    let said = say(&[&["bench", "gossip"], &small[..]].concat());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let rows: Value = serde_json::from_str(&said.out).unwrap();
+    let median = |name: &str| {
+        let mut rows = rows.as_array().unwrap().iter();
+        let row =
+            rows.find(|row| row["name"] == name).unwrap_or_else(|| panic!("{name}: {said:?}"));
+        row["median"].as_f64().unwrap()
+    };
+    assert!(median("agent: processor") > 0.0 && median("agent: resident") > 1.0);
+    // A probe each second, and its answer; as much from the others.
+    assert!(median("agent: packets out") > 0.0 && median("agent: packets in") > 0.0);
+    assert!(median("agent: in packets, in") > median("agent: packets in"));
+    assert!(rows.as_array().unwrap().iter().any(|row| row["unit"] == "ns"), "{said:?}");
+    let wrong = say(&["bench", "gossip", "--others", "1", "--serf", "no-such-program"]);
+    assert!(wrong.errors.contains("cannot start no-such-program"), "{wrong:?}");
+    assert_eq!(wrong.code, Some(1));
 }

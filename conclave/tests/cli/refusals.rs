@@ -96,7 +96,9 @@ fn flags_that_are_wrong_or_contradict_each_other_are_named() {
     let timers = agent(&["--heartbeat-interval", "2s"]);
     assert!(timers.starts_with("--election-timeout (1000 ms) must be longer than"), "{timers}");
     // Which of several checks complains is not the point, but that it is understood.
-    let lease = say(&["dev", "--reads", "lease:5", "--check-quorum", "false"]);
+    let free = format!("127.0.0.1:{}", free_ports(1)[0]);
+    let flags = ["--reads", "lease:5", "--check-quorum", "false"];
+    let lease = say(&[&["dev", "--listen-client", &free][..], &flags].concat());
     assert!(lease.errors.contains("lease reads need check-quorum"), "{lease:?}");
     assert!([Some(1), Some(2)].contains(&lease.code), "{lease:?}");
 
@@ -104,6 +106,8 @@ fn flags_that_are_wrong_or_contradict_each_other_are_named() {
     assert!(exposed.fails(1).starts_with("--listen-http 0.0.0.0:0 can be reached"));
     let nowhere = say(&["agent", "--server"]).fails(2);
     assert!(nowhere.starts_with("an agent needs --data-dir DIR"), "{nowhere}");
+    let founder = say(&["agent", "--bootstrap-expect", "3"]).fails(2);
+    assert!(founder.starts_with("--bootstrap-expect is for servers: give --server"), "{founder}");
     let several = say(&["dev", "--initial-cluster", "dev=127.0.0.1:1,b=127.0.0.1:2"]).fails(2);
     assert!(several.contains("--data-dir") || several.contains("conclave local"), "{several}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was begun");

@@ -92,3 +92,43 @@ fn what_kills_real_peers_is_counted() {
     shows(&a1, "a2", "alive");
     assert!(!a1.log().contains("panicked"), "{}", a1.log());
 }
+
+/// An event of Serf's at this time, in a packet.
+fn event(ltime: u64, name: &str) -> Vec<u8> {
+    let mut packet = b"\x08\x03\x84\xa2CC\xc2\xa5LTime\xcf".to_vec();
+    packet.extend_from_slice(&ltime.to_be_bytes());
+    packet.extend_from_slice(b"\xa4Name");
+    packet.push(0xa0 | u8::try_from(name.len()).unwrap());
+    packet.extend_from_slice(name.as_bytes());
+    packet.extend_from_slice(b"\xa7Payload\xa0");
+    packet
+}
+
+#[test]
+fn what_is_dropped_is_counted_by_kind() {
+    let (dir, space) = (tempfile::tempdir().unwrap(), Space::default());
+    let a1 = Agent::start(&space, dir.path(), "a1", &[]);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let counted = |what: &str| {
+        let line = format!("conclave_gossip_dropped_total{{what=\"{what}\"}} ");
+        let page = a1.page("/metrics");
+        let value = page.lines().find_map(|text| text.strip_prefix(&line)).unwrap();
+        value.parse::<u64>().unwrap()
+    };
+    assert_eq!((counted("leaps"), counted("events_full")), (0, 0));
+    // A time that nobody tells honestly, and more events of one time than there is room for.
+    let far = vec![event(1 << 60, "far")];
+    let many = (0..300).map(|number| event(9, &format!("e{number}"))).collect();
+    for (what, packets) in [("leaps", far), ("events_full", many)] {
+        eventually(what, || {
+            for packet in &packets {
+                socket.send_to(packet, &a1.gossip).unwrap();
+            }
+            (counted(what) > 0).then_some(())
+        });
+    }
+    // What comes later is told of.
+    let events = a1.watch(&dir.path().join("events"));
+    socket.send_to(&event(10, "later"), &a1.gossip).unwrap();
+    events.writes("\"later\"");
+}

@@ -3,6 +3,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use serde_json::Value;
+
 use crate::support::agent::{Agent, Space, shows};
 use crate::support::eventually;
 use crate::support::serf::{Serf, find};
@@ -72,6 +74,42 @@ fn an_agent_comes_back_as_itself_after_a_kill() {
         a1 = start();
         shows(&s1, "a1", "alive");
         shows(&a1, "s1", "alive");
+    }
+}
+
+#[test]
+fn a_member_that_vanishes_fails_and_comes_back_with_a_later_incarnation() {
+    let (dir, space) = (tempfile::tempdir().unwrap(), Space::default());
+    let dir = dir.path();
+    let a1 = Agent::start(&space, dir, "a1", &[]);
+    let a2 = Agent::start(&space, dir, "a2", &["--join", &a1.gossip]);
+    let (addresses, data) = (space.addresses(), dir.join("a3-data"));
+    let flags = ["--join", &a1.gossip, "--data-dir", data.to_str().unwrap()];
+    let start = || Agent::start_at(&space, dir, "a3", addresses.clone(), &flags);
+    let incarnation = |agent: &Agent| {
+        let pool: Value = serde_json::from_str(&agent.page("/v1/conclave/pool")).unwrap();
+        pool["incarnation"].as_u64().unwrap()
+    };
+    let mut a3 = start();
+    let mut last = 0;
+    for _ in 0..2 {
+        shows(&a1, "a3", "alive");
+        shows(&a2, "a3", "alive");
+        let now = incarnation(&a3);
+        assert!(now > last, "{now} > {last}: what was said of its last life says nothing of it");
+        last = now;
+        let events = a2.watch(&dir.join(format!("events-{now}")));
+        a3.kill();
+        shows(&a1, "a3", "failed");
+        shows(&a2, "a3", "failed");
+        a3 = start();
+        shows(&a3, "a2", "alive");
+        let told = |word: &str| {
+            let text = events.text();
+            let mut lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+            lines.any(|line: Value| line["event"] == word && line["member"]["name"] == "a3")
+        };
+        eventually("the events of both", || (told("failed") && told("joined")).then_some(()));
     }
 }
 

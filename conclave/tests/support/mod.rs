@@ -5,6 +5,7 @@
 pub(crate) mod agent;
 pub(crate) mod cluster;
 pub(crate) mod etcdctl;
+pub(crate) mod harm;
 pub(crate) mod serf;
 pub(crate) mod small_disk;
 pub(crate) mod writers;

@@ -24,8 +24,16 @@
 //!   voted, and has not voted since), and what in this very term because that leader made it and
 //!   never shortens its log. So to be filled up to the end of that log, by whatever leader, ends
 //!   the doubt.
+//! - None of that depends on who is a member: what is put back is compared, and a leader of such a
+//!   term is the right one whoever it is. So whoever speaks may be asked.
 //! - An entry that is asked for and that nobody has is never cut off on the word of the others. A
 //!   majority that could say so can elect a leader, which says it with authority.
+//!
+//! # Whom it asks
+//!
+//! Those whom its state names; when that is damaged too, those whom its operator named once. They
+//! may have left meanwhile, and others come that it has never heard of. But whoever is a leader, or
+//! wants to be one, speaks to all members, and so to this one: from then on it is asked as well.
 //!
 //! # What is left out, and what follows
 //!
@@ -50,7 +58,7 @@ const AT_ONCE: usize = 256;
 /// What a mending member has to know of itself and of others.
 #[derive(Clone, Debug)]
 pub struct MendConfig {
-    /// All other members.
+    /// All other members, as far as they are known. Whoever speaks joins them.
     pub peers: BTreeSet<NodeId>,
     /// Its term, as its log has it.
     pub term: Term,
@@ -69,7 +77,7 @@ pub enum MendInput {
     Receive {
         /// Who, as the link's handshake has shown.
         from: NodeId,
-        /// What. All but mending is dropped.
+        /// What. Of all but mending only that it was said.
         message: Message,
     },
     /// The answer to [`MendOutput::Fill`]: what is still wanted.
@@ -200,15 +208,14 @@ impl Mending {
     }
 
     fn receive(&mut self, from: NodeId, message: Message) {
+        // An answer is one to a question.
+        let known = !self.config.peers.insert(from);
         let Message { term, body: Body::Mend(word) } = message else { return };
-        if !self.config.peers.contains(&from) {
-            return;
-        }
         match word {
             Mend::Ask { life, wanted } => {
                 self.outputs.push_back(MendOutput::Look { peer: from, life, wanted });
             }
-            Mend::Reply { life, entries, absent, leads } if life == self.config.life => {
+            Mend::Reply { life, entries, absent, leads } if known && life == self.config.life => {
                 let leads = leads.filter(|_| term >= self.config.term);
                 let leader = leads.map(|last| Leader { id: from, term, last });
                 self.replied(from, entries, absent, leader);

@@ -105,7 +105,7 @@ fn only_a_leader_that_lacks_what_is_wanted_ends_it() {
     assert_eq!(answer(&mut waits, 2, older), [], "an older term");
     let stale = Answer { life: 8, ..lacks(Some(8)) };
     assert_eq!(answer(&mut waits, 2, stale), [], "an answer to an earlier life");
-    assert_eq!(answer(&mut waits, 7, lacks(Some(8))), [], "no member");
+    assert_eq!(answer(&mut waits, 7, lacks(Some(8))), [], "it was not asked");
     let surrender = MendOutput::Surrender { leader: NodeId(2), term: Term(4), last: at(8) };
     assert_eq!(answer(&mut waits, 2, lacks(Some(8))), [surrender]);
 }
@@ -128,6 +128,27 @@ fn the_helpless_waits_for_a_leader_whatever_it_gets() {
     let leads = Answer { leads: Some(6), ..Answer::default() };
     let surrender = MendOutput::Surrender { leader: NodeId(3), term: Term(4), last: at(6) };
     assert_eq!(answer(&mut mending, 3, leads), [surrender]);
+}
+
+/// Whom the operator has named may all have left meanwhile. Seed 25725 of the simulator.
+#[test]
+fn a_leader_that_it_has_never_heard_of_is_asked_once_it_speaks() {
+    for helpless in [true, false] {
+        let mut mending = mending(&[3], helpless);
+        outputs(&mut mending);
+        let body = Body::Heartbeat { round: 1, commit: Index(9), trim: Index(0) };
+        let heartbeat = Message { term: Term(6), body };
+        mending.handle(Time(1), MendInput::Receive { from: NodeId(8), message: heartbeat });
+        assert_eq!(outputs(&mut mending), [], "it is asked when all are");
+        let next = mending.poll_timeout().unwrap();
+        mending.handle(next, MendInput::Timeout);
+        let asked: Vec<NodeId> =
+            asked(&outputs(&mut mending)).into_iter().map(|(peer, _)| peer).collect();
+        assert_eq!(asked, [NodeId(2), NodeId(3), NodeId(8)]);
+        let leads = Answer { term: 6, absent: vec![at(3)], leads: Some(9), ..Answer::default() };
+        let surrender = MendOutput::Surrender { leader: NodeId(8), term: Term(6), last: at(9) };
+        assert_eq!(answer(&mut mending, 8, leads), [surrender]);
+    }
 }
 
 #[test]

@@ -44,6 +44,12 @@ pub(crate) async fn meet(
 ) -> Result<Met, StartError> {
     let _lock = config.data_dir.as_deref().map(lock).transpose()?;
     let mut observer = observer(config, (side, expect), client)?;
+    if config.keeps_to_itself()
+        && let Some(outcome) = observer.carry_out().await.map_err(stuck)?
+    {
+        // Before anybody was seen: a cluster in the pool must not get a voter that is in memory.
+        return Ok(met(&observer, outcome));
+    }
     let mut events = observer.side.pool.subscribe();
     let mut remind_at = Instant::now();
     tracing::info!(expect, "meets other servers in the pool");

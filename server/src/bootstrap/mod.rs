@@ -52,11 +52,11 @@ pub struct PoolSide {
 
 /// Fills in who founded the cluster that a data directory belongs to, so that nobody has to say it
 /// again: from the pledge, if it was that which was founded. One that cannot be read is no
-/// hindrance: who the members are stands in the log.
+/// hindrance: who the members are stands in the log. Of a server that keeps to itself the settings
+/// say it, whether its directory is from before there were pledges or not.
 pub(crate) fn recall(config: &mut Config, identity: Identity) {
-    let Some(path) = config.data_dir.clone().filter(|_| config.bootstrap_expect.is_some()) else {
-        return;
-    };
+    let meets = config.bootstrap_expect.is_some() && !config.keeps_to_itself();
+    let Some(path) = config.data_dir.clone().filter(|_| meets) else { return };
     let note = note::read(&path).unwrap_or_else(|error| {
         let path = note::path(&path);
         tracing::warn!(%error, "{} cannot be read, and is not needed any more", path.display());

@@ -58,6 +58,8 @@ struct Group {
     active: BTreeSet<NodeId>,
     /// Those that could not have answered it yet.
     awaited: BTreeSet<NodeId>,
+    /// The voters are being changed: meanwhile nobody is removed, and time goes on.
+    changing: bool,
 }
 
 impl Removal {
@@ -79,13 +81,8 @@ impl Removal {
         }
         let status = self.handle.call(Request::Status).await.body;
         let Ok(Body::Status(status)) = status else { return };
-        let Some(group) = Group::led_by(&status.raft) else {
-            self.watch.silent.clear();
-            return;
-        };
-        self.watch.hear(now, &group);
-        let due = self.watch.due(now, self.after);
-        if let Some(id) = group.to_go(due.into_iter(), self.least) {
+        let group = Group::led_by(&status.raft);
+        if let Some(id) = self.watch.judge(now, group.as_ref(), self.after, self.least) {
             self.remove(id).await;
         }
     }
@@ -127,6 +124,25 @@ impl Watch {
         }
     }
 
+    /// Who is to be removed now, by the group that this server leads, if it leads one.
+    fn judge(
+        &mut self,
+        now: Instant,
+        led: Option<&Group>,
+        after: Duration,
+        least: usize,
+    ) -> Option<NodeId> {
+        let Some(group) = led else {
+            self.silent.clear();
+            return None;
+        };
+        self.hear(now, group);
+        if group.changing {
+            return None;
+        }
+        group.to_go(self.due(now, after).into_iter(), least)
+    }
+
     /// How the leader, which is this server, sees its members.
     fn hear(&mut self, now: Instant, group: &Group) {
         let members: BTreeSet<NodeId> = group.voters.union(&group.learners).copied().collect();
@@ -153,21 +169,21 @@ impl Watch {
 }
 
 impl Group {
-    /// The group, as its leader sees it; `None` when this is not the leader, or the members are
-    /// being changed.
+    /// The group, as its leader sees it; `None` when this is not the leader.
     fn led_by(status: &Status) -> Option<Self> {
         let membership = &status.membership;
-        if status.role != Role::Leader || !membership.outgoing.is_empty() {
+        if status.role != Role::Leader {
             return None;
         }
         let peers = status.peers.iter().filter(|(_, peer)| peer.active).map(|(id, _)| *id);
         let awaited = status.peers.iter().filter(|(_, peer)| peer.awaited).map(|(id, _)| *id);
         Some(Self {
             own: status.id.0,
-            voters: membership.voters.clone(),
+            voters: membership.voters.union(&membership.outgoing).copied().collect(),
             learners: membership.learners.clone(),
             active: peers.chain(std::iter::once(status.id)).collect(),
             awaited: awaited.collect(),
+            changing: membership.is_joint(),
         })
     }
 
@@ -193,7 +209,7 @@ mod tests {
 
     fn group(voters: &[u64], learners: &[u64], active: &[u64]) -> Group {
         let (voters, learners, active) = (ids(voters), ids(learners), ids(active));
-        Group { own: 1, voters, learners, active, awaited: BTreeSet::new() }
+        Group { own: 1, voters, learners, active, ..Group::default() }
     }
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -232,6 +248,94 @@ mod tests {
         assert_eq!(watch.due(start + HOUR * 201, HOUR), [NodeId(4)]);
         watch.hear(start + HOUR * 201, &group(&[1, 2, 3], &[], &[1, 2, 3]));
         assert_eq!(watch.due(start + HOUR * 300, HOUR), [], "it is no member any more");
+    }
+
+    /// What a server sees in an hour: the pool, and the group, if it leads one.
+    struct Hour {
+        pool: Standing,
+        led: Option<Group>,
+    }
+
+    /// In which hour the fourth server is removed, after 72.
+    fn removed(hours: impl IntoIterator<Item = Hour>) -> Option<u32> {
+        let (mut watch, start) = (Watch::default(), Instant::now());
+        (0..).zip(hours).find_map(|(hour, Hour { pool, led })| {
+            let now = start + HOUR * hour;
+            watch.see(now, &fourth(pool));
+            let goes = watch.judge(now, led.as_ref(), HOUR * 72, 3)?;
+            assert_eq!(goes, NodeId(4));
+            Some(hour)
+        })
+    }
+
+    fn hours(count: usize, pool: Standing, led: Option<&Group>) -> impl Iterator<Item = Hour> {
+        (0..count).map(move |_| Hour { pool, led: led.cloned() })
+    }
+
+    #[test]
+    fn a_voter_that_lives_is_never_removed_and_a_dead_one_in_time() {
+        let silent = group(&[1, 2, 3, 4], &[], &[1, 2, 3]);
+        let heard = group(&[1, 2, 3, 4], &[], &[1, 2, 3, 4]);
+        let year = 365 * 24;
+        for pool in [Standing::Failed, Standing::Left] {
+            assert_eq!(removed(hours(year, pool, Some(&silent))), Some(72), "{pool:?}");
+            assert_eq!(removed(hours(year, pool, Some(&heard))), None, "the leader hears it");
+            assert_eq!(removed(hours(year, pool, None)), None, "another one leads");
+        }
+        for pool in [Standing::Alive, Standing::Suspect] {
+            assert_eq!(removed(hours(year, pool, Some(&silent))), None, "the pool hears it");
+        }
+        let mut young = silent.clone();
+        young.awaited = ids(&[4]);
+        assert_eq!(removed(hours(year, Standing::Failed, Some(&young))), None, "it may answer yet");
+        // Gone again and again, and back for an hour before its time is over, either way.
+        for back in [
+            Hour { pool: Standing::Alive, led: Some(silent.clone()) },
+            Hour { pool: Standing::Failed, led: Some(heard) },
+        ] {
+            let Hour { pool, led } = back;
+            let lives = (0..100).flat_map(|_| {
+                hours(72, Standing::Failed, Some(&silent)).chain(hours(1, pool, led.as_ref()))
+            });
+            assert_eq!(removed(lives), None, "{pool:?}");
+        }
+    }
+
+    #[test]
+    fn the_time_begins_anew_with_the_leader() {
+        let silent = group(&[1, 2, 3, 4], &[], &[1, 2, 3]);
+        let gone = |count, led| hours(count, Standing::Failed, led);
+        // What it has seen of the pool before it led does not count, nor what it led before.
+        assert_eq!(removed(gone(500, None).chain(gone(500, Some(&silent)))), Some(572));
+        let lost_once =
+            gone(72, Some(&silent)).chain(gone(1, None)).chain(gone(500, Some(&silent)));
+        assert_eq!(removed(lost_once), Some(73 + 72));
+        let turns = (0..100).flat_map(|_| gone(72, Some(&silent)).chain(gone(1, None)));
+        assert_eq!(removed(turns), None);
+    }
+
+    #[test]
+    fn nobody_is_removed_while_the_voters_are_changed_and_the_time_goes_on() {
+        let silent = group(&[1, 2, 3, 4], &[], &[1, 2, 3]);
+        let changing = Group { changing: true, ..silent.clone() };
+        let gone = |count, led| hours(count, Standing::Failed, Some(led));
+        assert_eq!(removed(gone(500, &changing)), None);
+        assert_eq!(
+            removed(gone(71, &silent).chain(gone(3, &changing)).chain(gone(9, &silent))),
+            Some(74)
+        );
+    }
+
+    #[test]
+    fn a_dead_voter_stays_while_too_few_would_and_goes_when_there_are_enough() {
+        let three = group(&[1, 2, 4], &[], &[1, 2]);
+        let poor = group(&[1, 2, 3, 4, 5], &[], &[1, 2]);
+        let enough = group(&[1, 2, 3, 4], &[], &[1, 2, 3]);
+        let gone = |count, led| hours(count, Standing::Failed, Some(led));
+        assert_eq!(removed(gone(500, &three)), None, "three found a group");
+        assert_eq!(removed(gone(500, &poor)), None, "of the four that would stay, two answer");
+        // Its time was over long ago when somebody has taken its place.
+        assert_eq!(removed(gone(500, &three).chain(gone(9, &enough))), Some(500));
     }
 
     fn gone(voters: &[u64], learners: &[u64], active: &[u64], gone: &[u64]) -> Option<u64> {

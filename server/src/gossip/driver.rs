@@ -27,7 +27,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::call::{Answer, Call, PoolStatus, Reply};
-use super::envelope::Envelope;
+use super::envelope::{Envelope, Scratch};
 use super::keys::Keeper;
 use super::member::PoolMember;
 use super::sockets::{from_wire, reachable_from, to_wire};
@@ -81,6 +81,7 @@ pub(super) struct Driver {
     leavers: Vec<oneshot::Sender<bool>>,
     leaving: bool,
     gone: Option<bool>,
+    scratch: Scratch,
 }
 
 impl Driver {
@@ -98,6 +99,7 @@ impl Driver {
             leavers: Vec::new(),
             leaving: false,
             gone: None,
+            scratch: Scratch::default(),
         }
     }
 
@@ -299,11 +301,10 @@ impl Driver {
     fn send(&mut self, to: Address, messages: &[Message], checksum: bool) {
         let Some(address) = from_wire(to) else { return };
         let address = reachable_from(self.parts.listen, address);
-        let packets = self.parts.envelope.seal_packets(messages, checksum, self.parts.budget);
-        let traffic = &self.parts.traffic;
+        let Parts { envelope, traffic, udp, budget, .. } = &self.parts;
         let mut unreachable = false;
-        for packet in packets {
-            match self.parts.udp.try_send_to(&packet, address) {
+        envelope.seal_packets(messages, checksum, *budget, &mut self.scratch, |packet| {
+            match udp.try_send_to(packet, address) {
                 Ok(size) => {
                     traffic.packets_out.one();
                     traffic.packet_bytes_out.add(size);
@@ -318,7 +319,7 @@ impl Driver {
                     );
                 }
             }
-        }
+        });
         if unreachable && let Some(Message::Ping(ping)) = messages.first() {
             self.parts.serf.handle(self.clock.now(), Input::Unsent { seq: ping.seq });
         }

@@ -21,8 +21,8 @@ use protocol::swim::Label;
 use protocol::swim::message::{Message, StreamMessage};
 use protocol::swim::wire::envelope::{label as write_label, unlabel};
 use protocol::swim::wire::{
-    Compressed, Error, Item, Limits, Packer, Part, Sealed, StreamReader, checksum, encode_stream,
-    parts,
+    Compressed, Error, Item, Limits, Packer, Part, Sealed, StreamReader, checksum, encode,
+    encode_stream, parts,
 };
 
 use super::keyring::Keyring;
@@ -54,6 +54,14 @@ impl Default for Policy {
         let label = Label::default();
         Self { label, verify_incoming: true, verify_outgoing: true, compress: true }
     }
+}
+
+/// Room to wrap packets in, which serves one after the other: an answer to a ping then takes no
+/// memory of its own.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    packet: Vec<u8>,
+    out: Vec<u8>,
 }
 
 /// Wraps and unwraps. Shared by all that send and receive.
@@ -90,43 +98,53 @@ impl Envelope {
         label + sealed + checksum::SIZE
     }
 
-    /// The packets that carry these messages, most often one.
+    /// Gives the packets that carry these messages, most often one, to `each`.
     pub fn seal_packets(
         &self,
         messages: &[Message],
         with_checksum: bool,
         budget: usize,
-    ) -> Vec<Bytes> {
+        scratch: &mut Scratch,
+        mut each: impl FnMut(&[u8]),
+    ) {
+        if let [message] = messages {
+            scratch.packet.clear();
+            encode(message, &mut scratch.packet);
+            return each(self.seal_packet(scratch, with_checksum));
+        }
         let mut packer = Packer::new(budget);
         messages.iter().for_each(|message| packer.push(message));
-        let packets = packer.finish();
-        packets.into_iter().map(|packet| self.seal_packet(packet, with_checksum)).collect()
+        for packet in packer.finish() {
+            scratch.packet = packet;
+            each(self.seal_packet(scratch, with_checksum));
+        }
     }
 
-    fn seal_packet(&self, mut packet: Vec<u8>, with_checksum: bool) -> Bytes {
+    fn seal_packet<'a>(&self, scratch: &'a mut Scratch, with_checksum: bool) -> &'a [u8] {
+        let Scratch { packet, out } = scratch;
         if self.policy.compress && packet.len() >= COMPRESS_MIN {
-            let compressed = compress(&packet);
+            let compressed = compress(packet);
             if Compressed::written_len(&compressed) < packet.len() {
                 packet.clear();
-                Compressed::write(&compressed, &mut packet);
+                Compressed::write(&compressed, packet);
             }
         }
         if with_checksum {
-            packet = checksum::seal(&packet);
+            *packet = checksum::seal(packet);
         }
         let keys = self.keys.read();
         let keys = keys.as_ref().filter(|_| self.policy.verify_outgoing);
         let label = self.policy.label.bytes();
         if keys.is_none() && label.is_empty() {
-            return packet.into();
+            return packet;
         }
-        let mut out = Vec::with_capacity(packet.len() + 64 + label.len());
-        write_label(label, &mut out).expect("invariant: a label has at most 255 bytes");
+        out.clear();
+        write_label(label, out).expect("invariant: a label has at most 255 bytes");
         match keys {
-            Some(keys) => keys.seal(nonce(), &packet, label, &mut out),
-            None => out.extend_from_slice(&packet),
+            Some(keys) => keys.seal(nonce(), packet, label, out),
+            None => out.extend_from_slice(packet),
         }
-        out.into()
+        out
     }
 
     /// The messages of a packet, in order. What is refused is counted, and takes as little along

@@ -36,6 +36,10 @@ pub enum PoolError {
         /// Why.
         source: io::Error,
     },
+    /// Another agent has the data directory; it must end first.
+    #[error("cannot use the data directory: {} is in use by another process; stop that one, or \
+             choose another directory with --data-dir", .0.display())]
+    Locked(PathBuf),
     /// The folder cannot be made.
     #[error("cannot keep the pool's files in {}: {source}", path.display())]
     Folder {

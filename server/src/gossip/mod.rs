@@ -15,6 +15,7 @@
 //! - `sockets`, `streams`, `driver`: the outputs of the core, carried out;
 //! - `notebook`: what the next life under this name begins with;
 //! - `rejoin`: joining until somebody answers;
+//! - `crowd`: many members on one thread, for measurements;
 //! - `handle`, `call`, `event`, `member`, `keys`: the pool for the rest of the process.
 //!
 //! Whatever comes in may be anybody's: it is bounded in bytes, in time and in number before it is
@@ -23,6 +24,7 @@
 //! Left out: batches of packets in one call to the system, so a packet costs one call.
 
 mod call;
+mod crowd;
 mod diary;
 mod driver;
 mod envelope;
@@ -43,7 +45,8 @@ mod streams;
 mod traffic;
 
 pub use call::{Answer, PoolStatus};
-pub use envelope::{Envelope, Policy, StreamOpener};
+pub use crowd::Crowd;
+pub use envelope::{Envelope, Policy, Scratch, StreamOpener};
 pub use error::PoolError;
 pub use event::{Notice, Subscription};
 pub use handle::{CallError, PoolHandle};

@@ -1,12 +1,13 @@
 //! What a member of the pool keeps for its next life: its keys and its incarnation.
 //!
 //! ```text
+//! DIR/gossip/LOCK           empty; held with flock while an agent uses the folder
 //! DIR/gossip/keyring.json   ["key in base64", …], the one that encrypts first, as Serf writes it
 //! DIR/gossip/incarnation    20 bytes; docs/formats.md
 //! ```
 //!
-//! Both are written whole under another name, synced and renamed. Both are mode 0600: the folder's
-//! keys open the pool.
+//! The last two are written whole under another name, synced and renamed. All are mode 0600: the
+//! folder's keys open the pool.
 //!
 //! A lost incarnation costs a moment: the others accuse the member of being who it was before, and
 //! it answers. So nothing waits for that file, and one that cannot be read is as good as none. A
@@ -16,10 +17,12 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::keyring::{Key, Keyring};
 
 const FOLDER: &str = "gossip";
+const LOCK: &str = "LOCK";
 const KEYRING: &str = "keyring.json";
 const INCARNATION: &str = "incarnation";
 const MAGIC: &[u8; 8] = b"CNCLINCA";
@@ -27,18 +30,26 @@ const VERSION: u32 = 1;
 /// Bytes of the file of the incarnation.
 const SIZE: usize = 20;
 
-/// The folder.
+/// The folder, which is this process's alone: it is unlocked when the last copy of this is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Notebook {
     folder: PathBuf,
+    _lock: Arc<File>,
 }
 
 impl Notebook {
     /// The notebook in a data directory; both are made if need be.
+    ///
+    /// # Errors
+    /// What the system said; [`ErrorKind::WouldBlock`] when another process uses it.
     pub(super) fn open(data_dir: &Path) -> io::Result<Self> {
         let folder = data_dir.join(FOLDER);
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        Ok(Self { folder })
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let lock = options.open(folder.join(LOCK))?;
+        lock.try_lock()?;
+        Ok(Self { folder, _lock: Arc::new(lock) })
     }
 
     /// Where the keyring is.
@@ -100,6 +111,18 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_folder_is_one_agents_until_it_has_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let notebook = Notebook::open(dir.path()).unwrap();
+        let copy = notebook.clone();
+        drop(notebook);
+        let refused = Notebook::open(dir.path()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+        drop(copy);
+        Notebook::open(dir.path()).unwrap();
+    }
 
     #[test]
     fn an_incarnation_comes_back_unless_it_is_damaged() {

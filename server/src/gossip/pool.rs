@@ -1,6 +1,7 @@
 //! A member of the pool from start to end, on a thread of its own.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -54,65 +55,17 @@ impl Pool {
     /// # Errors
     /// [`PoolError`], each with what to do about it.
     pub fn start(settings: Settings, stop: watch::Receiver<bool>) -> Result<Self, PoolError> {
-        let Settings { name, listen, advertise, data_dir, profile, tags, policy, key, join } =
-            settings;
-        let notebook = data_dir.map(notebook).transpose()?;
-        let envelope = Arc::new(Envelope::new(policy, keyring(notebook.as_ref(), key)?));
-        let Sockets { udp, tcp, address } = Sockets::open(listen)?;
-        let advertised = advertised(advertise, address)?;
-        let mut config = profile.config();
-        // What a packet carries: the least that an Ethernet passes, without what wraps it.
-        config.swim.packet_bytes -= envelope.overhead();
-        let facts = facts(&name, advertised, tags, config.swim.meta_bytes)?;
-        let name = facts.name.clone();
-        let incarnation = notebook.as_ref().and_then(Notebook::incarnation);
-        let (budget, patience) = (config.swim.packet_bytes, config.swim.stream_timeout);
-        let serf = Serf::new(config, Identity { facts, incarnation }, crate::runtime::random());
-
-        let traffic = Arc::new(Traffic::default());
-        let (arrivals, arrived) = mpsc::channel(ARRIVALS);
-        let (calls, called) = mpsc::channel(CALLS);
-        let (events, _) = broadcast::channel(EVENTS);
-        let (kept, to_keep) = watch::channel(None);
-        let encrypted = envelope.keyring().is_some();
-        let handle = PoolHandle {
-            calls,
-            events: events.clone(),
-            traffic: Arc::clone(&traffic),
-            name: name.clone(),
-            advertised,
-            encrypted,
-        };
-        let streams =
-            Streams::new(name, Arc::clone(&envelope), Arc::clone(&traffic), arrivals, patience);
-        let keeper = Arc::new(Keeper::new(Arc::clone(&envelope), notebook.clone()));
-        let rejoin = handle.clone();
+        let newborn = Newborn::open(settings)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(PoolError::Thread)?;
-        let (udp, tcp) = {
+        let life = {
             let _inside = runtime.enter();
-            let udp = UdpSocket::from_std(udp).map_err(PoolError::Thread)?;
-            (udp, TcpListener::from_std(tcp).map_err(PoolError::Thread)?)
+            newborn.into_life()?
         };
-        let streams = Arc::new(streams);
-        let parts = Parts {
-            serf,
-            udp,
-            listen: address,
-            envelope,
-            traffic,
-            streams: Arc::clone(&streams),
-            keeper,
-            arrivals: arrived,
-            calls: called,
-            events,
-            incarnation: kept,
-            budget,
-        };
+        let handle = life.handle.clone();
         let (end, ended) = watch::channel(false);
-        let life = Life { parts, streams, tcp, kept: notebook.map(|book| (book, to_keep)) };
         let thread = Builder::new().name("gossip".to_owned()).spawn(move || {
-            runtime.block_on(life.live((rejoin, join), stop));
+            runtime.block_on(life.live(stop));
             end.send_replace(true);
             // Files that are being written are written; names that are being resolved are not
             // waited for.
@@ -140,27 +93,109 @@ impl Pool {
 }
 
 fn notebook(data_dir: PathBuf) -> Result<Notebook, PoolError> {
-    Notebook::open(&data_dir).map_err(|source| PoolError::Folder { path: data_dir, source })
+    Notebook::open(&data_dir).map_err(|source| match source.kind() {
+        ErrorKind::WouldBlock => PoolError::Locked(data_dir),
+        _ => PoolError::Folder { path: data_dir, source },
+    })
+}
+
+/// A member that has sockets and files, and does not live yet.
+pub(super) struct Newborn {
+    pub(super) serf: Serf,
+    pub(super) facts: Facts,
+    sockets: Sockets,
+    advertised: SocketAddr,
+    envelope: Arc<Envelope>,
+    notebook: Option<Notebook>,
+    budget: usize,
+    patience: Duration,
+    join: Vec<String>,
+}
+
+impl Newborn {
+    /// Opens sockets and files.
+    pub(super) fn open(settings: Settings) -> Result<Self, PoolError> {
+        let Settings { name, listen, advertise, data_dir, profile, tags, policy, key, join } =
+            settings;
+        let notebook = data_dir.map(notebook).transpose()?;
+        let envelope = Arc::new(Envelope::new(policy, keyring(notebook.as_ref(), key)?));
+        let sockets = Sockets::open(listen)?;
+        let advertised = advertised(advertise, sockets.address)?;
+        let mut config = profile.config();
+        // What a packet carries: the least that an Ethernet passes, without what wraps it.
+        config.swim.packet_bytes -= envelope.overhead();
+        let facts = facts(&name, advertised, tags, config.swim.meta_bytes)?;
+        let incarnation = notebook.as_ref().and_then(Notebook::incarnation);
+        let (budget, patience) = (config.swim.packet_bytes, config.swim.stream_timeout);
+        let identity = Identity { facts: facts.clone(), incarnation };
+        let serf = Serf::new(config, identity, crate::runtime::random());
+        Ok(Self { serf, facts, sockets, advertised, envelope, notebook, budget, patience, join })
+    }
+
+    /// Puts its sockets into the runtime that this is called in.
+    pub(super) fn into_life(self) -> Result<Life, PoolError> {
+        let Self { serf, facts, sockets, advertised, envelope, notebook, budget, patience, join } =
+            self;
+        let name = facts.name;
+        let traffic = Arc::new(Traffic::default());
+        let (arrivals, arrived) = mpsc::channel(ARRIVALS);
+        let (calls, called) = mpsc::channel(CALLS);
+        let (events, _) = broadcast::channel(EVENTS);
+        let (kept, to_keep) = watch::channel(None);
+        let handle = PoolHandle {
+            calls,
+            events: events.clone(),
+            traffic: Arc::clone(&traffic),
+            name: name.clone(),
+            advertised,
+            encrypted: envelope.keyring().is_some(),
+        };
+        let streams =
+            Streams::new(name, Arc::clone(&envelope), Arc::clone(&traffic), arrivals, patience);
+        let streams = Arc::new(streams);
+        let Sockets { udp, tcp, address } = sockets;
+        let parts = Parts {
+            serf,
+            udp: UdpSocket::from_std(udp).map_err(PoolError::Thread)?,
+            listen: address,
+            keeper: Arc::new(Keeper::new(Arc::clone(&envelope), notebook.clone())),
+            envelope,
+            traffic,
+            streams: Arc::clone(&streams),
+            arrivals: arrived,
+            calls: called,
+            events,
+            incarnation: kept,
+            budget,
+        };
+        let tcp = TcpListener::from_std(tcp).map_err(PoolError::Thread)?;
+        Ok(Life { handle, parts, streams, tcp, kept: notebook.map(|book| (book, to_keep)), join })
+    }
 }
 
 /// What runs on the thread.
-struct Life {
+pub(super) struct Life {
+    pub(super) handle: PoolHandle,
     parts: Parts,
     streams: Arc<Streams>,
     tcp: TcpListener,
     kept: Option<(Notebook, watch::Receiver<Option<u32>>)>,
+    join: Vec<String>,
 }
 
 impl Life {
-    async fn live(self, (handle, join): (PoolHandle, Vec<String>), stop: watch::Receiver<bool>) {
-        tokio::spawn(self.streams.accept(self.tcp));
-        if let Some((notebook, incarnations)) = self.kept {
+    pub(super) async fn live(self, stop: watch::Receiver<bool>) {
+        let Self { handle, parts, streams, tcp, kept, join } = self;
+        tokio::spawn(streams.accept(tcp));
+        if let Some((notebook, incarnations)) = kept {
             tokio::spawn(keep_incarnations(notebook, incarnations));
         }
-        if !join.is_empty() {
+        if join.is_empty() {
+            drop(handle);
+        } else {
             tokio::spawn(join_for_ever(handle, join));
         }
-        if !Driver::new(self.parts).run(stop).await {
+        if !Driver::new(parts).run(stop).await {
             tracing::warn!("left the pool before enough others can know of it");
         }
     }

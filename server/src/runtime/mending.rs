@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::StartError;
 use super::clock::Clock;
-use super::open::{Doubt, Ground, Opened, Opening, Wounded};
+use super::driver::RunError;
+use super::open::{Doubt, Ground, Opened, Opening, STRANDED, Wounded};
 use super::peers::{Disowned, FromPeers, Peer};
 use super::rejoin::turn_away;
 use super::server::{Network, ServerError};
@@ -45,6 +46,8 @@ enum End {
     Stopped,
     /// Another member does not take this one for what it was.
     Disowned(Disowned),
+    /// Another member says that this one was removed.
+    Removed,
 }
 
 /// What came of a treatment.
@@ -69,6 +72,7 @@ pub(super) async fn treat(
         let known = match ward.mend(wounded).await? {
             End::Stopped => break Treated::Stopped,
             End::Disowned(by) => break Treated::Disowned(by),
+            End::Removed => return Err(RunError::Removed.into()),
             End::Healed(salvage) => {
                 drop(salvage.into_disk());
                 tracing::info!("the log is whole again: other members had what it lacked");
@@ -99,6 +103,13 @@ impl Ward<'_> {
             life: self.ground.incarnation,
             interval: self.config.heartbeat * 2,
         };
+        if others.is_empty() {
+            tracing::warn!(
+                "nobody is known whom to ask but those who speak to this member now. If nobody \
+                 does: where there are other members, {STRANDED}; where there are none, restore it \
+                 from a backup"
+            );
+        }
         self.network.links.keep_to(others);
         let clock = Clock::start();
         tell(&salvage);
@@ -164,14 +175,14 @@ impl Ward<'_> {
                 FromPeers::Join(_)
                 | FromPeers::Unreachable(_)
                 | FromPeers::Broke(_)
-                | FromPeers::Removed(_) => {}
-                FromPeers::Disowned(by) => return Some(End::Disowned(by)),
+                | FromPeers::Removed(_)
+                | FromPeers::Disowned(_) => {}
             },
-            Some(event) = events.recv() => {
-                if let FromPeers::Disowned(by) = event {
-                    return Some(End::Disowned(by));
-                }
-            }
+            Some(event) = events.recv() => match event {
+                FromPeers::Disowned(by) => return Some(End::Disowned(by)),
+                FromPeers::Removed(_) => return Some(End::Removed),
+                _ => {}
+            },
             () = sleep_until(due) => {}
             _ = self.stop.wait_for(|stop| *stop) => return Some(End::Stopped),
         }

@@ -5,7 +5,7 @@ use std::io;
 use node::Node;
 use node::codec::Envelope;
 use protocol::raft::Payload;
-use protocol::{ClusterId, Index, NodeId, raft};
+use protocol::{ClusterId, Index, NodeId, Term, raft};
 use storage::Identity;
 use storage::backup::Stamp;
 use storage::datadir::DataDir;
@@ -163,6 +163,8 @@ impl Ground {
         };
         let others = self.others(config, &found);
         let alone = others.is_empty();
+        // Others who are not named any more speak to this member all the same, if they can.
+        let met = self.register.has_met_others(self.identity.node);
         let (disk, options) = log_disk(self.directory.as_ref(), self.identity, config)?;
         let opening = Log::open_or_salvage(disk, options, covered);
         let (mut log, recovered) = match opening.map_err(log_error)? {
@@ -174,8 +176,7 @@ impl Ground {
                 let led = if let Doubt::Led(last) = known { Some(last) } else { None };
                 salvage.open_in_doubt(led).map_err(log_error)?
             }
-            LogOpening::Wounded(salvage) if alone => {
-                let met = self.register.has_met_others(self.identity.node);
+            LogOpening::Wounded(salvage) if alone && !(met && config.expects_peers) => {
                 return Err(lost_alone(&salvage, found.err(), met));
             }
             LogOpening::Wounded(salvage) => {
@@ -186,8 +187,9 @@ impl Ground {
         prepare(&mut log)?;
         let (state, store) = match found {
             Ok(found) => found,
-            // The log holds nothing that could be replayed: it is not this state's.
-            Err(fault) if recovered.last.index == Index(0) && recovered.doubt.is_none() => {
+            // The log has never held anything: it may not be this state's, and whatever it has
+            // promised is unknown.
+            Err(fault) if recovered.hard_state.term == Term(0) && recovered.doubt.is_none() => {
                 return Err(why(fault));
             }
             Err(fault) => self.begin_state_anew(config, why(fault))?,
@@ -324,15 +326,18 @@ fn log_error(error: impl std::fmt::Display) -> StartError {
     StartError::Log(error.to_string())
 }
 
+/// What helps a member that does not know whom to ask.
+pub(super) const STRANDED: &str = "who the other members are stood in what is damaged: put the \
+                                    data directory aside, and start this member with \
+                                    --initial-cluster naming itself and the others and \
+                                    --initial-cluster-state existing; they take it in again. \
+                                    Nothing was changed";
+
 /// What is lost, and nobody else has, or nobody who is known. `met`: there are others. An old copy
 /// of the directory is just what must not come back to them.
 fn lost_alone(salvage: &Salvage<AnyDisk>, state: Option<StateFault>, met: bool) -> StartError {
     const ALONE: &str = "this member is alone, so nobody else has it: restore the data directory \
                          from a backup. Nothing in it was changed";
-    const STRANDED: &str = "who the other members are stood in what is damaged: put the data \
-                            directory aside, and start this member with --initial-cluster naming \
-                            itself and the others and --initial-cluster-state existing; they take \
-                            it in again. Nothing was changed";
     let remedy = if met { STRANDED } else { ALONE };
     if let Some(fault) = state {
         let why = why(fault);

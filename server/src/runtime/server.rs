@@ -62,7 +62,7 @@ pub enum ServerError {
 /// [`ServerError`], each with what to do about it.
 pub fn run(config: Config, stop: watch::Receiver<bool>) -> Result<(), ServerError> {
     let client = bind(config.listen_client, "clients", "--listen-client")?;
-    let meets = config.bootstrap_expect.is_some();
+    let meets = config.bootstrap_expect.is_some() && !config.keeps_to_itself();
     let peer =
         match config.initial_cluster.len() > 1 || config.expects_peers || config.join || meets {
             true => Some(bind(config.listen_peer, "peers", "--listen-peer")?),

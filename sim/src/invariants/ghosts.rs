@@ -55,6 +55,8 @@ pub struct Ghost {
     pub damaged: bool,
     /// How much the disk of its log was harmed.
     pub harms: u32,
+    /// How much the disk of its state was.
+    pub state_harms: u32,
     /// Something durable was changed or taken, of its log or of its state: its disks may be
     /// refused.
     pub faulty: bool,
@@ -178,6 +180,7 @@ impl Ghosts {
                     | DiskFault::Stuck => (0, false),
                 };
                 ghost.harms += harms;
+                ghost.state_harms += u32::from(what == DiskFault::StateRot);
                 ghost.damaged |= ghost.harms > 1;
                 ghost.faulty |= rotten;
             }

@@ -2,7 +2,7 @@
 //! handed to it (Raft figure 2, "updated on stable storage before responding to RPCs"; FAST'18).
 
 use protocol::raft::{HardState, Restored};
-use protocol::{Index, Position};
+use protocol::{Index, Position, Term};
 
 use super::ghosts::{Ghost, Ghosts, Strange};
 use super::shadow::Shadow;
@@ -45,7 +45,10 @@ pub(super) fn started(
 pub(super) fn refused(ghosts: &Ghosts, at: Place, why: &str) -> Verdict {
     let ghost = &ghosts.nodes[at];
     // Term and vote have two copies: one harm leaves one of them.
-    if ghost.damaged {
+    // So has the description of the state. Behind a log that has never held anything, nobody can
+    // tell a state that lost both from one whose log was lost: the operator has to.
+    let blank = ghost.hard_durable.term == Term(0) && ghost.state_harms > 1;
+    if ghost.damaged || blank {
         return Ok(());
     }
     let what = if ghost.faulty { "what others have" } else { "a sound disk" };

@@ -85,8 +85,14 @@ impl Axis {
     }
 }
 
-/// `1,500` or `0.25`: no digits that say nothing.
+/// `1500`, `100k`, `12,345` or `0.25`: no digits that say nothing, and none that lie upon the axis'
+/// label.
 fn name(value: f64) -> String {
+    for (unit, letter) in [(1e6_f64, "M"), (1e3, "k")] {
+        if value.abs() >= unit.max(1e4) && value % unit == 0.0 {
+            return format!("{:.0}{letter}", value / unit);
+        }
+    }
     if value.fract().abs() > 1e-9 {
         return format!("{value:.2}").trim_end_matches('0').to_owned();
     }
@@ -128,8 +134,10 @@ mod tests {
     }
 
     #[test]
-    fn long_numbers_are_grouped() {
-        assert_eq!(name(100_000.0), "100,000");
+    fn long_numbers_are_short_or_grouped() {
+        assert_eq!(name(100_000.0), "100k");
+        assert_eq!(name(1_000_000.0), "1M");
+        assert_eq!(name(12_345.0), "12,345");
         assert_eq!(name(2500.0), "2500");
     }
 }

@@ -63,10 +63,11 @@ impl Plot {
         for (n, series) in self.series.iter().enumerate() {
             self.line(&mut svg, series, COLOURS[n % COLOURS.len()]);
         }
+        svg += "</g>\n";
+        // Those within the axes are whole, also on an axis.
         for (n, series) in self.series.iter().enumerate() {
             self.rings(&mut svg, series, COLOURS[n % COLOURS.len()]);
         }
-        svg += "</g>\n";
         self.legend(&mut svg);
         svg += "</svg>\n";
         svg

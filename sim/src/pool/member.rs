@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use protocol::Time;
 use protocol::swim::message::{Addr, Facts, Message, Name, Ping, PushPull, Vsn};
-use protocol::swim::{Address, ExchangeId, StreamId, Swim};
+use protocol::swim::{Address, ExchangeId, Label, StreamId, Swim};
 use serde::Serialize;
 
 use super::meter::Meter;
@@ -98,6 +98,8 @@ pub(super) struct Member {
     pub(super) unsent: Vec<(Address, Vec<Message>, bool)>,
     /// Streams that wait for an answer: of whom, of which life, which exchange.
     pub(super) asked: BTreeMap<StreamId, (usize, u32, ExchangeId)>,
+    /// Which pool it says that it is of; it drops what others say.
+    pub(super) label: Label,
     /// What its disk has.
     pub(super) incarnation: Option<u32>,
     /// What the layer above tells in exchanges.
@@ -115,7 +117,7 @@ pub(super) const NAME: &str = "member-";
 pub(super) const NEVER: Time = Time(u64::MAX);
 
 impl Member {
-    pub(super) const fn new(facts: Arc<Facts>) -> Self {
+    pub(super) fn new(facts: Arc<Facts>) -> Self {
         Self {
             swim: None,
             facts,
@@ -127,6 +129,7 @@ impl Member {
             waiting_packets: 0,
             unsent: Vec::new(),
             asked: BTreeMap::new(),
+            label: Label::default(),
             incarnation: None,
             state: Bytes::new(),
             heard: Vec::new(),

@@ -48,7 +48,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::swim::message::{Facts, Message, State};
 use protocol::swim::wire::{checksum, encoded_len};
-use protocol::swim::{Address, Config, Counters, Event, Identity, Input, Lane, Output, Swim, Tag};
+use protocol::swim::{
+    Address, Config, Counters, Event, Identity, Input, Label, Lane, Output, Swim, Tag,
+};
 use protocol::{Rng, Time};
 
 use agenda::{Agenda, Due};
@@ -266,7 +268,8 @@ impl Pool {
     pub fn crash(&mut self, member: usize) {
         let facts = self.members[member].facts.clone();
         let Member { life, incarnation, meter, .. } = self.members[member];
-        self.members[member] = Member { life, incarnation, meter, ..Member::new(facts) };
+        let label = self.members[member].label.clone();
+        self.members[member] = Member { life, incarnation, meter, label, ..Member::new(facts) };
     }
 
     /// Lets a member join by another.
@@ -311,6 +314,19 @@ impl Pool {
     /// What the layer above of a member tells in exchanges.
     pub fn set_state(&mut self, member: usize, state: Bytes) {
         self.members[member].state = state;
+    }
+
+    /// Lets a member say under this label whatever it says, and drop what is said under another.
+    /// At most [`Label::MAX`] bytes; none: no label, as all have it in the beginning.
+    pub fn set_label(&mut self, member: usize, label: &'static [u8]) {
+        let label = Label::new(Bytes::from_static(label));
+        self.members[member].label = label.expect("invariant: a label of at most 255 bytes");
+    }
+
+    /// Whether what comes from one is of another's pool.
+    fn admits(&self, at: usize, from: usize) -> bool {
+        let label = self.members[from].label.bytes();
+        self.members[at].label.admits((!label.is_empty()).then_some(label))
     }
 
     /// Lets so much time pass.
@@ -405,11 +421,16 @@ impl Pool {
     }
 
     fn take_in(&mut self, place: usize, arrival: Arrival) {
-        let member = &mut self.members[place];
         match arrival {
+            // Of another pool. Whoever waits for an answer waits in vain.
+            Arrival::Packet { from, .. }
+            | Arrival::Knock { from, .. }
+            | Arrival::Asked { from, .. }
+                if !self.admits(place, from) => {}
             Arrival::Packet { from, messages, bytes } => {
-                member.meter.packets_in += 1;
-                member.meter.bytes_in += bytes;
+                let meter = &mut self.members[place].meter;
+                meter.packets_in += 1;
+                meter.bytes_in += bytes;
                 let from = Address::of(&self.members[from].facts);
                 self.input(place, Input::Receive { from, messages });
             }

@@ -18,8 +18,8 @@ use storage::disk::{FaultPlan, FaultyDisk};
 use storage::state::FaultyFiles;
 use store::MemberChange;
 
-use super::World;
 use super::backend::{Medium, ROOM};
+use super::{Machine, World};
 use crate::fault::Fault;
 use crate::invariants::LOSSES;
 use crate::marks::Mark;
@@ -192,16 +192,28 @@ impl World {
         self.eyes.marks.hit(Mark::Disowned);
         self.crash(at);
         self.machines[at].retired = true;
+        if self.appoint_heir(at).is_some() {
+            self.schedule(Duration::ZERO, Step::Rejoin(at));
+        }
+    }
+
+    /// Names the machine that is to take a node's place, and starts it.
+    fn appoint_heir(&mut self, old: Place) -> Option<Place> {
+        self.lives.heirs.remove(&old);
         // The last one: operators take the first.
         let known = self.eyes.invariants.ever_members();
         let fresh = |at: &Place| !known.contains(&id(*at)) && self.machines[*at].life == 0;
         let taken = |at: &Place| self.lives.heirs.values().any(|heir| heir == at);
-        let spare = (self.options.nodes..self.nodes()).rfind(|at| fresh(at) && !taken(at));
-        if let Some(heir) = spare {
-            self.lives.heirs.insert(at, heir);
-            self.start_later(Duration::from_millis(1), heir);
-            self.schedule(Duration::ZERO, Step::Rejoin(at));
-        }
+        let heir = (self.options.nodes..self.nodes()).rfind(|at| fresh(at) && !taken(at))?;
+        self.lives.heirs.insert(old, heir);
+        self.start_later(Duration::from_millis(1), heir);
+        Some(heir)
+    }
+
+    /// Whether somebody knows that a node was removed for good: its name is never given again.
+    fn was_removed(&self, at: Place) -> bool {
+        let mut alive = self.machines.iter().filter_map(Machine::alive);
+        alive.any(|running| running.node.store().was_removed(id(at)))
     }
 
     /// A newcomer asks whoever has the evidence, until it has a seat or there is none to be had.
@@ -215,6 +227,15 @@ impl World {
             self.lives.heirs.remove(&old);
             return;
         }
+        // An operator may take out at once who was taken in. Production asks under a new name each
+        // time.
+        let heir = match self.was_removed(heir) {
+            false => heir,
+            true => match self.appoint_heir(old) {
+                Some(next) => next,
+                None => return,
+            },
+        };
         let life = self.machines[old].papers.life.clone();
         let refutes = |at: &Place| {
             let judged = self.machines[*at].papers.met.judge(id(old), &life);

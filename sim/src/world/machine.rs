@@ -310,7 +310,9 @@ impl Machine {
             };
         let (backend, store) = match opened {
             Ok(opened) => opened,
-            Err(refusal) if recovered.hard_state.term == Term(0) => return Err(refusal),
+            Err(refusal) if recovered.hard_state.term == Term(0) && recovered.doubt.is_none() => {
+                return Err(refusal);
+            }
             Err(_) => {
                 self.state.set_aside(rng.next());
                 self.open_state(&config)?

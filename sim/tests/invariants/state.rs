@@ -140,7 +140,8 @@ fn a_disk_is_refused_only_when_term_and_vote_may_be_gone() {
     }
     stage.see(&Seen::Fault(&Fault::Other { name: "kill", at: Some(1) })).unwrap();
     breaks("recovery", stage.clone().see(&refused));
-    // One bit of the log leaves a copy of term and vote, and all else comes from the others.
+    // One bit of the log leaves a copy of term and vote, and all else comes from the others: the
+    // log has something, so it is this state's.
     for what in [DiskFault::Rot, DiskFault::StateRot, DiskFault::StateRot] {
         strike(&mut stage, what);
         breaks("recovery", stage.clone().see(&refused));
@@ -151,6 +152,18 @@ fn a_disk_is_refused_only_when_term_and_vote_may_be_gone() {
         struck.see(&refused).unwrap();
         breaks("recovery", struck.see(&Seen::Refused { at: 2, why: "damaged" }));
     }
+}
+
+#[test]
+fn a_state_that_was_harmed_twice_behind_a_blank_log_may_be_refused() {
+    let mut blank = Stage::new(3);
+    let refused = Seen::Refused { at: 1, why: "damaged" };
+    let rot = Seen::Fault(&Fault::Disk { at: 1, what: DiskFault::StateRot });
+    blank.see(&rot).unwrap();
+    breaks("recovery", blank.clone().see(&refused));
+    blank.see(&rot).unwrap();
+    blank.see(&refused).unwrap();
+    breaks("recovery", blank.see(&Seen::Refused { at: 2, why: "damaged" }));
 }
 
 #[test]

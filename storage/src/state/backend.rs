@@ -276,12 +276,19 @@ impl<F: Files> Backend for DiskBackend<F> {
         self.refuse_if_poisoned()?;
         assert_ascending(self.shared.contents.read().newest, flush);
         self.reap();
-        let flushed = self.try_flush(flush).map_err(|error| self.judge(error));
+        let mut flushed = self.try_flush(flush);
         if flushed.is_ok() {
             self.has_space();
+        } else if matches!(flushed, Err(BackendError::Full(_)))
+            && let Some(merge) = self.job.take_if(|job| job.inputs.len() > 1)
+        {
+            // What is copied is there already: the copy makes room, and is made another time. That
+            // of a single table gives back space by itself when it is done.
+            self.starve(merge);
+            flushed = self.try_flush(flush);
         }
         self.measure();
-        flushed
+        flushed.map_err(|error| self.judge(error))
     }
 
     fn discard(&mut self, dead: &[Revision]) -> Result<(), BackendError> {

@@ -94,10 +94,14 @@ impl<F: Files> DiskBackend<F> {
     }
 
     /// While space is short, what is dead is given back sooner, at the price of more copying; the
-    /// tables are not merged meanwhile.
+    /// tables are not merged meanwhile, and a merge under way gives back what it has written.
     pub fn economise(&mut self, short: bool) {
         self.thrifty = short;
         self.starved.clear();
+        if let Some(merge) = self.job.take_if(|job| short && job.inputs.len() > 1) {
+            self.abandon(merge);
+            self.measure();
+        }
     }
 
     /// The disk was not full just now.
@@ -158,7 +162,7 @@ impl<F: Files> DiskBackend<F> {
     }
 
     /// Gives up a job that found the disk full.
-    fn starve(&mut self, job: Job<F>) {
+    pub(super) fn starve(&mut self, job: Job<F>) {
         self.cramped = true;
         if let [input] = &job.inputs[..] {
             self.starved.insert(input.table.id);

@@ -118,6 +118,76 @@ fn what_dies_while_its_table_is_copied_leaves_the_copy_too() {
     assert_eq!(backend.size().in_use, 0);
 }
 
+#[test]
+fn a_flush_takes_the_room_that_a_merge_under_way_has_taken() {
+    let files = broken(FaultPlan::default());
+    let mut backend = open(&files).unwrap();
+    let (mut rng, mut truth) = (Rng::new(3), Truth::new());
+    for _ in 0..10 {
+        backend.flush(&truth.next_flush(&mut rng, 2)).unwrap();
+    }
+    assert_eq!(backend.maintain(), Ok(true), "a merge that takes more than a step");
+    let held = files.disk().held();
+    files.disk().set_capacity(Some(held));
+    backend.flush(&truth.next_flush(&mut rng, 2)).unwrap();
+    truth.check(&backend, truth.points.len() - 1, false);
+    assert_eq!((backend.tables(), files.disk().held()), (11, held), "a table for the copy");
+    assert!(matches!(
+        backend.flush(&truth.clone().next_flush(&mut rng, 2)),
+        Err(BackendError::Full(_))
+    ));
+    assert_eq!(backend.maintain(), Ok(false), "no merge until a flush has found room by itself");
+    files.disk().set_capacity(None);
+    backend.flush(&truth.next_flush(&mut rng, 2)).unwrap();
+    settle(&mut backend).unwrap();
+    assert!(backend.tables() < 8, "{} tables", backend.tables());
+    truth.check(&backend, truth.points.len() - 1, false);
+}
+
+#[test]
+fn a_copy_that_will_give_back_space_is_not_thrown_away_for_a_flush() {
+    let files = broken(FaultPlan::default());
+    let mut backend = open(&files).unwrap();
+    let (mut rng, mut truth) = (Rng::new(3), Truth::new());
+    backend.flush(&truth.next_flush(&mut rng, 48)).unwrap();
+    // The first records live, so that the copy begins at once.
+    let puts = truth.records.iter().filter(|(_, record)| matches!(record, Record::Put(_)));
+    let dead: Vec<Revision> = puts.map(|(revision, _)| *revision).skip(6).collect();
+    backend.discard(&dead).unwrap();
+    let before = files.disk().held();
+    assert_eq!(backend.maintain(), Ok(true), "a copy that takes more than a step");
+    let held = files.disk().held();
+    assert_eq!((backend.tables(), held > before), (1, true));
+    files.disk().set_capacity(Some(held));
+    let flush = truth.clone().next_flush(&mut rng, 2);
+    assert!(matches!(backend.flush(&flush), Err(BackendError::Full(_))));
+    assert_eq!(files.disk().held(), held, "the copy is there");
+    settle(&mut backend).unwrap();
+    assert!(files.disk().held() <= before);
+    backend.flush(&flush).unwrap();
+    assert_eq!(backend.tables(), 2);
+}
+
+#[test]
+fn a_merge_under_way_gives_back_its_room_when_space_is_short() {
+    let files = broken(FaultPlan::default());
+    let mut backend = open(&files).unwrap();
+    let (mut rng, mut truth) = (Rng::new(3), Truth::new());
+    for _ in 0..10 {
+        backend.flush(&truth.next_flush(&mut rng, 2)).unwrap();
+    }
+    let (held, size) = (files.disk().held(), backend.size());
+    assert_eq!(backend.maintain(), Ok(true), "a merge that takes more than a step");
+    assert!(files.disk().held() > held);
+    backend.economise(true);
+    assert_eq!((files.disk().held(), backend.size()), (held, size));
+    assert_eq!(backend.maintain(), Ok(false), "nothing is merged meanwhile");
+    backend.economise(false);
+    settle(&mut backend).unwrap();
+    assert!(backend.tables() < 8, "{} tables", backend.tables());
+    truth.check(&backend, truth.points.len() - 1, false);
+}
+
 /// Runs a script in which one operation fails; a flush without space is tried again.
 fn run(plan: FaultPlan) -> (FaultyFiles, Truth, usize, Option<BackendError>) {
     let files = broken(plan);

@@ -131,13 +131,15 @@ impl Store {
         self.note_applied(position);
         let before = self.roster.membership.replace(membership.clone());
         self.dirty.insert(Name::Membership);
-        if membership.is_joint() {
-            return Ok(());
-        }
+        // Also by a joint configuration: a learner can leave with its first half, and the second
+        // never names it.
         for id in before.iter().flat_map(Membership::members) {
             if !membership.contains(id) {
                 self.forget_member(id);
             }
+        }
+        if membership.is_joint() {
+            return Ok(());
         }
         if self.roster.queue.stands {
             let done = self.roster.queue.wishes.front().is_some_and(|it| self.is_done(&it.change));

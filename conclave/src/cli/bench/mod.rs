@@ -1,6 +1,7 @@
 //! `conclave bench`: throughput, latency, and the proof that nothing acknowledged was lost.
 
 mod gaps;
+mod gossip;
 mod history;
 mod lease;
 mod ledger;
@@ -22,6 +23,7 @@ pub(crate) enum Bench {
     Range(range::Range),
     Lease(lease::Lease),
     Verify(verify::Verify),
+    Gossip(gossip::Gossip),
 }
 
 impl Bench {
@@ -31,6 +33,7 @@ impl Bench {
             Bench::Range(range) => range.run(),
             Bench::Lease(lease) => lease.run(),
             Bench::Verify(verify) => verify.run(),
+            Bench::Gossip(gossip) => gossip.run(),
         }
     }
 }

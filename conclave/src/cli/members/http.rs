@@ -75,8 +75,9 @@ impl Http {
         let at = self.http.strip_prefix("http://").unwrap_or(&self.http).trim_end_matches('/');
         let nobody = |why: String| {
             Failure::new(format!(
-                "no agent answers at {at}: {why}; start one with `conclave agent`, or say with \
-                 --http where it is"
+                "no agent answers at {at}: {why}; start one with `conclave dev` or `conclave \
+                 agent`, or say with --http where its --listen-http is. A server has none until it \
+                 is told --listen-gossip, --join or --bootstrap-expect"
             ))
         };
         let stream = match timeout(CONNECT, TcpStream::connect(at)).await {
@@ -135,8 +136,9 @@ fn parse(status: u16, text: &str) -> Result<Value> {
             let error = fields.remove("error").unwrap_or_default();
             Err(Failure::new(error.as_str().unwrap_or("the agent refuses")))
         }
-        Some(_) | None => {
-            Err(Failure::new(format!("the agent answers with {status}, and not in JSON")))
-        }
+        Some(_) | None => Err(Failure::new(format!(
+            "what answers with {status} is no agent's own API: say with --http where its \
+                 --listen-http is, by default at port 8500"
+        ))),
     }
 }

@@ -15,6 +15,11 @@ use crate::failure::{Failure, Result};
 
 /// Members of the pool, as one agent sees them.
 ///
+/// The pool is everybody who gossips, servers or not; `conclave member` is about the consensus
+/// group. A member is alive, suspect (it does not answer, and may object yet), failed (nobody
+/// reaches it; it is looked for now and then), or left (it said so, or force-leave did). The agent
+/// that is asked is that of --http, which is `conclave dev` or `conclave agent` on this machine.
+///
 /// Examples:
 ///
 ///   conclave members
@@ -216,6 +221,15 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// What others have sent, on one line.
+fn on_a_line(text: &str) -> String {
+    let sign = |sign: char| match sign {
+        sign if sign.is_control() => sign.escape_default().to_string(),
+        sign => sign.to_string(),
+    };
+    text.chars().map(sign).collect()
+}
+
 /// What others have sent, without what would move a terminal's cursor.
 fn shown(text: &str) -> String {
     let escape = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
@@ -234,6 +248,7 @@ mod tests {
     fn what_others_send_moves_no_cursor() {
         assert_eq!(shown("up 3 days,\n\tgrün"), "up 3 days,\n\tgrün");
         assert_eq!(shown("\u{1b}[2J\r"), "\\u{1b}[2J\\r");
+        assert_eq!(on_a_line("grün\nleft\tweb-1\u{1b}"), "grün\\nleft\\tweb-1\\u{1b}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::http::Http;
-use super::{row, shown, text};
+use super::{on_a_line, row, text};
 use crate::cli::output::{self, Format};
 use crate::cli::table::table;
 use crate::failure::{Failure, Result};
@@ -31,7 +31,7 @@ fn told(line: &Value) -> String {
         }
         "user" | "query" => {
             let payload = line.get("payload").unwrap_or(&line["payload_base64"]);
-            format!("{event}  {}  {}\n", shown(text(&line["name"])), shown(text(payload)))
+            format!("{event}  {}  {}\n", on_a_line(text(&line["name"])), on_a_line(text(payload)))
         }
         _ => match line.get("member") {
             Some(member) => format!("{event}  {}\n", row(member).join("  ").trim_end()),

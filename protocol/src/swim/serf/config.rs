@@ -46,8 +46,8 @@ pub struct Config {
     pub queries: usize,
     /// Events of one Lamport time that are kept; further ones are dropped.
     pub events_at_once: usize,
-    /// Bytes of all events that are kept, names and payloads together; what there is no room for
-    /// is dropped. They travel with every exchange.
+    /// Bytes of all events that are kept, names and payloads together; the oldest make room for
+    /// later ones. They travel with every exchange.
     pub events_bytes: usize,
     /// Whether to ask the others who bears the own name when somebody else claims it.
     pub resolve_conflicts: bool,

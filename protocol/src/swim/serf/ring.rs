@@ -1,7 +1,8 @@
 //! What was heard before, so that it is told of once.
 //!
 //! The last 512 times of a clock have a slot each. What is older than that cannot be told from what
-//! came before, and is dropped.
+//! came before, and is dropped. The same holds for what is older than the room for events: the
+//! newest are kept, so that whoever fills the room keeps nobody from hearing what comes after.
 
 use alloc::vec::Vec;
 
@@ -23,7 +24,7 @@ pub(super) enum Heard {
     Again,
     /// Nobody knows.
     Old,
-    /// It is new, and there are too many of its time.
+    /// It is new, and there are too many of its time, or of later ones.
     Full,
 }
 
@@ -41,17 +42,19 @@ fn slot(ltime: LTime) -> usize {
 /// - `slots` is empty or has 512 slots; what is in one has a time that belongs there.
 /// - A moment has at most `most` events.
 /// - `bytes` is the sum of all names and payloads, and at most `room`.
+/// - Nothing is remembered from before `floor`: that had to make room for what came later.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Told {
     slots: Vec<Option<Moment>>,
     most: usize,
     bytes: usize,
     room: usize,
+    floor: LTime,
 }
 
 impl Told {
     pub(super) const fn new(most: usize, room: usize) -> Self {
-        Self { slots: Vec::new(), most, bytes: 0, room }
+        Self { slots: Vec::new(), most, bytes: 0, room, floor: LTime(0) }
     }
 
     /// What is remembered, in no order that means anything.
@@ -60,29 +63,25 @@ impl Told {
     }
 
     pub(super) fn hear(&mut self, ltime: LTime, happening: &Happening, now: LTime) -> Heard {
-        if is_old(ltime, now) {
+        if is_old(ltime, now) || ltime < self.floor {
             return Heard::Old;
         }
         if self.slots.is_empty() {
             self.slots.resize(slot(LTime(SLOTS - 1)) + 1, None);
         }
-        let slot = &mut self.slots[slot(ltime)];
-        let moment = match slot {
-            Some(moment) if moment.ltime == ltime => moment,
-            Some(_) | None => {
-                let old = slot.replace(Moment { ltime, events: Vec::new() });
-                self.bytes -= old.iter().flat_map(|old| &old.events).map(length).sum::<usize>();
-                slot.as_mut().expect("invariant: it was just put there")
-            }
-        };
-        if moment.events.contains(happening) {
+        let at = slot(ltime);
+        if self.slots[at].as_ref().is_none_or(|moment| moment.ltime != ltime) {
+            self.forget(at);
+        }
+        let events = self.slots[at].as_ref().map_or(&[][..], |moment| moment.events.as_slice());
+        if events.contains(happening) {
             return Heard::Again;
         }
-        let bytes = self.bytes + length(happening);
-        if moment.events.len() >= self.most || bytes > self.room {
+        if events.len() >= self.most || !self.make_room(ltime, length(happening)) {
             return Heard::Full;
         }
-        self.bytes = bytes;
+        self.bytes += length(happening);
+        let moment = self.slots[at].get_or_insert_with(|| Moment { ltime, events: Vec::new() });
         // What is kept must not hold on to the packet that it came in.
         moment.events.push(Happening {
             name: Bytes::copy_from_slice(&happening.name),
@@ -91,10 +90,33 @@ impl Told {
         Heard::New
     }
 
+    /// Forgets the oldest until there is room for an event of this time. What is as old is not
+    /// forgotten for it, and nothing for what will have no room all the same.
+    fn make_room(&mut self, ltime: LTime, bytes: usize) -> bool {
+        let older = self.moments().filter(|moment| moment.ltime < ltime);
+        let older: usize = older.flat_map(|moment| &moment.events).map(length).sum();
+        if self.bytes - older + bytes > self.room {
+            return false;
+        }
+        while self.bytes + bytes > self.room {
+            let times = self.moments().map(|moment| moment.ltime);
+            let Some(oldest) = times.filter(|time| *time < ltime).min() else { return false };
+            self.forget(slot(oldest));
+            self.floor = LTime(oldest.0 + 1);
+        }
+        true
+    }
+
+    fn forget(&mut self, at: usize) {
+        let old = self.slots[at].take();
+        self.bytes -= old.iter().flat_map(|old| &old.events).map(length).sum::<usize>();
+    }
+
     pub(super) fn assert_invariants(&self) {
         let events = self.moments().flat_map(|moment| &moment.events);
         assert!(self.bytes == events.map(length).sum::<usize>(), "bytes are summed");
         assert!(self.bytes <= self.room, "events are bounded");
+        assert!(self.moments().all(|moment| moment.ltime >= self.floor), "the newest are kept");
         let bounded = self.moments().all(|moment| moment.events.len() <= self.most);
         assert!(bounded, "the events of a time are bounded");
     }
@@ -162,10 +184,37 @@ mod tests {
         let mut told = Told::new(9, 20);
         assert_eq!(told.hear(LTime(1), &happening("eight-at"), LTime(2)), Heard::New);
         assert_eq!(told.hear(LTime(2), &happening("twelve-bytes"), LTime(3)), Heard::New);
-        assert_eq!(told.hear(LTime(3), &happening("x"), LTime(4)), Heard::Full);
         assert_eq!(told.hear(LTime(513), &happening("eight-of"), LTime(514)), Heard::New);
         told.assert_invariants();
         assert_eq!(told.bytes, 20);
+    }
+
+    #[test]
+    fn the_newest_events_are_heard_and_the_oldest_make_room() {
+        let mut told = Told::new(9, 20);
+        let hear = |told: &mut Told, time: u64, name: &'static str| {
+            let heard = told.hear(LTime(time), &happening(name), LTime(8));
+            told.assert_invariants();
+            heard
+        };
+        assert_eq!(hear(&mut told, 3, "eight-at"), Heard::New);
+        assert_eq!(hear(&mut told, 5, "twelve-bytes"), Heard::New);
+        // There is room for it beside the later one only.
+        assert_eq!(hear(&mut told, 6, "x"), Heard::New);
+        assert_eq!((told.moments().count(), told.bytes), (2, 13));
+        // Whether these came before is not known any more, and none is told of twice.
+        assert_eq!(hear(&mut told, 3, "eight-at"), Heard::Old);
+        assert_eq!(hear(&mut told, 3, "another"), Heard::Old);
+        assert_eq!(hear(&mut told, 4, "nine-at-4"), Heard::Full, "all that is there is later");
+        assert_eq!(hear(&mut told, 5, "twelve-bytes"), Heard::Again, "and stays");
+        assert_eq!(hear(&mut told, 7, "twenty-one-bytes-long"), Heard::Full);
+        assert_eq!(hear(&mut told, 5, "eleven-at-5"), Heard::Full, "as much is as old");
+        assert_eq!(told.moments().count(), 2, "nothing makes room in vain");
+        // One that takes all the room is heard, too.
+        assert_eq!(hear(&mut told, 7, "twenty-bytes-of-name"), Heard::New);
+        assert_eq!((told.moments().count(), told.bytes), (1, 20));
+        assert_eq!(hear(&mut told, 7, "yy"), Heard::Full, "it is as old");
+        assert_eq!(hear(&mut told, 6, "x"), Heard::Old);
     }
 
     #[test]

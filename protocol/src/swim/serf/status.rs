@@ -30,7 +30,7 @@ pub struct Counters {
     pub events_again: u64,
     /// Events that were too old to know whether they came before, or from before this member.
     pub events_old: u64,
-    /// Events that were dropped since there were too many of one time.
+    /// Events that were dropped since there were too many of one time, or of later ones.
     pub events_dropped: u64,
     /// Queries that arrived, the filtered included.
     pub queries: u64,

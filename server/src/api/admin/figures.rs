@@ -133,7 +133,19 @@ impl Figures {
             ("reconnects", serf.reconnects),
         ];
         let done = done.map(|(what, count)| ("what", what, count));
-        counters(encoder, "conclave_gossip_done", help, &done)
+        counters(encoder, "conclave_gossip_done", help, &done)?;
+        let help = "What a member said that was not told here, or not answered";
+        let dropped = [
+            ("events_full", serf.events_dropped),
+            ("events_old", serf.events_old),
+            ("intents_full", serf.intents_dropped),
+            ("queries_full", serf.queries_dropped),
+            ("queries_old", serf.queries_old),
+            ("responses_late", serf.responses_late),
+            ("leaps", serf.leaps),
+        ];
+        let dropped = dropped.map(|(what, count)| ("what", what, count));
+        counters(encoder, "conclave_gossip_dropped", help, &dropped)
     }
 }
 

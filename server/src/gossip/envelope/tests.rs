@@ -133,7 +133,7 @@ fn packets_come_back_through_every_envelope() {
         for keys in [None, Some(ring(24))] {
             for with_checksum in [false, true] {
                 let envelope = envelope(label, keys.clone());
-                let packets = envelope.seal_packets(&messages, with_checksum, 1400);
+                let packets = sealed(&envelope, &messages, with_checksum);
                 let [packet] = &packets[..] else { panic!("one packet") };
                 assert!(packet.len() < 200 + envelope.overhead(), "{}", packet.len());
                 assert_eq!(opened(&envelope, packet.clone()), messages);
@@ -183,12 +183,12 @@ fn plaintext_is_refused_unless_encryption_is_being_introduced() {
     assert_eq!(refused(&strict, hex(PING)), [Refusal::Plaintext]);
     let plain = envelope(b"", None);
     let long = Message::User(Bytes::from(vec![b'x'; 100]));
-    let packet = plain.seal_packets(std::slice::from_ref(&long), true, 1400).remove(0);
+    let packet = sealed_by(&plain, &long);
     assert_eq!(refused(&strict, packet.clone()), [Refusal::Plaintext]);
     let stream = plain.seal_stream(&StreamMessage::Ping(ping()), true).unwrap();
     assert_eq!(streamed(&strict, &stream, true), Err(Refusal::Plaintext));
-    let sealed = strict.seal_stream(&StreamMessage::Ping(ping()), true).unwrap();
-    assert_eq!(streamed(&plain, &sealed, true), Err(Refusal::NoKeys));
+    let stream = strict.seal_stream(&StreamMessage::Ping(ping()), true).unwrap();
+    assert_eq!(streamed(&plain, &stream, true), Err(Refusal::NoKeys));
 
     let begins = Policy { verify_incoming: false, verify_outgoing: false, ..Policy::default() };
     let begins = Envelope::new(begins, keys.clone());
@@ -199,13 +199,20 @@ fn plaintext_is_refused_unless_encryption_is_being_introduced() {
     }
     assert_eq!(opened(&strict, sealed_by(&sends, &long)), std::slice::from_ref(&long));
     assert_eq!(opened(&sends, sealed_by(&strict, &long)), std::slice::from_ref(&long));
-    let mut wrong = strict.seal_packets(&[long], false, 1400).remove(0).to_vec();
+    let mut wrong = sealed(&strict, &[long], false).remove(0).to_vec();
     *wrong.last_mut().unwrap() ^= 1;
     assert_eq!(refused(&strict, wrong.into()), [Refusal::Key]);
 }
 
 fn sealed_by(envelope: &Envelope, message: &Message) -> Bytes {
-    envelope.seal_packets(std::slice::from_ref(message), true, 1400).remove(0)
+    sealed(envelope, std::slice::from_ref(message), true).remove(0)
+}
+
+fn sealed(envelope: &Envelope, messages: &[Message], with_checksum: bool) -> Vec<Bytes> {
+    let mut packets = Vec::new();
+    let each = |packet: &[u8]| packets.push(Bytes::copy_from_slice(packet));
+    envelope.seal_packets(messages, with_checksum, 1400, &mut Scratch::default(), each);
+    packets
 }
 
 #[test]
@@ -287,7 +294,7 @@ proptest::proptest! {
         let envelope = &envelopes()[which];
         let user = Message::User(Bytes::from(b"again and again ".repeat(20)));
         let messages = [Message::Ping(ping()), user];
-        let packet = envelope.seal_packets(&messages, true, 1400).remove(0);
+        let packet = sealed(envelope, &messages, true).remove(0);
         let mut harmed = packet.to_vec();
         let at = at % harmed.len();
         harmed[at] ^= 1 << bit;

@@ -6,7 +6,7 @@
 //! A member that leaves the configuration may still have to be told so: its link is kept until
 //! nothing has been said on it for a while.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,6 +33,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A link to somebody who is no member is closed when it was not used for this long.
 const UNUSED: Duration = Duration::from_secs(30);
+/// Of so many such links it is known where they led.
+const MAX_LAPSED: usize = 64;
 
 /// Another member.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +53,11 @@ pub(crate) struct Links {
     speaker: Speaker,
     metrics: PeerMetrics,
     links: BTreeMap<NodeId, Link>,
+    /// Those whose links were closed because they were not used. They are dialled again when there
+    /// is something to say to them: who was a stranger may lead by now, and does not say again
+    /// where it is for as long as its own link holds.
+    /// The oldest comes first, and makes room.
+    lapsed: VecDeque<Peer>,
     /// Whether some of them lead to nobody who is a member.
     strays: bool,
     events: mpsc::UnboundedSender<FromPeers>,
@@ -66,6 +73,7 @@ struct Speaker {
 
 #[derive(Debug)]
 struct Link {
+    name: String,
     places: Places,
     /// Set when the configuration no longer names the peer: when the link was last used.
     stray: Option<Instant>,
@@ -83,9 +91,9 @@ impl Links {
         events: mpsc::UnboundedSender<FromPeers>,
         metrics: &PeerMetrics,
     ) -> Self {
-        let (links, metrics) = (BTreeMap::new(), metrics.clone());
+        let (links, lapsed, metrics) = (BTreeMap::new(), VecDeque::new(), metrics.clone());
         let speaker = Speaker { me, roster, register };
-        Self { speaker, metrics, links, strays: false, events }
+        Self { speaker, metrics, links, lapsed, strays: false, events }
     }
 
     /// Dials all of these and, after a while, hangs up on everybody else.
@@ -120,18 +128,24 @@ impl Links {
         if let Some(link) = self.links.get(&id) {
             return link.places.moved(&peer.address);
         }
+        self.lapsed.retain(|peer| peer.id != id);
         let outbox = Outbox::default();
-        let places = Places::at(peer.address.clone());
+        let (name, places) = (peer.name.clone(), Places::at(peer.address.clone()));
         let counters = self.metrics.of(id);
         let (speaker, events) = (self.speaker.clone(), self.events.clone());
         let whom = (peer, places.clone());
         let task = tokio::spawn(keep_up(speaker, whom, outbox.clone(), events));
-        let link = Link { places, stray: None, outbox, turn: Vec::new(), counters, task };
+        let link = Link { name, places, stray: None, outbox, turn: Vec::new(), counters, task };
         self.links.insert(id, link);
     }
 
     /// Queues a packet for this turn, and gives how many bytes it has.
     pub(crate) fn push(&mut self, to: NodeId, packet: &Packet<Message>) -> usize {
+        if let Some(at) = self.lapsed.iter().position(|peer| peer.id == to)
+            && let Some(peer) = self.lapsed.remove(at)
+        {
+            self.dial_newcomer(peer);
+        }
         let Some(link) = self.links.get_mut(&to) else { return 0 };
         let before = link.turn.len();
         if let Some(used) = &mut link.stray {
@@ -146,11 +160,7 @@ impl Links {
     /// Sends everything queued in this turn.
     pub(crate) fn flush(&mut self) {
         if self.strays {
-            let unused = |link: &Link| link.stray.is_some_and(|used| used.elapsed() >= UNUSED);
-            for (_, link) in self.links.extract_if(.., |_, link| unused(link)) {
-                link.task.abort();
-            }
-            self.strays = self.links.values().any(|link| link.stray.is_some());
+            self.hang_up(UNUSED);
         }
         for (id, link) in &mut self.links {
             if link.turn.is_empty() {
@@ -166,6 +176,23 @@ impl Links {
             link.turn.clear();
             link.turn.shrink_to(1 << 20);
         }
+    }
+}
+
+/// Closing what nobody needs.
+impl Links {
+    /// Closes links to those who are no members that were not used for so long.
+    fn hang_up(&mut self, after: Duration) {
+        let unused = |link: &Link| link.stray.is_some_and(|used| used.elapsed() >= after);
+        for (id, link) in self.links.extract_if(.., |_, link| unused(link)) {
+            link.task.abort();
+            let address = link.places.of(0);
+            if self.lapsed.len() == MAX_LAPSED {
+                self.lapsed.pop_front();
+            }
+            self.lapsed.push_back(Peer { id, name: link.name, address });
+        }
+        self.strays = self.links.values().any(|link| link.stray.is_some());
     }
 }
 
@@ -310,5 +337,45 @@ async fn closed(stream: &TcpStream) -> io::Error {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return error,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use protocol::raft::Body;
+    use protocol::{ClusterId, Term};
+
+    use super::*;
+
+    fn said() -> Packet<Message> {
+        Packet::Direct(Message { term: Term(1), body: Body::TimeoutNow })
+    }
+
+    #[tokio::test]
+    async fn a_stranger_whose_link_was_closed_is_dialled_again_when_there_is_something_to_say() {
+        let me = Identity { cluster: ClusterId(1), id: NodeId(1), incarnation: 0 };
+        let roster = Roster::new(me.id, String::new(), BTreeSet::new());
+        let register = Register::open(None, 0, || 0).unwrap();
+        let (events, _queue) = mpsc::unbounded_channel();
+        let metrics = crate::api::metrics::Metrics::new().peers().clone();
+        let mut links = Links::new((me, roster, register), events, &metrics);
+        let stranger = Peer { id: NodeId(8), name: "8".into(), address: "127.0.0.1:1".into() };
+        assert_eq!(links.push(stranger.id, &said()), 0, "nobody knows where it is");
+        links.dial_newcomer(stranger.clone());
+        links.hang_up(Duration::ZERO);
+        assert!(links.links.is_empty());
+        assert!(links.push(stranger.id, &said()) > 0);
+        assert!(links.links[&stranger.id].places.of(0) == stranger.address && links.strays);
+        assert!(links.lapsed.is_empty());
+        // Of too many, the newest are known.
+        for id in 0..MAX_LAPSED as u64 {
+            links.dial_newcomer(Peer { id: NodeId(100 + id), ..stranger.clone() });
+        }
+        links.hang_up(Duration::ZERO);
+        assert!(links.lapsed.len() == MAX_LAPSED && links.links.is_empty());
+        assert_eq!(links.push(stranger.id, &said()), 0);
+        assert!(links.push(NodeId(100), &said()) > 0);
     }
 }

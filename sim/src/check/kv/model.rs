@@ -105,11 +105,7 @@ impl Model {
     /// Other members. Whoever is none of them any more has no say: not that its disk is full, not
     /// what alarms it has raised.
     pub fn set_members(&mut self, membership: &Membership) {
-        let members: BTreeSet<NodeId> = membership.members().into_iter().collect();
-        if membership.is_joint() {
-            self.members.extend(members);
-            return;
-        }
+        let members = membership.members();
         let gone: Vec<NodeId> = self.members.difference(&members).copied().collect();
         for id in gone {
             self.short.remove(&id);

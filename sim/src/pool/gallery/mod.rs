@@ -7,6 +7,7 @@
 //! Some stories need luck, such as who happens to ask first. Such a script says so, and is played
 //! with the seeds 1, 2, … until the dice fall right.
 
+mod answering;
 mod picture;
 mod probing;
 mod spreading;
@@ -85,7 +86,8 @@ impl Outcome {
 #[must_use]
 pub fn all() -> Vec<Story> {
     let mut all = Vec::new();
-    for theme in [&spreading::STORIES[..], &probing::STORIES, &telling::STORIES] {
+    let probing = [&probing::STORIES[..], &answering::STORIES];
+    for theme in [&spreading::STORIES[..], &telling::STORIES].into_iter().chain(probing) {
         all.extend_from_slice(theme);
     }
     all.sort_by_key(|story| story.tag);

@@ -15,6 +15,8 @@ const RIGHT: f64 = 1250.0;
 const TOP: f64 = 110.0;
 /// Between two members.
 const LANE: f64 = 40.0;
+/// What a digit of a note's number takes.
+const DIGIT: f64 = 9.0;
 /// Between two notes.
 const ROW: f64 = 22.0;
 
@@ -61,11 +63,15 @@ impl Outcome {
         for seen in &self.record {
             draw(&mut svg, seen, &x, &y);
         }
+        // Notes of nearly one time have their numbers beside each other.
+        let mut free = 0.0f64;
         for (number, (at, note)) in notes.iter().enumerate() {
             let style = "stroke=\"#1c1c1c\" stroke-width=\"1\" stroke-dasharray=\"2 5\"";
             line(&mut svg, (x(*at), TOP - 22.0), (x(*at), foot - 24.0), style);
             let mark = format!("{}", number + 1);
-            text(&mut svg, (x(*at) + 3.0, TOP - 14.0), 14, "#1c1c1c", &mark);
+            let place = free.max(x(*at) + 3.0);
+            text(&mut svg, (place, TOP - 14.0), 14, "#1c1c1c", &mark);
+            free = place + DIGIT * mark.len() as f64 + 6.0;
             let words = format!("{mark}  {:.2} s  {note}", (*at - from).as_secs_f64());
             text(&mut svg, (LEFT - 40.0, foot + 14.0 + number as f64 * ROW), 16, "#1c1c1c", &words);
         }

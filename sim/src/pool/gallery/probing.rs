@@ -1,6 +1,7 @@
 //! Probes, suspicions and deaths.
 
-use protocol::swim::message::{Dead, Message, Name, State, Suspect};
+use protocol::Time;
+use protocol::swim::message::{Alive, Dead, Message, Name, State, Suspect};
 use protocol::swim::{Address, Config, Event, Input, suspicion_time};
 
 use super::Story;
@@ -13,9 +14,10 @@ pub(super) const STORIES: [Story; 6] = [
     Story {
         tag: "s3_01",
         title: "Three loops: probe, push/pull, gossip",
-        story: "A pool of five for two minutes. Each member asks one other each second; while \
-                there is something to say, it tells three others five times a second; and each \
-                30 s it compares everything with one other.",
+        story: "A pool of five for two minutes. Each member asks one other each second, and \
+                nobody waits longer than two rounds for its turn; while there is something to say, \
+                it tells three others five times a second; and each 30 s it compares everything \
+                with one other.",
         play: |seed| Stage::formed(5, Config::LAN, seed).play(s3_01),
     },
     Story {
@@ -54,8 +56,8 @@ pub(super) const STORIES: [Story; 6] = [
         tag: "s3_06",
         title: "Going and dying are both told as death, and the living answer theirs",
         story: "One leaves: it calls itself dead, which tells that it went. One dies: another one \
-                calls it dead. Then somebody says of one who lives that it is dead: it hears so, \
-                answers, and all believe it.",
+                calls it dead, and an old sign of its life is not believed. Then somebody says of \
+                one who lives that it is dead: it hears so, answers, and all believe it.",
         play: |seed| Stage::formed(6, GOSSIP_ALONE, seed).play(s3_06),
     },
 ];
@@ -67,6 +69,7 @@ fn s3_01(stage: &mut Stage) -> Step {
             .collect()
     };
     let before = count(&stage.pool);
+    let begun = stage.pool.now();
     stage.note("Nothing is new: two loops go on.");
     stage.pass(60 * SECOND);
     let quiet = count(&stage.pool);
@@ -88,6 +91,27 @@ fn s3_01(stage: &mut Stage) -> Step {
         claim((3..=5).contains(&(compared.0 + compared.1)), || {
             format!("m{member} compared {compared:?} times")
         })?;
+    }
+    in_turn(stage, begun)
+}
+
+/// Nobody waits longer than two rounds for its turn: last in one, first in the other, or the other
+/// way round. A round takes as many periods as there are others.
+fn in_turn(stage: &Stage, begun: Time) -> Step {
+    let members = stage.pool.len();
+    let rounds = 2 * u32::try_from(members - 1).unwrap_or(u32::MAX) * SECOND;
+    let pings = stage.packets(begun, |message| matches!(message, Message::Ping(_)));
+    for by in 0..members {
+        for of in (0..members).filter(|&of| of != by) {
+            let asked = pings.iter().filter(|&&(_, from, to)| (from, to) == (by, of));
+            let asked: Vec<Time> = asked.map(|&(at, ..)| at).collect();
+            let ends = [begun].into_iter().chain(asked).chain([stage.pool.now()]);
+            let ends: Vec<Time> = ends.collect();
+            let longest = ends.windows(2).map(|pair| pair[1] - pair[0]).max();
+            claim(longest.is_some_and(|longest| longest <= rounds), || {
+                format!("m{by} did not ask m{of} for {longest:?}")
+            })?;
+        }
     }
     Ok(())
 }
@@ -162,7 +186,7 @@ fn s3_04(stage: &mut Stage) -> Step {
     let begun = alone.pool.now();
     alone.pool.slow(0, Slow::Mute, 60 * SECOND);
     alone.pass(60 * SECOND);
-    let by_it = |list: Vec<(protocol::Time, usize)>| list.into_iter().find(|&(_, by)| by == 0);
+    let by_it = |list: Vec<(Time, usize)>| list.into_iter().find(|&(_, by)| by == 0);
     let dead = by_it(alone.told(begun, |event| matches!(event, Event::Failed(_))));
     let since = by_it(alone.told(begun, |event| matches!(event, Event::Suspected { .. })));
     let (Some((dead, _)), Some((since, _))) = (dead, since) else {
@@ -210,6 +234,11 @@ fn s3_06(stage: &mut Stage) -> Step {
     stage.wait("all call it dead", 40 * SECOND, |pool| believed(pool, 2, State::Dead))?;
     let told = stage.packets(begun, |message| dead(message).is_some_and(|(of, by)| of != by));
     claim(!told.is_empty(), || "nobody passed its death on".to_owned())?;
+    stage.note("m0 hears of m2 what was true before: that its first incarnation lives.");
+    let alive = Alive { incarnation: 1, facts: stage.pool.facts(2).clone() };
+    let from = Address::of(stage.pool.facts(4));
+    stage.pool.input(0, Input::Receive { from, messages: vec![Message::Alive(alive)] });
+    claim(stage.pool.state(0, 2) == Some(State::Dead), || "that was believed".to_owned())?;
     stage.note("m0 hears that m3 is dead. It is not.");
     let lie = stage.pool.now();
     let (node, from) = (stage.pool.facts(3).name.clone(), stage.pool.facts(4).name.clone());

@@ -12,7 +12,7 @@ use super::stage::{
 };
 use crate::pool::{Latency, Options, Pool, load};
 
-pub(super) const STORIES: [Story; 6] = [
+pub(super) const STORIES: [Story; 7] = [
     Story {
         tag: "s0_11",
         title: "Servers and plain agents share one gossip pool",
@@ -20,6 +20,14 @@ pub(super) const STORIES: [Story; 6] = [
                 Everybody learns it by gossip, and when a server dies, every agent, server or not, \
                 is told so.",
         play: |seed| Stage::formed(9, GOSSIP_ALONE, seed).play(s0_11),
+    },
+    Story {
+        tag: "s0_11a",
+        title: "Two pools on one network stay two",
+        story: "Five members say that they are of the blue pool, five that they are of the red \
+                one. One of each is told to join by a member of the other pool. It learns nothing \
+                and nobody learns of it; what is said in one pool is heard there alone.",
+        play: |seed| Stage::empty(10, Config::LAN, seed).play(s0_11a),
     },
     Story {
         tag: "s0_12",
@@ -94,6 +102,39 @@ fn s0_11(stage: &mut Stage) -> Step {
     stage.wait("everybody calls it dead", 40 * SECOND, |pool| believed(pool, 1, State::Dead))?;
     let told = stage.told(begun, failed(&stage.pool, 1));
     claim(told.len() == 8, || format!("{} of eight were told", told.len()))
+}
+
+fn s0_11a(stage: &mut Stage) -> Step {
+    /// Members of one pool.
+    const HALF: usize = 5;
+    let apart = |pool: &Pool| {
+        let knows = |by: usize, of: usize| pool.state(by, of) == Some(State::Alive);
+        let same = |by: usize, of: usize| by / HALF == of / HALF;
+        (0..2 * HALF).all(|by| (0..2 * HALF).all(|of| knows(by, of) == same(by, of)))
+    };
+    stage.note("The blue ones join by m0, the red ones by m5.");
+    for member in 0..2 * HALF {
+        stage.pool.set_label(member, if member < HALF { b"blue" } else { b"red" });
+        stage.pool.start(member);
+        stage.pool.join(member, member / HALF * HALF);
+    }
+    stage.wait("all know their own", 40 * SECOND, apart)?;
+    let begun = stage.pool.now();
+    stage.note("m7, a red one, joins by m2; m1, a blue one, by m8. That is a mistake.");
+    stage.pool.join(7, 2);
+    stage.pool.join(1, 8);
+    stage.pass(60 * SECOND);
+    let asked = stage.streams(begun, "to join");
+    let both = asked.contains(&(7, 2)) && asked.contains(&(1, 8));
+    claim(both, || format!("only these asked to join: {asked:?}"))?;
+    claim(apart(&stage.pool), || "somebody knows somebody of the other pool".to_owned())?;
+    stage.note("Nothing came of it. m0 says something, and the blue ones hear it.");
+    const WORD: &str = "the sea";
+    stage.say(0, WORD);
+    stage.pass(10 * SECOND);
+    let heard: Vec<usize> = stage.heard(begun, WORD).into_iter().map(|(_, by)| by).collect();
+    let blue = heard.len() == HALF && heard.iter().all(|&by| by < HALF);
+    claim(blue, || format!("{heard:?} heard it"))
 }
 
 fn s0_12(stage: &mut Stage) -> Step {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use sim::check::{corpus, judge};
 
-use super::row::{Row, Target};
 use super::{Bench, histories, meter};
+use crate::cli::measured::{Row, Target};
 use crate::failure::{Failure, Result};
 
 /// Seconds for the whole corpus.

@@ -2,7 +2,6 @@
 
 mod checker;
 mod histories;
-mod row;
 mod worlds;
 
 use std::path::PathBuf;
@@ -15,10 +14,10 @@ use sim::explore::{BOXES, Explorer};
 
 use super::progress::Progress;
 use super::{meter, panics};
+use crate::cli::measured::{Row, Target, show};
 use crate::cli::output::{self, Format, Output};
 use crate::config::duration;
 use crate::failure::{Failure, Result};
-use row::{Row, Target, show};
 
 /// The box whose exploration is measured: too large to end in the time given.
 const BOX: &str = "vast";

@@ -8,8 +8,8 @@ use std::time::Duration;
 use sim::case::Case;
 use sim::run::Report;
 
-use super::row::{Row, Target};
 use super::{Bench, meter};
+use crate::cli::measured::{Row, Target};
 use crate::cli::output;
 use crate::failure::{Failure, Result};
 

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::table::table;
+use super::table::table;
 
 /// What is asked of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Target {
+pub(in crate::cli) enum Target {
     /// At least so much.
     AtLeast(f64),
     /// At most so much.
@@ -15,7 +15,7 @@ pub(super) enum Target {
 
 /// A measurement.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(in crate::cli) struct Row {
     name: String,
     unit: &'static str,
     /// Ascending; at least one.
@@ -24,14 +24,18 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn new(name: impl Into<String>, unit: &'static str, mut values: Vec<f64>) -> Self {
+    pub(in crate::cli) fn new(
+        name: impl Into<String>,
+        unit: &'static str,
+        mut values: Vec<f64>,
+    ) -> Self {
         assert!(!values.is_empty(), "a measurement was made");
         values.sort_by(f64::total_cmp);
         Self { name: name.into(), unit, values, target: None }
     }
 
     /// The same, with what is asked of it.
-    pub(super) fn against(self, target: Target) -> Self {
+    pub(in crate::cli) fn against(self, target: Target) -> Self {
         Self { target: Some(target), ..self }
     }
 
@@ -77,7 +81,7 @@ impl Row {
         ]
     }
 
-    pub(super) fn document(&self) -> Value {
+    pub(in crate::cli) fn document(&self) -> Value {
         let (least, most) = match self.target {
             Some(Target::AtLeast(least)) => (Some(least), None),
             Some(Target::AtMost(most)) => (None, Some(most)),
@@ -96,7 +100,7 @@ impl Row {
 }
 
 /// All rows for people.
-pub(super) fn show(rows: &[Row]) -> String {
+pub(in crate::cli) fn show(rows: &[Row]) -> String {
     let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
     table(&["MEASURED", "MEDIAN", "SPREAD", "UNIT", "ASKED", "VERDICT"], &cells)
 }
