@@ -3,7 +3,7 @@
 //! The crate `sim` knows no clock, no file and no terminal. They are read and written here: how
 //! long something takes, where pictures go, who presses Ctrl-C. Whatever stands on standard output
 //! follows from the arguments alone, except where a command measures; progress goes to standard
-//! error, and only when that is a terminal.
+//! error: drawn over and over on a terminal, a line a minute elsewhere.
 
 mod bench;
 mod check;
