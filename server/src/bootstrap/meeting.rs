@@ -36,8 +36,8 @@ pub(crate) enum Met {
     Cluster(Vec<InitialMember>),
 }
 
-/// Meets others in the pool until there is a group to found or to follow. `say` has at any time what
-/// is waited for.
+/// Meets others in the pool until there is a group to found or to follow. `say` has at any time
+/// what is waited for.
 ///
 /// # Errors
 /// [`StartError`]: nothing has been founded. [`StartError::Stopped`] when `stop` turned true.
