@@ -18,9 +18,9 @@ const DEAF: &str = "trap 'echo told >> told' TERM; while :; do sleep 0.1; done";
 fn the_next_one_holds_when_the_holder_is_killed_and_its_command_dies_with_it() {
     let cluster = Cluster::start(3);
     let desk = Desk::new();
-    let first = Worker::script(&cluster, &desk, "a", &["lock", "x", "--ttl", "3"], WORK);
+    let first = Worker::script(&cluster, &desk, "a", &["lock", "x", "--ttl", "8"], WORK);
     let (pid, fence) = (desk.number("a.pid"), desk.number("a"));
-    let _second = Worker::script(&cluster, &desk, "b", &["lock", "x", "--ttl", "3"], WORK);
+    let _second = Worker::script(&cluster, &desk, "b", &["lock", "x", "--ttl", "8"], WORK);
     eventually("the second to queue up", || (queue(&cluster, &desk, "x") == 2).then_some(()));
     assert!(!desk.has("b"));
     first.signal("KILL");
@@ -32,9 +32,9 @@ fn the_next_one_holds_when_the_holder_is_killed_and_its_command_dies_with_it() {
 fn a_holder_that_stands_still_for_too_long_has_lost_when_it_goes_on() {
     let cluster = Cluster::start(3);
     let desk = Desk::new();
-    let mut first = Worker::script(&cluster, &desk, "a", &["elect", "x", "--ttl", "3"], DEAF);
+    let mut first = Worker::script(&cluster, &desk, "a", &["elect", "x", "--ttl", "8"], DEAF);
     let (pid, fence) = (desk.number("a.pid"), desk.number("a"));
-    let _second = Worker::script(&cluster, &desk, "b", &["elect", "x", "--ttl", "3"], WORK);
+    let _second = Worker::script(&cluster, &desk, "b", &["elect", "x", "--ttl", "8"], WORK);
     eventually("the second to queue up", || (queue(&cluster, &desk, "x") == 2).then_some(()));
     first.signal("STOP");
     assert!(desk.number("b") > fence, "a larger token");
