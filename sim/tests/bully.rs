@@ -9,7 +9,7 @@ use sim::bully::flaps::{self, Policy};
 use sim::bully::world::{Told, run};
 
 /// Worlds in a usual run; `BULLY_SEEDS` says how many otherwise.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 500;
 
 #[test]
 fn never_are_two_leases_in_use_in_any_weather() {
