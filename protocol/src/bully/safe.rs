@@ -35,7 +35,13 @@ pub(super) enum Role {
     /// Leads.
     Leading(Leading),
     /// Led, until its program has stopped or the lease runs out.
-    Stopping { epoch: Epoch, until: Time, successor: Option<NodeId> },
+    Stopping {
+        epoch: Epoch,
+        until: Time,
+        successor: Option<NodeId>,
+        /// It gave up of its own accord, and leaves it to others for a while.
+        willing: bool,
+    },
 }
 
 /// A candidate of the safe mode. Laws:
@@ -390,10 +396,8 @@ impl Safe {
     pub(super) fn leave_office(&mut self, why: Loss, successor: Option<NodeId>) {
         let Role::Leading(leading) = &self.role else { return };
         let Leading { epoch, until, .. } = *leading;
-        self.role = Role::Stopping { epoch, until, successor };
-        if matches!(why, Loss::Resigned | Loss::HandedOver | Loss::Removed) {
-            self.rests = self.core.now + self.core.config.timing.victory * 4;
-        }
+        let willing = matches!(why, Loss::Resigned | Loss::HandedOver | Loss::Removed);
+        self.role = Role::Stopping { epoch, until, successor, willing };
         self.core.follow(None);
         self.core.out(Output::Lost { epoch: Some(epoch), why });
         if planted(Mutant::G8) {
@@ -411,7 +415,10 @@ impl Safe {
             self.leave_office(Loss::Resigned, None);
         }
         match self.role {
-            Role::Stopping { epoch: ended, successor, .. } if ended == epoch => {
+            Role::Stopping { epoch: ended, successor, willing, .. } if ended == epoch => {
+                if willing {
+                    self.rests = self.core.now + self.core.config.timing.victory * 4;
+                }
                 self.release(epoch, successor);
                 self.wait(true);
             }
@@ -485,7 +492,8 @@ impl Safe {
         };
         if let Some((epoch, until)) = lease.filter(|(_, until)| *until > self.core.now) {
             let holds = self.promise.is_some_and(|it| it.to == own && it.until >= until);
-            assert!(holds || self.ballot_epoch() > epoch, "a leader keeps its own promise");
+            let longer = planted(Mutant::G4) || self.ballot_epoch() > epoch;
+            assert!(holds || longer, "a leader keeps its own promise");
         }
     }
 }

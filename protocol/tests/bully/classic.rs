@@ -55,6 +55,7 @@ fn the_second_highest_detector_costs_one_question_and_its_victory() {
 #[test]
 fn whoever_comes_back_bullies_the_one_that_leads() {
     let mut stage = detected_by(5, 1..=1);
+    stage.actor(4).told.clear();
     stage.restart(5);
     stage.meet();
     stage.run(500 * MS);
@@ -79,7 +80,9 @@ fn a_partition_has_a_leader_on_each_side() {
 #[test]
 fn a_way_that_is_cut_in_one_direction_makes_two_leaders_as_well() {
     let mut stage = classic(3);
-    stage.cut.extend([(3, 1), (3, 2)].map(|(from, to)| (protocol::NodeId(from), protocol::NodeId(to))));
+    stage
+        .cut
+        .extend([(3, 1), (3, 2)].map(|(from, to)| (protocol::NodeId(from), protocol::NodeId(to))));
     let shown = shown(&config(3, Mode::Classic));
     stage.handle(2, Input::Saw { shown, standing: Standing::Suspect });
     stage.run(70 * MS);

@@ -19,9 +19,12 @@ fn members(stage: &mut Stage, id: u64) -> Vec<u64> {
 
 fn refusals(stage: &mut Stage, id: u64) -> Vec<ChangeRefusal> {
     let told = stage.actor(id).told.iter();
-    let refusals = told.filter_map(|output| {
-        if let Output::ChangeRefused(why) = output { Some(*why) } else { None }
-    });
+    let refusals =
+        told.filter_map(
+            |output| {
+                if let Output::ChangeRefused(why) = output { Some(*why) } else { None }
+            },
+        );
     refusals.collect()
 }
 

@@ -7,7 +7,5 @@ mod electorate;
 mod granter;
 mod leader;
 mod meeting;
-#[cfg(feature = "mutants")]
-mod mutants;
 mod random;
 mod stage;

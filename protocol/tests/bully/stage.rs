@@ -10,31 +10,31 @@ use protocol::bully::{
 };
 use protocol::{NodeId, Time};
 
-pub const MS: Duration = Duration::from_millis(1);
-pub const LEASE: Duration = Duration::from_millis(1_000);
-pub const RENEW: Duration = Duration::from_millis(200);
+pub(crate) const MS: Duration = Duration::from_millis(1);
+pub(crate) const LEASE: Duration = Duration::from_millis(1_000);
+pub(crate) const RENEW: Duration = Duration::from_millis(200);
 
-pub fn ids(ids: &[u64]) -> BTreeSet<NodeId> {
+pub(crate) fn ids(ids: &[u64]) -> BTreeSet<NodeId> {
     ids.iter().copied().map(NodeId).collect()
 }
 
-pub fn timing() -> Timing {
+pub(crate) fn timing() -> Timing {
     Timing { alive: 50 * MS, victory: 100 * MS }
 }
 
-pub fn safety(electors: Electors) -> Safety {
+pub(crate) fn safety(electors: Electors) -> Safety {
     Safety { electors, lease: LEASE, renew: RENEW, drift_ppm: 0, preemption: Preemption::Sticky }
 }
 
-pub fn config(id: u64, mode: Mode) -> Config {
+pub(crate) fn config(id: u64, mode: Mode) -> Config {
     Config { id: NodeId(id), priority: 0, ranking: Ranking::Priority, timing: timing(), mode }
 }
 
-pub fn named(id: u64, members: &[u64]) -> Config {
+pub(crate) fn named(id: u64, members: &[u64]) -> Config {
     config(id, Mode::Safe(safety(Electors::Named(ids(members)))))
 }
 
-pub fn shown(config: &Config) -> Shown {
+pub(crate) fn shown(config: &Config) -> Shown {
     let expect = match &config.mode {
         Mode::Safe(Safety { electors: Electors::Expect(expect), .. }) => Some(*expect),
         Mode::Safe(_) | Mode::Classic => None,
@@ -44,35 +44,35 @@ pub fn shown(config: &Config) -> Shown {
 }
 
 /// A candidate and all that it has said.
-pub struct Actor {
-    pub config: Config,
-    pub core: Bully,
-    pub disk: Durable,
-    pub writing: VecDeque<(WriteId, Durable)>,
+pub(crate) struct Actor {
+    pub(crate) config: Config,
+    pub(crate) core: Bully,
+    pub(crate) disk: Durable,
+    pub(crate) writing: VecDeque<(WriteId, Durable)>,
     /// Its writes become durable at once.
-    pub syncs: bool,
+    pub(crate) syncs: bool,
     /// It is down: nothing reaches it.
-    pub down: bool,
-    pub lease: Option<Lease>,
+    pub(crate) down: bool,
+    pub(crate) lease: Option<Lease>,
     /// It leads, as it was told.
-    pub leads: bool,
-    pub told: Vec<Output>,
+    pub(crate) leads: bool,
+    pub(crate) told: Vec<Output>,
 }
 
 /// The stage.
-pub struct Stage {
-    pub now: Time,
-    pub actors: BTreeMap<NodeId, Actor>,
-    pub flying: VecDeque<(NodeId, NodeId, Message)>,
+pub(crate) struct Stage {
+    pub(crate) now: Time,
+    pub(crate) actors: BTreeMap<NodeId, Actor>,
+    pub(crate) flying: VecDeque<(NodeId, NodeId, Message)>,
     /// Ways that are cut.
-    pub cut: BTreeSet<(NodeId, NodeId)>,
-    pub sent: BTreeMap<&'static str, u64>,
+    pub(crate) cut: BTreeSet<(NodeId, NodeId)>,
+    pub(crate) sent: BTreeMap<&'static str, u64>,
     /// A program says that it has stopped as soon as it is told to.
-    pub stops: bool,
+    pub(crate) stops: bool,
 }
 
 impl Stage {
-    pub fn new(configs: Vec<Config>) -> Self {
+    pub(crate) fn new(configs: Vec<Config>) -> Self {
         let mut stage = Self {
             now: Time(1_000_000_000),
             actors: BTreeMap::new(),
@@ -87,7 +87,7 @@ impl Stage {
         stage
     }
 
-    pub fn add(&mut self, config: Config) {
+    pub(crate) fn add(&mut self, config: Config) {
         let core = Bully::new(config.clone(), Durable::default(), config.id.0);
         let actor = Actor {
             core,
@@ -103,12 +103,12 @@ impl Stage {
         self.actors.insert(config.id, actor);
     }
 
-    pub fn actor(&mut self, id: u64) -> &mut Actor {
+    pub(crate) fn actor(&mut self, id: u64) -> &mut Actor {
         self.actors.get_mut(&NodeId(id)).unwrap()
     }
 
     /// Everybody has seen everybody in the pool, as it shows itself at the start.
-    pub fn meet(&mut self) {
+    pub(crate) fn meet(&mut self) {
         let all: Vec<Shown> = self.actors.values().map(|actor| shown(&actor.config)).collect();
         for id in self.ids() {
             for shown in &all {
@@ -117,11 +117,11 @@ impl Stage {
         }
     }
 
-    pub fn ids(&self) -> Vec<u64> {
+    pub(crate) fn ids(&self) -> Vec<u64> {
         self.actors.keys().map(|id| id.0).collect()
     }
 
-    pub fn handle(&mut self, id: u64, input: Input) {
+    pub(crate) fn handle(&mut self, id: u64, input: Input) {
         let now = self.now;
         let actor = self.actor(id);
         if actor.down {
@@ -167,7 +167,7 @@ impl Stage {
     }
 
     /// All writes of this one are durable now.
-    pub fn sync(&mut self, id: u64) {
+    pub(crate) fn sync(&mut self, id: u64) {
         while let Some((write, durable)) = self.actor(id).writing.pop_front() {
             self.actor(id).disk = durable;
             self.handle(id, Input::Persisted(write));
@@ -175,7 +175,7 @@ impl Stage {
     }
 
     /// What flies arrives, and what comes of that, until nothing flies.
-    pub fn deliver(&mut self) {
+    pub(crate) fn deliver(&mut self) {
         for _ in 0..10_000 {
             let Some((from, to, message)) = self.flying.pop_front() else { return };
             if self.actors.contains_key(&to) && !self.cut.contains(&(from, to)) {
@@ -186,7 +186,7 @@ impl Stage {
     }
 
     /// Time passes; whoever has a timer acts, and everything arrives at once.
-    pub fn run(&mut self, length: Duration) {
+    pub(crate) fn run(&mut self, length: Duration) {
         let end = self.now + length;
         self.deliver();
         for _ in 0..100_000 {
@@ -203,7 +203,7 @@ impl Stage {
         panic!("timers never stop");
     }
 
-    pub fn crash(&mut self, id: u64) {
+    pub(crate) fn crash(&mut self, id: u64) {
         let actor = self.actor(id);
         actor.down = true;
         actor.writing.clear();
@@ -211,7 +211,7 @@ impl Stage {
         actor.leads = false;
     }
 
-    pub fn restart(&mut self, id: u64) {
+    pub(crate) fn restart(&mut self, id: u64) {
         let actor = self.actor(id);
         actor.down = false;
         actor.core = Bully::new(actor.config.clone(), actor.disk.clone(), id + 100);
@@ -219,7 +219,7 @@ impl Stage {
     }
 
     /// Cuts every way between these and the others.
-    pub fn isolate(&mut self, these: &[u64]) {
+    pub(crate) fn isolate(&mut self, these: &[u64]) {
         let inside = ids(these);
         let all: Vec<NodeId> = self.actors.keys().copied().collect();
         for (from, to) in all.iter().flat_map(|from| all.iter().map(move |to| (*from, *to))) {
@@ -230,12 +230,12 @@ impl Stage {
     }
 
     /// Those who lead, as they were told.
-    pub fn leaders(&self) -> Vec<u64> {
+    pub(crate) fn leaders(&self) -> Vec<u64> {
         let leads = self.actors.iter().filter(|(_, actor)| actor.leads && !actor.down);
         leads.map(|(id, _)| id.0).collect()
     }
 
-    pub fn losses(&mut self, id: u64) -> Vec<Loss> {
+    pub(crate) fn losses(&mut self, id: u64) -> Vec<Loss> {
         let lost = |output: &Output| match output {
             Output::Lost { why, .. } => Some(*why),
             Output::Send { .. }
@@ -252,14 +252,15 @@ impl Stage {
         self.actor(id).told.iter().filter_map(lost).collect()
     }
 
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.sent.values().sum()
     }
 }
 
 /// Whatever this one sends now, by what it says.
-pub fn says(core: &mut Bully) -> Vec<Body> {
+pub(crate) fn says(core: &mut Bully) -> Vec<Body> {
     let outputs = std::iter::from_fn(|| core.poll_output());
-    let body = |output| if let Output::Send { message, .. } = output { Some(message.body) } else { None };
+    let body =
+        |output| if let Output::Send { message, .. } = output { Some(message.body) } else { None };
     outputs.filter_map(body).collect()
 }
