@@ -95,7 +95,7 @@ pub struct Bully(Machine);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Machine {
-    Classic(Classic),
+    Classic(Box<Classic>),
     Safe(Box<Safe>),
 }
 
@@ -110,7 +110,7 @@ impl Bully {
         let mode = config.mode.clone();
         let core = Core::new(config, seed);
         match mode {
-            Mode::Classic => Self(Machine::Classic(Classic::new(core))),
+            Mode::Classic => Self(Machine::Classic(Box::new(Classic::new(core)))),
             Mode::Safe(safety) => {
                 assert!(!safety.renew.is_zero(), "a lease is not renewed all the time");
                 assert!(safety.lease >= safety.renew * 3, "a lease outlives a lost renewal");

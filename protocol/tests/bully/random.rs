@@ -11,6 +11,10 @@ use protocol::{NodeId, Rng, Time};
 
 use crate::stage::{config, ids, safety};
 
+fn place(rng: &mut Rng, most: u64) -> usize {
+    usize::try_from(rng.below(most)).unwrap()
+}
+
 fn set(rng: &mut Rng) -> std::collections::BTreeSet<NodeId> {
     let bits = 1 + rng.below(31);
     (0..5).filter(|id| bits >> id & 1 == 1).map(NodeId).collect()
@@ -51,7 +55,7 @@ fn input(rng: &mut Rng, safe: bool, last: &mut Vec<WriteId>) -> Input {
     match rng.below(16) {
         0 => Input::Saw {
             shown: Shown { rank, expect: Some(3), pledge: None, group: None },
-            standing: [Standing::Alive, Standing::Suspect, Standing::Failed][rng.below(3) as usize],
+            standing: [Standing::Alive, Standing::Suspect, Standing::Failed][place(rng, 3)],
         },
         1 => Input::Forgotten(from),
         2..=4 => last.pop().map_or(Input::Persisted(WriteId(rng.below(99))), Input::Persisted),
@@ -70,10 +74,10 @@ fn input(rng: &mut Rng, safe: bool, last: &mut Vec<WriteId>) -> Input {
 fn play(seed: u64) -> (Vec<Output>, usize) {
     let mut rng = Rng::new(seed);
     let electors = match rng.below(2) {
-        0 => Electors::Expect(1 + rng.below(3) as usize),
+        0 => Electors::Expect(1 + place(&mut rng, 3)),
         _ => Electors::Named(ids(&[0, 1, 2])),
     };
-    let preemption = [Preemption::Eager, Preemption::Sticky][rng.below(2) as usize];
+    let preemption = [Preemption::Eager, Preemption::Sticky][place(&mut rng, 2)];
     let safe = rng.below(4) > 0;
     let mode = match safe {
         true => Mode::Safe(Safety { preemption, ..safety(electors) }),
