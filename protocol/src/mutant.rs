@@ -12,8 +12,8 @@ macro_rules! mutants {
     ($($name:ident, $core:literal, $detector:literal, $what:literal;)+) => {
         /// A planted bug. `R` stands for Raft, `W` for the write-ahead log, `A` for applying, `M`
         /// for revisions and watches, `L` for leases, `S` for SWIM, `X` for sessions, `V` for ways
-        /// around broken links, `B` for bootstrap, `G` for groups that elect by gossip; `E` for what
-        /// etcd once had under that number.
+        /// around broken links, `B` for bootstrap, `G` for groups that elect by gossip; `E` for
+        /// what etcd once had under that number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Mutant {
