@@ -312,7 +312,7 @@ impl Attempts {
     }
 
     fn may_repeat(&mut self, error: &Error) -> bool {
-        if error.outcome() == Outcome::Unsent {
+        if error.outcome() == Outcome::Unsent || error.is_waiting() {
             return true;
         }
         if error.is_turned_away() {
@@ -389,6 +389,23 @@ mod tests {
         let long_ago = now().checked_sub(REPEAT_FOR + Duration::from_secs(1)).unwrap();
         assert!(attempts.after(&lost, long_ago).is_some());
         assert!(attempts.after(&lost, now()).is_none());
+    }
+
+    #[test]
+    fn whoever_waits_for_its_group_is_asked_again_for_it_has_done_nothing() {
+        let text = "this server waits for its group: 1 of 3 servers have met";
+        let waits = || Error::from_status(&tonic::Status::unavailable(text), "h:1");
+        assert_eq!(waits().outcome(), Outcome::Refused);
+        for kind in [Kind::Read, Kind::Write, Kind::Once] {
+            let mut attempts = Attempts::new(kind, 2);
+            for _ in 0..100 {
+                assert!(attempts.after(&waits(), now()).is_some());
+            }
+            assert!(!attempts.in_doubt());
+        }
+        let mut attempts = Attempts::new(Kind::Once, 2);
+        assert!(attempts.after(&error(Code::Unavailable, Outcome::Unknown), now()).is_some());
+        assert_eq!(attempts.last_word(waits()).outcome(), Outcome::Unknown);
     }
 
     #[test]

@@ -11,6 +11,10 @@ const LEARNER_REFUSES: &str = "etcdserver: rpc not supported for learner";
 /// What a member says whose state was found wrong, and which does nothing more with it.
 const WRONG_STATE: &str = "etcdserver: corrupt cluster";
 
+/// How the text begins with which a server turns requests away that has no group yet: nothing has
+/// been done, and the group may be there soon.
+const WAITS: &str = "this server waits for its group";
+
 /// The text with which a server refuses what grows: nothing has been done this time.
 const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
 /// The text with which a server sheds load: nothing has been done this time.
@@ -67,7 +71,11 @@ impl Error {
         let mut source = status.source();
         if source.is_none() {
             let forgotten = FORGOTTEN.contains(&status.message());
-            let outcome = if forgotten { Outcome::Unknown } else { outcome_of(status.code()) };
+            let outcome = match status.code() {
+                _ if forgotten => Outcome::Unknown,
+                Code::Unavailable if status.message().starts_with(WAITS) => Outcome::Refused,
+                code => outcome_of(code),
+            };
             return Error::new(status.code(), status.message(), outcome);
         }
         while let Some(error) = source {
@@ -101,10 +109,16 @@ impl Error {
         self.message == LEARNER_REFUSES || self.message == WRONG_STATE
     }
 
+    /// Whether a server turned the request away, with nothing done, that has no group yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.code == Code::Unavailable && self.message.starts_with(WAITS)
+    }
+
     /// Whether a refusal says nothing about an earlier attempt at the same write: this one was
     /// turned away before it could be found out whether the write had been done.
     pub(crate) fn is_of_this_attempt_alone(&self) -> bool {
         self.is_turned_away()
+            || self.is_waiting()
             || self.is_overload()
             || self.is_session_unknown()
             || self.is_out_of_sessions()

@@ -25,8 +25,14 @@ use crate::link::Link;
 const RENEWALS_PER_TTL: u32 = 3;
 /// The shortest time between two renewals, whatever the time to live.
 const RENEWAL_MIN: Duration = Duration::from_millis(500);
-/// How long one renewal may go unanswered before another endpoint is asked.
+/// How long one renewal may go unanswered before another endpoint is asked; less where the time to
+/// live is short, so that there is time for another.
 const RENEWAL_PATIENCE: Duration = Duration::from_secs(2);
+/// The longest time to live that servers grant, in seconds.
+const TTL_MAX: u64 = 9_000_000_000;
+/// The share of its time to live by which a lease is taken to end early: clocks that run apart by
+/// two in a hundred do not make it last longer here than at the server.
+const DRIFT_SHARE: u32 = 50;
 
 fn stub(link: Link, origin: Uri) -> LeaseClient<Link> {
     LeaseClient::with_origin(link, origin).max_decoding_message_size(usize::MAX)
@@ -95,8 +101,8 @@ impl Client {
         let asked_at = Instant::now();
         let mut renewals = Renewals::open(self, id).await?;
         let ttl = renewals.renew(id).await?;
-        let (sender, receiver) = watch::channel(Ok(ttl));
         let life = Life { ttl, from: asked_at };
+        let (sender, receiver) = watch::channel(Kept { life, end: None });
         let task = tokio::spawn(keep_alive(self.clone(), id, life, renewals, sender));
         Ok(KeepAlive { id, first_ttl: ttl, task, receiver })
     }
@@ -109,7 +115,15 @@ pub struct KeepAlive {
     id: i64,
     first_ttl: i64,
     task: JoinHandle<()>,
-    receiver: watch::Receiver<Result<i64>>,
+    receiver: watch::Receiver<Kept>,
+}
+
+/// What the task has reached.
+#[derive(Clone, Debug)]
+struct Kept {
+    life: Life,
+    /// Why the task has ended, if it has.
+    end: Option<Error>,
 }
 
 impl KeepAlive {
@@ -131,7 +145,15 @@ impl KeepAlive {
     pub async fn renewed(&mut self) -> Result<i64> {
         // A closed channel still holds its last value, the final error.
         let _ = self.receiver.changed().await;
-        self.receiver.borrow_and_update().clone()
+        let Kept { life, end } = self.receiver.borrow_and_update().clone();
+        end.map_or(Ok(life.ttl), Err)
+    }
+
+    /// Until when the lease has surely not expired, for all that is known by now. It counts from
+    /// the sending of the last renewal that was answered, by the clock of this machine, and leaves
+    /// a fiftieth of the time to live for clocks that run apart. Every renewal moves it.
+    pub fn expires_at(&self) -> std::time::Instant {
+        self.receiver.borrow().life.end().into_std()
     }
 }
 
@@ -208,7 +230,17 @@ struct Life {
 
 impl Life {
     fn length(self) -> Duration {
-        Duration::from_secs(u64::try_from(self.ttl).unwrap_or(0))
+        Duration::from_secs(u64::try_from(self.ttl).unwrap_or(0).min(TTL_MAX))
+    }
+
+    /// How long one renewal of it may take.
+    fn patience(self) -> Duration {
+        (self.length() / RENEWALS_PER_TTL).clamp(RENEWAL_MIN, RENEWAL_PATIENCE)
+    }
+
+    /// Until when it has surely not expired.
+    fn end(self) -> Instant {
+        self.from + (self.length() - self.length() / DRIFT_SHARE)
     }
 
     /// What is left of it at `now`.
@@ -223,7 +255,7 @@ async fn keep_alive(
     id: i64,
     mut life: Life,
     renewals: Renewals,
-    sender: watch::Sender<Result<i64>>,
+    sender: watch::Sender<Kept>,
 ) {
     let mut renewals = Some(renewals);
     let mut failures = 0;
@@ -241,10 +273,10 @@ async fn keep_alive(
             left = left.max(RENEWAL_MIN);
         }
         let renewal = renew_over(&client, id, &mut renewals);
-        let renewed = match tokio::time::timeout(left, renewal).await {
+        let renewed = match tokio::time::timeout(left.min(life.patience()), renewal).await {
             Ok(renewed) => renewed,
             Err(_) => {
-                let text = format!("lease {id:016x} was not renewed within its time to live");
+                let text = format!("lease {id:016x} was not renewed in time");
                 Err(Error::new(Code::Unavailable, text, Outcome::Unknown))
             }
         };
@@ -252,12 +284,12 @@ async fn keep_alive(
             Ok(ttl) => {
                 life = Life { ttl, from: asked_at };
                 failures = 0;
-                drop(sender.send_replace(Ok(ttl)));
+                drop(sender.send_replace(Kept { life, end: None }));
             }
             Err(error) => {
                 failures += 1;
                 if !client.may_pass(&error) || life.left(Instant::now()).is_zero() {
-                    drop(sender.send_replace(Err(error)));
+                    drop(sender.send_replace(Kept { life, end: Some(error) }));
                     return;
                 }
             }
@@ -295,5 +327,25 @@ mod tests {
         assert_eq!(life.left(asked_at + Duration::from_secs(2)), Duration::from_secs(3));
         assert_eq!(life.left(asked_at + Duration::from_secs(9)), Duration::ZERO);
         assert_eq!(Life { ttl: -1, from: asked_at }.left(asked_at), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_life_ends_here_before_it_does_at_the_server() {
+        let from = Instant::now();
+        let end = |ttl| Life { ttl, from }.end() - from;
+        assert_eq!(end(10), Duration::from_millis(9_800));
+        assert_eq!(end(0), Duration::ZERO);
+        assert!(end(i64::MAX) <= Duration::from_secs(TTL_MAX));
+    }
+
+    #[test]
+    fn a_renewal_leaves_time_for_another_one() {
+        let from = Instant::now();
+        for ttl in 2..=60 {
+            let life = Life { ttl, from };
+            let first = life.length() / RENEWALS_PER_TTL;
+            assert!(first + 2 * life.patience() <= life.length(), "{ttl}");
+        }
+        assert_eq!(Life { ttl: 60, from }.patience(), RENEWAL_PATIENCE);
     }
 }

@@ -33,6 +33,9 @@
 //!   the revision after the last one that it has handed out.
 //! - **A lease lives as long as its [`KeepAlive`]**, whatever endpoints come and go, if one of
 //!   them can be reached within the lease's time to live.
+//! - **A [`Place`] is lost here before it can be another's**: its time counts from the sending of
+//!   the last renewal that was answered. What is done under it is fenced by [`Place::fence`] all
+//!   the same, because a process may be stopped between a look at the clock and the act.
 //!
 //! # What is left out
 //!
@@ -51,6 +54,7 @@ mod link;
 mod maintenance;
 mod options;
 mod range;
+mod recipe;
 mod session;
 mod snapshot;
 mod watch;
@@ -61,6 +65,7 @@ pub use etcdpb::{etcdserverpb, mvccpb};
 pub use lease::KeepAlive;
 pub use options::Options;
 pub use range::{FROM_KEY, prefix_end};
+pub use recipe::{Change, Election, Leader, Lost, Mutex, Observer, Place};
 pub use snapshot::Snapshot;
 pub use tonic::Code;
 pub use watch::Watcher;

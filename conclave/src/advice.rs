@@ -8,6 +8,10 @@ pub(crate) fn on(message: &str) -> &'static str {
     found.map_or("", |(_, advice)| advice)
 }
 
+/// Where no quorum answers.
+pub(crate) const QUORUM: &str =
+    "; a majority of the voters must be up: `conclave status` tells who does not answer";
+
 const ADVICE: [(&str, &str); 11] = [
     (
         "bad leader transferee",
@@ -50,10 +54,7 @@ const ADVICE: [(&str, &str); 11] = [
         "rpc not supported for learner",
         "; a learner serves no such request: ask a voter (--endpoints)",
     ),
-    (
-        "no leader",
-        "; a majority of the voters must be up: `conclave status` tells who does not answer",
-    ),
+    ("no leader", QUORUM),
 ];
 
 #[cfg(test)]

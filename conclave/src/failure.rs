@@ -8,7 +8,8 @@ use crate::advice;
 
 /// A command's failure. Exit codes: 1 the command was understood and failed, 2 it was not
 /// understood (as clap's own), 3 a server was removed from its cluster and must not be started
-/// again as it is, 0 for a reader that has closed our output.
+/// again as it is, 0 for a reader that has closed our output; and whatever a command that was run
+/// for somebody has ended with.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     code: u8,
@@ -26,6 +27,21 @@ impl Failure {
     /// The command, a setting or its input is wrong.
     pub(crate) fn usage(text: impl fmt::Display) -> Failure {
         Failure { code: 2, text: text.to_string() }
+    }
+
+    /// A command that was run for somebody has ended with this code, and has said why.
+    pub(crate) fn ended(code: u8) -> Failure {
+        Failure { code, text: String::new() }
+    }
+
+    /// A signal has ended what was going on, as shells write it.
+    pub(crate) fn ended_by(signal: i32) -> Failure {
+        Failure::ended(u8::try_from(128 + signal).unwrap_or(u8::MAX))
+    }
+
+    /// The same failure, with what it was about to do before it.
+    pub(crate) fn within(self, what: &str) -> Failure {
+        Failure { text: format!("{what}: {}", self.text), ..self }
     }
 
     /// Prints the sentence, if there is one.

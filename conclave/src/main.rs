@@ -14,6 +14,9 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(code) = cli::become_command() {
+        return code;
+    }
     match cli::Cli::read().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

@@ -184,6 +184,38 @@ fn a_fourth_server_is_added_a_dead_one_is_removed_and_a_lost_disk_is_replaced() 
 }
 
 #[test]
+fn a_server_that_waits_for_its_group_says_so_and_clients_find_it_when_it_has_one() {
+    let mut pool = Pool::new(2, 2, &[]);
+    pool.run_knowing(0, &[]);
+    let port = pool.servers[0].ports[0];
+    let words = "this server waits for its group: 1 of 2 servers have met";
+    let page = |path: &str| eventually(path, || get(port, path));
+    eventually("the reason", || get(port, "/readyz").filter(|(_, body)| body.contains(words)));
+    assert_eq!(page("/livez"), (200, "ok\n".to_owned()));
+    assert_eq!(page("/readyz").0, 503);
+    let health = page("/health");
+    assert_eq!(health.0, 503);
+    assert!(health.1.contains(words), "{health:?}");
+    let endpoint = pool.endpoint(0);
+    let mut write = conclave();
+    write.args(["kv", "put", "k", "v", "--timeout", "1s", "--endpoints", &endpoint]);
+    let said = write.stdin(Stdio::null()).output().unwrap();
+    let text = String::from_utf8_lossy(&said.stderr);
+    assert!(!said.status.success() && text.contains(words), "{text}");
+
+    // A client that is there before its group is asks again, and is served by whoever is.
+    let mut early = conclave();
+    early.args(["kv", "put", "k", "v", "--timeout", "60s", "--endpoints", &endpoint]);
+    let early = early.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let early = early.spawn().unwrap();
+    pool.run(1);
+    let said = early.wait_with_output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(read(&pool.endpoint(1), "k"), "k\nv\n");
+    pool.await_healthy(0);
+}
+
+#[test]
 fn a_pledge_outlives_its_server_and_founders_come_back_to_their_group() {
     let mut pool = Pool::new(3, 3, &[]);
     // Two wait for a third; what they do not know, they do not pledge.

@@ -6,6 +6,8 @@
 //! keys     encryption, rotation by either side, wrong keys, mixed compression
 //! oneway   three of each in networks of their own, and packets lost in one direction
 //! share    a data directory is one agent's
+//! names    two agents of one name: who keeps it, and how the other one ends
+//! refused  why nobody was joined, and what those say who have refused
 //! bad      what kills real peers, sent to ours
 //! ```
 
@@ -17,10 +19,14 @@ mod bad;
 mod ends;
 #[path = "gossip/keys.rs"]
 mod keys;
+#[path = "gossip/names.rs"]
+mod names;
 #[path = "gossip/oneway.rs"]
 mod oneway;
 #[path = "gossip/pool.rs"]
 mod pool;
+#[path = "gossip/refused.rs"]
+mod refused;
 #[path = "gossip/share.rs"]
 mod share;
 mod support;

@@ -18,6 +18,7 @@
 extern crate alloc;
 
 pub mod bootstrap;
+pub mod bully;
 mod id;
 pub mod mesh;
 pub mod mutant;

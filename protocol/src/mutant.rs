@@ -12,7 +12,8 @@ macro_rules! mutants {
     ($($name:ident, $core:literal, $detector:literal, $what:literal;)+) => {
         /// A planted bug. `R` stands for Raft, `W` for the write-ahead log, `A` for applying, `M`
         /// for revisions and watches, `L` for leases, `S` for SWIM, `X` for sessions, `V` for ways
-        /// around broken links, `B` for bootstrap; `E` for what etcd once had under that number.
+        /// around broken links, `B` for bootstrap, `G` for groups that elect by gossip; `E` for
+        /// what etcd once had under that number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Mutant {
@@ -132,6 +133,14 @@ mutants! {
     B2, false, "BI1, BI2", "A pledge is left for a lower one that may come to be.";
     B3, false, "BI3, BI1", "Whoever has pledged pledges whatever else gives hope.";
     B4, true, "BI2", "A group is founded when one of its servers has not pledged.";
+    G1, true, "GI1, GI2", "Whoever hears nobody object leads, without a majority's epoch.";
+    G2, true, "GI4", "A grant is told before it is durable.";
+    G3, true, "GI1", "A member that starts again grants before an old promise has ended.";
+    G4, true, "GI1", "A leader counts its lease from the answers, not from its request.";
+    G5, false, "GI1", "A leader leaves no margin for the drift of clocks.";
+    G6, true, "GI5", "A new electorate takes over without a majority of the old one.";
+    G7, true, "GI1", "A claim is granted while another one's lease may be in use.";
+    G8, false, "GI1", "A lease is released before its program has stopped.";
     F1, false, "RI15", "A parcel of proposals counts each time it arrives.";
     F2, false, "recovery, RI15", "What a failed sync left in the cache is believed.";
     F3, false, "RI16", "Only the answer to the very latest beat frees a lost probe.";

@@ -164,3 +164,20 @@ fn a_dead_server_that_has_pledged_nothing_holds_nobody_else_up() {
     see(&mut two, shows(3, None, None));
     assert_eq!(see(&mut two, shows(4, None, None)), [persist(1, &[2, 3, 4])]);
 }
+
+/// Texts of warnings are others' to choose, and so is their number.
+#[test]
+fn a_flood_of_one_warning_is_bounded_and_hides_no_other() {
+    let mut one = server(1, 3, Some(&[1, 2, 3]));
+    let mut told = Vec::new();
+    for id in 1_000..3_000 {
+        // Names no pledge could name: nothing is kept of them.
+        told.extend(see(&mut one, shows(id, Some(&[7, 8, 9]), None)));
+    }
+    let absurd = |output: &Output| matches!(output, Output::Warn(Warning::Absurd { .. }));
+    assert!(told.iter().all(absurd));
+    assert_eq!(told.len(), 64);
+    see(&mut one, shows(2, Some(&[1, 2, 3]), None));
+    let told = see(&mut one, shows(2, Some(&[2, 3, 4]), None));
+    assert_eq!(told, [Output::Warn(Warning::Forgot { name: "s2".to_owned() })]);
+}

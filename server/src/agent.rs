@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::PoolSide;
 use crate::api::admin::{Admin, AdminError, Door};
 use crate::config::Config;
-use crate::gossip::{Pool, PoolError, Settings};
+use crate::gossip::{Pool, PoolEnd, PoolError, Settings};
 use crate::runtime::{ServerError, run};
 
 /// The settings of an agent.
@@ -35,6 +35,21 @@ pub enum AgentError {
     /// It could not be a member of the pool.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// Another member of the pool has its name. It has ended without a word under it, and its
+    /// server, if there is one, in good order: start it with another name, or end the other one.
+    #[error(
+        "another agent of the pool has the name {name:?}, at {at}, and the pool takes that one for \
+         it: this one has ended, and said nothing there under that name. Start it with another \
+         --name, or stop the other agent first. (An agent that was killed and now has another \
+         address is itself the other one: its name is free half a minute after the pool has found \
+         it gone)"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Where the other one is.
+        at: String,
+    },
     /// Its API did not start.
     #[error(transparent)]
     Admin(#[from] AdminError),
@@ -48,7 +63,8 @@ impl Agent {
     pub const HTTP_PORT: u16 = 8500;
 
     /// Lives on this thread and some others until `stop` turns true, or somebody lets it leave the
-    /// pool; then its server stops in good order, and the pool is told.
+    /// pool; then its server stops in good order, and the pool is told. When the pool says that its
+    /// name is another's, its server stops in good order, too, and the pool is told nothing.
     ///
     /// # Errors
     /// [`AgentError`], each with what to do about it.
@@ -58,7 +74,7 @@ impl Agent {
         };
         // Whatever ends first takes the rest along.
         let (end, ending) = watch::channel(false);
-        let tags = pool.tags.clone();
+        let (tags, name) = (pool.tags.clone(), pool.name.clone());
         let door = Door::open(self.listen_http)?;
         let pool = Pool::start(pool, ending.clone())?;
         let admin = match Admin::start(door, pool.handle().clone(), ending.clone()) {
@@ -91,9 +107,15 @@ impl Agent {
                 served
             }
         };
-        let sound = pool.finish() & admin.finish();
+        let (pool, admin) = (pool.finish(), admin.finish());
+        if let Some(PoolEnd::NameLost { to }) = pool {
+            if let Err(error) = served {
+                tracing::error!("{error}");
+            }
+            return Err(AgentError::NameTaken { name, at: to.to_string() });
+        }
         served?;
-        if sound { Ok(()) } else { Err(AgentError::Bug) }
+        if pool.is_some() && admin { Ok(()) } else { Err(AgentError::Bug) }
     }
 }
 

@@ -67,7 +67,7 @@ impl Member {
     fn receive(&mut self, packet: &[u8]) -> usize {
         let Self { serf, envelope, refusals, scratch, asker } = self;
         let from = *asker;
-        let messages = envelope.open_packet(Bytes::copy_from_slice(packet), refusals);
+        let (messages, _) = envelope.open_packet(Bytes::copy_from_slice(packet), refusals);
         serf.handle(Time(1), Input::Receive { from, messages });
         let mut sent = 0;
         while let Some(output) = serf.poll_output() {

@@ -146,6 +146,15 @@ pub fn ground(mutant: Mutant) -> Ground {
         Mutant::B1 | Mutant::B2 | Mutant::B3 | Mutant::B4 => {
             return Ground::Disks("sim/tests/founding_mutants.rs");
         }
+        // So are candidates that elect by gossip.
+        Mutant::G1
+        | Mutant::G2
+        | Mutant::G3
+        | Mutant::G4
+        | Mutant::G5
+        | Mutant::G6
+        | Mutant::G7
+        | Mutant::G8 => return Ground::Disks("sim/tests/bully_mutants.rs"),
         // A leader that is cut off and does not know it goes on filling its log.
         Mutant::R4 => "0:kinds=isolate-leader+mute-leader+kill-leader+split,unguarded",
         Mutant::R13 => "0:kinds=isolate-leader+split+deaf-leader+pause-leader,unguarded",

@@ -1,5 +1,6 @@
 //! The virtual world that breaks the production node, and the checks that notice.
 
+pub mod bully;
 mod calm;
 pub mod case;
 pub mod check;

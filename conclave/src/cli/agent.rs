@@ -76,7 +76,7 @@ impl Agent {
 fn serve_with_server(settings: Settings, leash: Leash) -> Result {
     if settings.data_dir.is_none() {
         return Err(Failure::usage(
-            "an agent needs --data-dir DIR for its log and state; `conclave dev` runs without",
+            "a server needs --data-dir DIR for its log and state; `conclave dev` runs without",
         ));
     }
     let mut settings = settings;

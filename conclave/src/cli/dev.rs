@@ -53,7 +53,8 @@ impl Dev {
         loop {
             attempts += 1;
             let (pool, listen_http) = part(&config, &gossip)?;
-            let welcome = welcome(&config, pool.listen, listen_http);
+            let chosen = gossip.listen_gossip.is_some();
+            let welcome = welcome(&config, pool.listen, chosen, listen_http);
             let server = Some(config.clone());
             let agent = server::Agent { server, pool: Some(pool), listen_http };
             let ended = serve::run(agent, Leash::None, || output::bytes(welcome.as_bytes()));
@@ -88,11 +89,17 @@ fn is_about_a_port(failure: &Failure, gossip: &Gossip) -> bool {
 }
 
 /// What a stranger needs to know: where it listens, what it forgets, what to try.
-fn welcome(config: &server::Config, gossip: SocketAddr, http: SocketAddr) -> String {
+/// `chosen`: somebody said where to gossip.
+fn welcome(config: &server::Config, gossip: SocketAddr, chosen: bool, http: SocketAddr) -> String {
     let client = config.listen_client;
     let state = match &config.data_dir {
         Some(path) => format!("kept in {}", path.display()),
         None => "in memory, gone when this ends (--data-dir D keeps it)".to_owned(),
+    };
+    let usual = Pool::single("").listen;
+    let moved = match chosen || gossip == usual {
+        true => String::new(),
+        false => format!(" ({} is taken: by a dev that is still ending?)", usual.port()),
     };
     // The commands find the default addresses by themselves.
     let unless_default = |flag: &str, address: SocketAddr, default: SocketAddr| {
@@ -105,7 +112,7 @@ fn welcome(config: &server::Config, gossip: SocketAddr, http: SocketAddr) -> Str
          etcd v3 API   http://{client}\n  \
          health        http://{client}/health\n  \
          metrics       http://{client}/metrics\n  \
-         gossip        {gossip}\n  \
+         gossip        {gossip}{moved}\n  \
          agent API     http://{http}/v1/conclave/members\n  \
          state         {state}\n\n\
          Try, in another terminal:\n\n  \
@@ -127,7 +134,7 @@ mod tests {
         let mut config = server::Config::single("dev");
         let gossip = "127.0.0.1:7946".parse().unwrap();
         let http = "127.0.0.1:8500".parse().unwrap();
-        let text = welcome(&config, gossip, http);
+        let text = welcome(&config, gossip, false, http);
         assert!(text.contains("http://127.0.0.1:2379/health"));
         assert!(text.contains("gossip        127.0.0.1:7946\n"));
         assert!(text.contains("conclave kv put greeting hello\n"));
@@ -137,8 +144,11 @@ mod tests {
         assert_eq!(commands.count(), 4);
         assert!(text.contains("  conclave members\n"));
         config.listen_client = "127.0.0.1:4001".parse().unwrap();
-        let text = welcome(&config, gossip, "127.0.0.1:4002".parse().unwrap());
+        let text = welcome(&config, gossip, false, "127.0.0.1:4002".parse().unwrap());
         assert!(text.contains("  conclave members --http 127.0.0.1:4002\n"));
         assert!(text.contains("conclave kv put greeting hello --endpoints 127.0.0.1:4001\n"));
+        let elsewhere = "127.0.0.1:4003".parse().unwrap();
+        assert!(welcome(&config, elsewhere, false, http).contains("127.0.0.1:4003 (7946 is taken"));
+        assert!(welcome(&config, elsewhere, true, http).contains("127.0.0.1:4003\n"));
     }
 }

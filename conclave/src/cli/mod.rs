@@ -4,11 +4,14 @@ mod agent;
 mod bench;
 mod completions;
 mod dev;
+mod elect;
+mod hold;
 mod inspect;
 mod json;
 mod kv;
 mod lease;
 mod local;
+mod lock;
 mod measured;
 mod member;
 mod members;
@@ -22,6 +25,7 @@ mod status;
 mod table;
 mod target;
 
+pub(crate) use hold::tether::become_command;
 pub(crate) use target::block_on;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -54,6 +58,8 @@ enum Command {
     /// Grant, renew and revoke leases.
     #[command(subcommand)]
     Lease(lease::Lease),
+    Lock(lock::Lock),
+    Elect(elect::Elect),
     /// Members of the consensus group.
     #[command(subcommand)]
     Member(member::Member),
@@ -89,6 +95,8 @@ impl Cli {
             Command::Agent(agent) => agent.run(),
             Command::Kv(kv) => kv.run(),
             Command::Lease(lease) => lease.run(),
+            Command::Lock(lock) => lock.run(),
+            Command::Elect(elect) => elect.run(),
             Command::Member(member) => member.run(),
             Command::Members(members) => members.run(),
             Command::Status(status) => status.run(),

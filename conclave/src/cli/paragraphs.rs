@@ -5,14 +5,25 @@
 use clap::Command;
 
 /// Joins the lines of each paragraph, here and in all commands below. What is set off by spaces, as
-/// examples are, stays as it is.
+/// examples are, stays as it is. Lists of commands show the first sentence alone.
 pub(super) fn joined(command: Command) -> Command {
+    let short = command.get_about().map(|about| join(&about.to_string()));
     let long = command.get_long_about().map(|about| join(&about.to_string()));
-    let command = match long {
-        Some(about) => command.long_about(about),
-        None => command,
+    let command = match (short, long) {
+        (Some(short), long) => {
+            let sentence = sentence(&short).to_owned();
+            command.about(sentence).long_about(long.unwrap_or(short))
+        }
+        (None, Some(long)) => command.long_about(long),
+        (None, None) => command,
     };
     command.mut_subcommands(joined)
+}
+
+/// The first sentence, without its full stop.
+fn sentence(text: &str) -> &str {
+    let end = text.split_once(". ").map_or(text, |(sentence, _)| sentence);
+    end.strip_suffix('.').unwrap_or(end)
 }
 
 fn join(text: &str) -> String {
@@ -39,6 +50,16 @@ mod tests {
     fn only_what_is_set_off_keeps_its_lines() {
         let text = "One\ntwo.\n\nThree:\n\n  four \\\n    five\n  six";
         assert_eq!(join(text), "One two.\n\nThree:\n\n  four \\\n    five\n  six");
+    }
+
+    #[test]
+    fn lists_show_a_sentence_and_the_help_of_a_command_all_of_them() {
+        let command = Command::new("it").subcommand(Command::new("go").about("Go on.\nOr not."));
+        let mut command = joined(command);
+        assert!(command.render_long_help().to_string().contains("go    Go on\n"));
+        let go = command.find_subcommand_mut("go").unwrap();
+        assert!(go.render_long_help().to_string().starts_with("Go on. Or not.\n"));
+        assert_eq!(sentence("Port 7946 in v1.2 as ever."), "Port 7946 in v1.2 as ever");
     }
 
     #[test]

@@ -10,7 +10,15 @@ use crate::failure::{Failure, Result};
 /// What the names of variables of the environment begin with.
 const PREFIX: &str = "CONCLAVE_";
 /// Variables of other commands, which a server does not mind.
-const OTHERS: [&str; 3] = ["CONCLAVE_CONFIG", "CONCLAVE_ENDPOINTS", "CONCLAVE_HTTP"];
+const OTHERS: [&str; 6] = [
+    "CONCLAVE_CONFIG",
+    "CONCLAVE_ENDPOINTS",
+    "CONCLAVE_HTTP",
+    // What `lock` and `elect` tell the commands that they run, of which a server may be one.
+    "CONCLAVE_FENCE",
+    "CONCLAVE_KEY",
+    "CONCLAVE_LEASE",
+];
 /// How far a name may be from the one that was meant, in letters.
 const TYPOS: usize = 2;
 
@@ -265,7 +273,9 @@ mod tests {
             assert!(failure.text().ends_with("unknown setting data_dir; did you mean data-dir?"));
         });
         assert!(Layer::try_parse_from(["--nmae", "n1"]).is_err());
-        let others = environment(&[("CONCLAVE_ENDPOINTS", "h:1"), ("HOME", "/")]);
+        let told = ["CONCLAVE_FENCE", "CONCLAVE_KEY", "CONCLAVE_LEASE"].map(|name| (name, "7"));
+        let others = [&told[..], &[("CONCLAVE_ENDPOINTS", "h:1"), ("HOME", "/")]].concat();
+        let others = environment(&others);
         collect(Settings::default(), others, None).unwrap();
     }
 

@@ -33,7 +33,8 @@ pub(crate) enum ClusterState {
 /// What may be set. `None` leaves it to the next layer, and in the end to the default.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Settings {
-    /// This member's name; it must be among those of --initial-cluster [default: default].
+    /// This member's name, one of --initial-cluster where that is given [default: this machine's
+    /// in a pool, `default` outside of one].
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Where the log and the state are kept.

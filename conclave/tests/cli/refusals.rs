@@ -105,7 +105,7 @@ fn flags_that_are_wrong_or_contradict_each_other_are_named() {
     let exposed = say(&["agent", "--listen-http", "0.0.0.0:0", "--listen-gossip", "127.0.0.1:0"]);
     assert!(exposed.fails(1).starts_with("--listen-http 0.0.0.0:0 can be reached"));
     let nowhere = say(&["agent", "--server"]).fails(2);
-    assert!(nowhere.starts_with("an agent needs --data-dir DIR"), "{nowhere}");
+    assert!(nowhere.starts_with("a server needs --data-dir DIR"), "{nowhere}");
     let founder = say(&["agent", "--bootstrap-expect", "3"]).fails(2);
     assert!(founder.starts_with("--bootstrap-expect is for servers: give --server"), "{founder}");
     let several = say(&["dev", "--initial-cluster", "dev=127.0.0.1:1,b=127.0.0.1:2"]).fails(2);

@@ -101,6 +101,19 @@ impl Agent {
         extra: &[&str],
     ) -> Self {
         let log = dir.join(format!("{name}.log"));
+        let agent = Self::spawn(space, log, name, [gossip, http], extra);
+        eventually("the agent answers", || agent.does(&["-o", "json"]).then_some(()));
+        agent
+    }
+
+    /// Starts one that may end at any time; what it says is in `log`.
+    pub(crate) fn spawn(
+        space: &Space,
+        log: PathBuf,
+        name: &str,
+        [gossip, http]: [String; 2],
+        extra: &[&str],
+    ) -> Self {
         let errors = File::options().create(true).append(true).open(&log).unwrap();
         let mut command = ours(space);
         command.args(["agent", "--name", name, "--gossip-profile", "local", "--log", "debug"]);
@@ -108,9 +121,19 @@ impl Agent {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
         let child = child.spawn().unwrap();
         let (name, space) = (name.to_owned(), space.clone());
-        let agent = Self { name, gossip, http, log, space, child: Some(child) };
-        eventually("the agent answers", || agent.does(&["-o", "json"]).then_some(()));
-        agent
+        Self { name, gossip, http, log, space, child: Some(child) }
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        signal(self.child.as_ref().unwrap().id(), "TERM");
+    }
+
+    /// Waits until it has ended, and gives its exit code.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        let mut child = self.child.take().unwrap();
+        let ended = eventually("the agent to end", || child.try_wait().unwrap());
+        ended.code()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -63,6 +63,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
+use core::mem::discriminant;
 
 use crate::mutant::{Mutant, planted};
 use crate::{ClusterId, NodeId};
@@ -73,8 +74,8 @@ pub use boundary::{
 use known::Known;
 pub use pledge::Pledge;
 
-/// Different warnings that one process gives.
-const WARNINGS: usize = 256;
+/// Different warnings of one kind that one process gives.
+const WARNINGS: usize = 64;
 
 /// One server's part in founding a group. Laws:
 ///
@@ -203,9 +204,13 @@ impl Founding {
         self.outbox.push_back(Output::Show(shown));
     }
 
-    /// Each once, and no more than so many: their texts are others' to choose.
+    /// Each once, and of each kind no more than so many: their texts are others' to choose, and
+    /// whoever floods one kind hides no other.
     fn warn(&mut self, warning: Warning) {
-        if self.warned.len() < WARNINGS && self.warned.insert(warning.clone()) {
+        let kind = discriminant(&warning);
+        let alike = || self.warned.iter().filter(|other| discriminant(*other) == kind).count();
+        if !self.warned.contains(&warning) && alike() < WARNINGS {
+            self.warned.insert(warning.clone());
             self.outbox.push_back(Output::Warn(warning));
         }
     }

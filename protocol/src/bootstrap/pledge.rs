@@ -11,7 +11,7 @@ use crate::NodeId;
 /// - nobody is named twice, and somebody is;
 /// - the order of pledges is total: that of their lists of ids.
 ///
-/// As text it is the ids in hexadecimal with commas between them.
+/// As text it is the ids in hexadecimal, of sixteen digits each, with commas between them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pledge(Vec<NodeId>);
 
@@ -28,12 +28,18 @@ impl Pledge {
         (1..=Self::MOST).contains(&servers.len()).then_some(Self(servers))
     }
 
-    /// Reads what [`fmt::Display`] has written; `None` when it is anything else.
+    /// Reads what [`fmt::Display`] has written, with or without the zeros in front of an id; `None`
+    /// when it is anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let ids = text.split(',').map(|id| u64::from_str_radix(id, 16).ok().map(NodeId));
-        let pledge = Self::new(ids.collect::<Option<Vec<NodeId>>>()?)?;
-        (alloc::format!("{pledge}") == text).then_some(pledge)
+        let digit = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+        let id = |id: &str| {
+            let is_one = (1..=16).contains(&id.len()) && id.bytes().all(digit);
+            u64::from_str_radix(id, 16).ok().filter(|_| is_one).map(NodeId)
+        };
+        let ids = text.split(',').map(id).collect::<Option<Vec<NodeId>>>()?;
+        let ascends = ids.is_sorted_by(|one, next| one < next);
+        Self::new(ids).filter(|_| ascends)
     }
 
     /// Whether it names this server.
@@ -63,7 +69,7 @@ impl Pledge {
 
 impl fmt::Display for Pledge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<String> = self.0.iter().map(|id| alloc::format!("{id}")).collect();
+        let ids: Vec<String> = self.0.iter().map(|id| alloc::format!("{:016x}", id.0)).collect();
         f.write_str(&ids.join(","))
     }
 }
@@ -81,9 +87,14 @@ mod tests {
     #[test]
     fn a_pledge_reads_what_it_writes_and_nothing_else() {
         let pledge = Pledge::new([NodeId(0xbeef), NodeId(2), NodeId(2)]).unwrap();
-        assert_eq!(alloc::format!("{pledge}"), "2,beef");
-        assert_eq!(Pledge::parse("2,beef"), Some(pledge));
-        for other in ["", ",", "2,", "beef,2", "2,2", "02,beef", "2, beef", "g", "+2"] {
+        let text = "0000000000000002,000000000000beef";
+        assert_eq!(alloc::format!("{pledge}"), text);
+        for text in [text, "2,beef", "02,000000000000beef"] {
+            assert_eq!(Pledge::parse(text), Some(pledge.clone()), "{text}");
+        }
+        let long = "00000000000000002,beef";
+        for other in ["", ",", "2,", "beef,2", "2,02", "2,2", "2, beef", "g", "+2", "2,BEEF", long]
+        {
             assert_eq!(Pledge::parse(other), None, "{other:?}");
         }
         assert_eq!(Pledge::new((0..10).map(NodeId)), None);

@@ -2,6 +2,7 @@
 //! bytes that nobody should have.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod allocations;
 mod draw;
 mod envelopes;
 mod golden;

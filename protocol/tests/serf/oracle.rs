@@ -8,6 +8,7 @@
 //! |
 //! | SI14 | a query is told of once where its filters admit it, and nowhere else; each answer
 //! counts once |
+//! | SI15 | whoever has lost its name says nothing more |
 //!
 //! SI12, that everybody believes the living to be there and agrees on the others, is judged by the
 //! tests, which know what they did to whom.
@@ -34,6 +35,8 @@ pub(crate) struct Oracle {
     answered: BTreeSet<(usize, Tag, bool, Name)>,
     /// Who has said that it goes.
     intends: BTreeSet<usize>,
+    /// Whose name is another's.
+    nameless: BTreeSet<usize>,
 }
 
 impl Oracle {
@@ -43,6 +46,7 @@ impl Oracle {
         self.queried.retain(|(of, _)| *of != node);
         self.answered.retain(|(of, ..)| *of != node);
         self.intends.remove(&node);
+        self.nameless.remove(&node);
         self.before.clear();
     }
 
@@ -54,12 +58,15 @@ impl Oracle {
 
     pub(crate) fn after(&mut self, node: usize, serf: &Serf, outputs: &[Output]) {
         let before = std::mem::take(&mut self.before);
+        let silent = !self.nameless.contains(&node) || outputs.is_empty();
+        assert!(silent, "SI15: {node} has no name and goes on: {outputs:?}");
         for known in serf.members() {
             let Some(&(status, ltime)) = before.get(&known.facts.name) else { continue };
             self.intent(serf, &known.facts.name, (status, ltime), (known.status, known.ltime));
         }
         for output in outputs {
             match output {
+                Output::NameLost { .. } => drop(self.nameless.insert(node)),
                 Output::Send { messages, .. } => {
                     messages.iter().for_each(|message| self.said(node, serf, message));
                 }

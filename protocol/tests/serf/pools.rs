@@ -1,7 +1,7 @@
 //! What a pool of agents promises.
 
 use protocol::swim::Address;
-use protocol::swim::message::{Facts, State};
+use protocol::swim::message::{Addr, Alive, Facts, Message, State};
 use protocol::swim::serf::{Config, Event, Input, Status};
 
 use crate::scenes;
@@ -128,7 +128,8 @@ fn of_two_with_one_name_the_later_one_loses_it() {
             .collect()
     };
     assert!(votes(3).iter().all(|&kept| kept), "{:?}", votes(3));
-    assert!(!votes(5).is_empty() && votes(5).iter().all(|&kept| !kept), "{:?}", votes(5));
+    assert_eq!(votes(5), [false], "it is over with the first vote");
+    assert_eq!(world.nodes[5].lost, Some(Address::of(&world.nodes[3].facts)));
     let told = |(_, event): &(_, Event)| matches!(event, Event::Conflict { .. });
     assert!(world.nodes[0].events.iter().any(told), "operators elsewhere hear of it, too");
     let held = world.serf(0).swim().member(&name(3)).unwrap();
@@ -136,4 +137,50 @@ fn of_two_with_one_name_the_later_one_loses_it() {
         (held.state, Address::of(&held.facts)),
         (State::Alive, Address::of(&world.nodes[3].facts))
     );
+}
+
+/// Whatever a member says under a name that is another's is taken for the other one's word: it
+/// says nothing, whenever it is told to go.
+#[test]
+fn nobody_leaves_in_the_name_of_another() {
+    // Before the vote is over, and after it was lost.
+    for after in [200 * MS, 20 * SECOND] {
+        let mut world = World::new(6, Config::LAN, 14);
+        for node in 0..5 {
+            world.start(node);
+            world.join(node, 0);
+            world.run(100 * MS);
+        }
+        world.run(5 * SECOND);
+        world.nodes[5].facts = Facts { name: name(3), ..world.nodes[5].facts.clone() };
+        world.start(5);
+        world.join(5, 0);
+        world.run(after);
+        let lost = world.nodes[5].lost.is_some();
+        assert_eq!(lost, after > SECOND);
+        world.input(5, Input::Leave);
+        assert_eq!(world.nodes[5].gone, (!lost).then_some(false), "at once, and nobody is told");
+        world.run(30 * SECOND);
+        for node in [0, 1, 2, 4] {
+            assert_eq!(world.told(node, 3), ["joined"], "m{node:03} believes that m003 is here");
+        }
+        let refuted = |(_, event): &(_, Event)| matches!(event, Event::Refuted { .. });
+        assert!(!world.nodes[3].events.iter().any(refuted), "m003 has nothing to answer");
+    }
+}
+
+/// A member whose name it is leaves as it should, though somebody else claims it.
+#[test]
+fn whoever_has_the_votes_says_farewell() {
+    let mut world = World::pool(6, Config::LAN, 15);
+    let other = Facts { addr: Addr::from([10, 9, 9, 9]), ..world.nodes[2].facts.clone() };
+    let alive = Alive { incarnation: 7, facts: other.into() };
+    let (from, messages) = (Address::of(&world.nodes[1].facts), vec![Message::Alive(alive)]);
+    world.input(2, Input::Receive { from, messages });
+    world.run(SECOND);
+    world.input(2, Input::Leave);
+    let left = world.run_until(20 * SECOND, |world| {
+        world.nodes[2].gone == Some(true) && world.all_believe(2, Some(Status::Left))
+    });
+    assert!(left.is_some(), "{:?}", world.differences());
 }

@@ -261,6 +261,7 @@ impl Stage {
                 format!("keyring {id} by {source}: {operation}")
             }
             Output::Gone { told } => format!("gone told={told}"),
+            Output::NameLost { to } => format!("name lost to {}", text::whom(to)),
             Output::Event(event) => text::event(&event),
             Output::StreamPing { .. } | Output::Incarnation(_) | Output::Acked { .. } => return,
         };

@@ -47,6 +47,8 @@ pub(crate) struct Node {
     pub(crate) refused: u64,
     /// It has gone and said so.
     pub(crate) gone: Option<bool>,
+    /// Its name is that of the one there.
+    pub(crate) lost: Option<Address>,
 }
 
 pub(crate) struct World {
@@ -99,6 +101,7 @@ impl World {
             ended: BTreeSet::new(),
             refused: 0,
             gone: None,
+            lost: None,
         };
         let nodes: Vec<Node> = (0..agents).map(node).collect();
         let places = nodes.iter().enumerate();
@@ -153,7 +156,7 @@ impl World {
         let actor = &mut self.nodes[node];
         actor.life += 1;
         actor.wake = None;
-        actor.gone = None;
+        (actor.gone, actor.lost) = (None, None);
         actor.asked.clear();
         let identity = Identity { facts: actor.facts.clone(), incarnation: actor.incarnation };
         actor.serf = Some(Serf::new(self.config.clone(), identity, seed));
@@ -331,6 +334,8 @@ impl World {
                 actor.gone = Some(told);
                 actor.serf = None;
             }
+            // It stays: nothing may come of whatever happens to it now.
+            Output::NameLost { to } => actor.lost = Some(to),
             Output::Acked { .. } => {}
         }
     }

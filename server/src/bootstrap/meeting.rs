@@ -23,6 +23,10 @@ const BREATH: Duration = Duration::from_millis(20);
 /// How often whoever looks into the log is told what is waited for.
 const REMINDER: Duration = Duration::from_secs(10);
 
+/// How what clients are told begins, before a server has a group. Part of the API: a client that
+/// reads it knows that nothing was done, and that it may come again.
+pub(crate) const WAITS: &str = "this server waits for its group";
+
 /// What came of meeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Met {
@@ -32,7 +36,8 @@ pub(crate) enum Met {
     Cluster(Vec<InitialMember>),
 }
 
-/// Meets others in the pool until there is a group to found or to follow.
+/// Meets others in the pool until there is a group to found or to follow. `say` has at any time
+/// what is waited for.
 ///
 /// # Errors
 /// [`StartError`]: nothing has been founded. [`StartError::Stopped`] when `stop` turned true.
@@ -40,6 +45,7 @@ pub(crate) async fn meet(
     config: &Config,
     (side, expect): (PoolSide, usize),
     client: String,
+    say: watch::Sender<String>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Met, StartError> {
     let _lock = config.data_dir.as_deref().map(lock).transpose()?;
@@ -57,6 +63,7 @@ pub(crate) async fn meet(
         if let Some(outcome) = observer.look().await.map_err(stuck)? {
             return Ok(met(&observer, outcome));
         }
+        say.send_replace(waits(&observer.core.status()));
         if Instant::now() >= remind_at {
             remind_at = Instant::now() + REMINDER;
             remind(&observer.core.status());
@@ -162,6 +169,24 @@ fn stuck(stuck: Stuck) -> StartError {
             StartError::Config(format!("the pool does not take the tags: {error}"))
         }
         Stuck::Disk(error) => StartError::State(format!("the pledge cannot be written: {error}")),
+    }
+}
+
+/// What is waited for, for clients: in few words, since it comes with every call.
+fn waits(status: &Status) -> String {
+    match status {
+        Status::Meeting { met, expect } => format!("{WAITS}: {met} of {expect} servers have met"),
+        Status::Watching => format!("{WAITS}: others are about to found it"),
+        Status::Pledged { missing, .. } => {
+            format!("{WAITS}: it has pledged to found it, and {} has not yet", missing.join(", "))
+        }
+        Status::Barred => {
+            format!("{WAITS}: there is a cluster in the pool of which nobody answers, or two")
+        }
+        Status::Forming => format!("{WAITS}: it is being founded"),
+        Status::Following(_) | Status::Settled(_) => {
+            format!("{WAITS}: it has asked to be taken in")
+        }
     }
 }
 

@@ -35,7 +35,7 @@ use crate::gossip::PoolHandle;
 use crate::runtime::StartError;
 
 pub(crate) use herald::Herald;
-pub(crate) use meeting::{Met, meet};
+pub(crate) use meeting::{Met, WAITS, meet};
 pub(crate) use removal::Removal;
 pub(crate) use tags::is_reserved;
 

@@ -3,14 +3,16 @@
 //! | tag | value |
 //! |---|---|
 //! | `role` | `server` |
-//! | `seat` | the id that follows from name, peer address and token, in hexadecimal |
+//! | `seat` | the id that follows from name, peer address and token |
 //! | `name` | its name, when its agent has another one in the pool |
 //! | `peer` | where peers reach it, `host:port` |
 //! | `client` | where clients reach it, a URL |
 //! | `expect` | how many found the group; not of a server with a static list |
 //! | `pledge` | the seats that it has pledged to found a group with |
-//! | `cluster` | the id of the cluster that it belongs to, in hexadecimal |
-//! | `id` | its id there, in hexadecimal |
+//! | `cluster` | the id of the cluster that it belongs to |
+//! | `id` | its id there |
+//!
+//! Ids are in hexadecimal, sixteen digits as everywhere else; fewer are read as well.
 //!
 //! Whatever cannot be read makes a member none of the servers that are heeded: anybody may join a
 //! pool. Of a server these names are its own: what operators say of it has others.
@@ -80,17 +82,25 @@ impl Card {
             }
         };
         set("role", Some("server".to_owned()));
-        set("seat", Some(self.seat.id.to_string()));
+        set("seat", Some(hexadecimal(self.seat.id.0)));
         let is_other = self.known_as != self.seat.name;
         set("name", is_other.then(|| self.seat.name.clone()));
         set("peer", Some(self.seat.peer.clone()));
         set("client", Some(self.client.clone()));
         set("expect", self.expect.map(|expect| expect.to_string()));
         set("pledge", shown.pledge.as_ref().map(ToString::to_string));
-        set("cluster", shown.cluster.map(|cluster| cluster.to_string()));
-        set("id", self.id.map(|id| id.to_string()));
+        set("cluster", shown.cluster.map(|cluster| hexadecimal(cluster.0)));
+        set("id", self.id.map(|id| hexadecimal(id.0)));
         Tags(tags.into_iter().map(|(name, value)| (Bytes::from(name), value.into())).collect())
     }
+}
+
+fn hexadecimal(id: u64) -> String {
+    format!("{id:016x}")
+}
+
+fn number(text: &str) -> Option<u64> {
+    u64::from_str_radix(text, 16).ok()
 }
 
 /// Who is reached at this address under this name.
@@ -108,8 +118,7 @@ pub(super) fn server_of(facts: &Facts, token: &str) -> Option<Server> {
     }
     let known_as = facts.name.to_string();
     let seat = seat(get("name").unwrap_or(&known_as), get("peer")?, token);
-    let has_token = get("seat") == Some(seat.id.to_string().as_str());
-    let number = |text: &str| u64::from_str_radix(text, 16).ok();
+    let has_token = get("seat").and_then(number) == Some(seat.id.0);
     let read = |name: &str| match get(name) {
         None => Some(None),
         Some(text) => number(text).map(Some),
@@ -167,6 +176,26 @@ mod tests {
         assert!(!server_of(&facts("n1", &tags), "u").unwrap().has_token);
         assert!(!server_of(&facts("n2", &tags), "t").unwrap().has_token);
         assert!(tags.0.contains_key(&Bytes::from("rack")));
+    }
+
+    #[test]
+    fn ids_have_sixteen_digits_and_fewer_are_read_as_well() {
+        let card = Card { id: Some(NodeId(0xb)), ..card(2) };
+        let shown = Shown { pledge: Pledge::new([NodeId(5)]), cluster: Some(ClusterId(0xc)) };
+        let tags = card.tags(&shown);
+        let text = |name: &'static str| tags.0[name.as_bytes()].clone();
+        assert_eq!(text("id"), "000000000000000b");
+        assert_eq!(text("cluster"), "000000000000000c");
+        assert_eq!(text("pledge"), "0000000000000005");
+        assert_eq!(text("seat").len(), 16);
+        let mut short = tags.clone();
+        for (name, value) in [("id", "b"), ("cluster", "c"), ("pledge", "5")] {
+            short.0.insert(Bytes::from(name), Bytes::from(value));
+        }
+        let (long, short) = (facts("n1", &tags), facts("n1", &short));
+        let seen = server_of(&long, "t").unwrap();
+        assert!(seen.has_token && seen.sighting.shown == shown);
+        assert_eq!(server_of(&short, "t"), Some(seen));
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use protocol::swim::message::Name;
 use protocol::swim::serf::{QueryId, Question, RequestError, Stats, Tags};
-use protocol::swim::{Address, JoinError, Status};
+use protocol::swim::{Address, Status};
 use tokio::sync::{mpsc, oneshot};
 
+use super::failure::NotJoined;
 use super::member::PoolMember;
 
 /// What becomes of a request.
@@ -16,7 +17,7 @@ pub(super) type Reply = oneshot::Sender<Result<(), RequestError>>;
 pub(super) enum Call {
     Members(oneshot::Sender<Vec<PoolMember>>),
     Status(oneshot::Sender<Box<PoolStatus>>),
-    Join { to: Address, ignore_old: bool, reply: oneshot::Sender<Result<usize, JoinError>> },
+    Join { to: Address, ignore_old: bool, reply: oneshot::Sender<Result<usize, NotJoined>> },
     SetTags(Tags, Reply),
     Event { name: Bytes, payload: Bytes, coalesce: bool, reply: Reply },
     Query { question: Question, answers: mpsc::Sender<Answer> },

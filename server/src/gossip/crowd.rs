@@ -56,7 +56,7 @@ impl Crowd {
             runtime.block_on(async move {
                 // Nobody tells a single one of them to go.
                 let (_stay, staying) = watch::channel(false);
-                let mut lives: JoinSet<()> =
+                let mut lives: JoinSet<_> =
                     lives.into_iter().map(|life| life.live(staying.clone())).collect();
                 tokio::select! {
                     // Whoever could have told to stop is gone.

@@ -2,8 +2,10 @@
 
 use protocol::swim::serf::Event;
 
+use super::complaints::Complaints;
+
 /// Writes an event into the log, if anybody should look at it.
-pub(super) fn log(event: &Event) {
+pub(super) fn log(event: &Event, complaints: &Complaints) {
     match event {
         Event::Joined(member) => tracing::info!(member = %member.name, "joined the pool"),
         Event::Left(member) => tracing::info!(member = %member.name, "left the pool"),
@@ -35,13 +37,10 @@ pub(super) fn log(event: &Event) {
         Event::ConflictVote { matching, responses, kept: false } => tracing::error!(
             matching,
             responses,
-            "another agent has this agent's name, and the pool takes that one for it: stop one of \
-             the two, or give it another --name"
+            "another agent has this agent's name, and the pool takes that one for it: this agent \
+             ends, without a word to the pool"
         ),
-        Event::Refused { member, reason } => tracing::warn!(
-            %member, ?reason,
-            "something was told of a member that must not be believed, and was not"
-        ),
+        Event::Refused { member, reason } => complaints.disbelieved(member, *reason),
         Event::Link { member, link: Some(link) } => tracing::warn!(
             member = %member.name, ?link,
             "the way to a member is broken for packets: look at firewalls for UDP"

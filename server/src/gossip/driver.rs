@@ -21,13 +21,15 @@ use bytes::Bytes;
 use protocol::Time;
 use protocol::swim::message::{Message, PushPull};
 use protocol::swim::serf::{self, Input, KeyResponse, Output, QueryId, RequestError, Serf};
-use protocol::swim::{Address, JoinError, StreamId, Tag};
+use protocol::swim::{Address, StreamId, Tag};
 use tokio::net::UdpSocket;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::call::{Answer, Call, PoolStatus, Reply};
+use super::complaints::Complaints;
 use super::envelope::{Envelope, Scratch};
+use super::failure::{Failure, NotJoined};
 use super::keys::Keeper;
 use super::member::PoolMember;
 use super::sockets::{from_wire, reachable_from, to_wire};
@@ -47,8 +49,23 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// Who waits for what becomes of a request.
 enum Waiting {
     Reply(Reply),
-    Join(oneshot::Sender<Result<usize, JoinError>>),
+    Join(oneshot::Sender<Result<usize, NotJoined>>),
     Query(mpsc::Sender<Answer>),
+}
+
+/// How a member's part in the pool has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolEnd {
+    /// It has left.
+    Left {
+        /// Whether enough others can know of it.
+        told: bool,
+    },
+    /// The others say that its name is that of another member. It has ended without a word.
+    NameLost {
+        /// Where the other one is.
+        to: Address,
+    },
 }
 
 /// What the driver is made of.
@@ -58,6 +75,7 @@ pub(super) struct Parts {
     pub(super) listen: SocketAddr,
     pub(super) envelope: Arc<Envelope>,
     pub(super) traffic: Arc<Traffic>,
+    pub(super) complaints: Arc<Complaints>,
     pub(super) streams: Arc<Streams>,
     pub(super) keeper: Arc<Keeper>,
     pub(super) arrivals: mpsc::Receiver<Arrival>,
@@ -80,7 +98,9 @@ pub(super) struct Driver {
     next_stream: u64,
     leavers: Vec<oneshot::Sender<bool>>,
     leaving: bool,
-    gone: Option<bool>,
+    gone: Option<PoolEnd>,
+    /// Why the exchange that has just ended came to nothing.
+    failure: Option<Failure>,
     scratch: Scratch,
 }
 
@@ -99,19 +119,20 @@ impl Driver {
             leavers: Vec::new(),
             leaving: false,
             gone: None,
+            failure: None,
             scratch: Scratch::default(),
         }
     }
 
-    /// Lives until told to stop, or to leave; then leaves, and says whether others can know.
-    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) -> bool {
+    /// Lives until told to stop, or to leave, and then leaves; or until its name is another's.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) -> PoolEnd {
         let mut buffer = vec![0; PACKET_MAX];
         let stopped = async {
             // Whoever could have told to stop is gone.
             let _ended = stop.wait_for(|stop| *stop).await;
         };
         let mut stopped = std::pin::pin!(stopped);
-        while !self.leaving {
+        while !self.leaving && self.gone.is_none() {
             tokio::select! {
                 () = &mut stopped => self.leave(None),
                 () = self.turn(&mut buffer) => {}
@@ -122,13 +143,15 @@ impl Driver {
                 self.turn(&mut buffer).await;
             }
         };
-        let in_time = timeout(LEAVE_MAX, end).await.is_ok();
-        let told = in_time && self.gone == Some(true);
+        // Whoever runs out of time has told too few.
+        let _late = timeout(LEAVE_MAX, end).await;
+        let gone = self.gone.unwrap_or(PoolEnd::Left { told: false });
+        let told = gone == PoolEnd::Left { told: true };
         for leaver in self.leavers.drain(..) {
             // Whoever asked may have ended since.
             let _ended = leaver.send(told);
         }
-        told
+        gone
     }
 
     /// Takes in whatever comes next, and carries out what follows from it.
@@ -179,7 +202,11 @@ impl Driver {
             traffic.packets_in.one();
             traffic.packet_bytes_in.add(size);
             let packet = Bytes::copy_from_slice(&buffer[..size]);
-            let messages = self.parts.envelope.open_packet(packet, &traffic.refusals);
+            let opened = self.parts.envelope.open_packet(packet, &traffic.refusals);
+            let (messages, refused) = opened;
+            if let Some(refusal) = refused {
+                self.parts.complaints.refused(from, refusal);
+            }
             if !messages.is_empty() {
                 self.handle(Input::Receive { from: to_wire(from), messages });
             }
@@ -189,7 +216,11 @@ impl Driver {
     fn on_arrival(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Acked(seq) => self.handle(Input::StreamAcked { seq }),
-            Arrival::Exchanged(id, state) => self.handle(Input::Exchanged { id, state }),
+            Arrival::Exchanged(id, exchanged) => {
+                let state = exchanged.map_err(|failure| self.failure = Some(failure)).ok();
+                self.handle(Input::Exchanged { id, state });
+                self.failure = None;
+            }
             Arrival::Told(message) => self.handle(Input::Told(message)),
             Arrival::Asked(state, reply) => {
                 let id = StreamId(self.next_stream);
@@ -272,7 +303,8 @@ impl Driver {
             }
             Output::Joined { tag, result } => {
                 if let Some(Waiting::Join(reply)) = self.waiting.remove(&tag) {
-                    let _gone = reply.send(result);
+                    let failure = self.failure.take();
+                    let _gone = reply.send(result.map_err(|error| NotJoined::new(error, failure)));
                 }
             }
             Output::Incarnation(incarnation) => {
@@ -293,7 +325,8 @@ impl Driver {
                     let _ended = done.send((id, response));
                 });
             }
-            Output::Gone { told } => self.gone = Some(told),
+            Output::Gone { told } => self.gone = Some(PoolEnd::Left { told }),
+            Output::NameLost { to } => self.gone = Some(PoolEnd::NameLost { to }),
             Output::Event(event) => self.publish(event),
         }
     }
@@ -351,7 +384,7 @@ impl Driver {
     }
 
     fn publish(&self, event: serf::Event) {
-        super::diary::log(&event);
+        super::diary::log(&event, &self.parts.complaints);
         // Nobody need listen.
         let _nobody = self.parts.events.send(Arc::new(event));
     }

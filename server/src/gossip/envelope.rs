@@ -147,43 +147,19 @@ impl Envelope {
         out
     }
 
-    /// The messages of a packet, in order. What is refused is counted, and takes as little along
-    /// as it can.
-    pub fn open_packet(&self, packet: Bytes, refusals: &Refusals) -> Vec<Message> {
-        let mut messages = Vec::new();
-        match self.unwrap(packet) {
-            Ok(packet) => {
-                for part in parts(packet) {
-                    self.take_part(part, &mut messages, refusals);
-                }
-            }
-            Err(refusal) => refusals.count(refusal),
-        }
-        messages
-    }
-
-    fn take_part(
+    /// The messages of a packet, in order, and the first reason for which something in it was
+    /// refused. All that is refused is counted, and takes as little along as it can.
+    pub fn open_packet(
         &self,
-        part: Result<Part, Error>,
-        messages: &mut Vec<Message>,
+        packet: Bytes,
         refusals: &Refusals,
-    ) {
-        let compressed = match part {
-            Ok(Part::Message(message)) => return messages.push(message),
-            Ok(Part::Compressed(compressed)) => compressed,
-            Err(error) => return refusals.count(error.into()),
-        };
-        let inner = match unpack(&compressed, PACKET_MAX) {
-            Ok(inner) => inner,
-            Err(refusal) => return refusals.count(refusal),
-        };
-        for part in parts(inner.into()) {
-            match part {
-                Ok(Part::Message(message)) => messages.push(message),
-                Ok(Part::Compressed(_)) => refusals.count(Error::Nesting.into()),
-                Err(error) => refusals.count(error.into()),
-            }
+    ) -> (Vec<Message>, Option<Refusal>) {
+        let mut contents = Contents { messages: Vec::new(), refused: None, refusals };
+        match self.unwrap(packet) {
+            Ok(packet) => parts(packet).for_each(|part| contents.take(part)),
+            Err(refusal) => contents.refuse(refusal),
         }
+        (contents.messages, contents.refused)
     }
 
     /// A packet without label and encryption.
@@ -244,6 +220,39 @@ impl Envelope {
         let keys = keys.as_ref().ok_or(Refusal::NoKeys)?;
         let extra = [&front[..], self.policy.label.bytes()].concat();
         keys.open(blob, &extra).ok_or(Refusal::Key)
+    }
+}
+
+/// What a packet has come to so far.
+struct Contents<'a> {
+    messages: Vec<Message>,
+    refused: Option<Refusal>,
+    refusals: &'a Refusals,
+}
+
+impl Contents<'_> {
+    fn refuse(&mut self, refusal: Refusal) {
+        self.refusals.count(refusal);
+        self.refused.get_or_insert(refusal);
+    }
+
+    fn take(&mut self, part: Result<Part, Error>) {
+        let compressed = match part {
+            Ok(Part::Message(message)) => return self.messages.push(message),
+            Ok(Part::Compressed(compressed)) => compressed,
+            Err(error) => return self.refuse(error.into()),
+        };
+        let inner = match unpack(&compressed, PACKET_MAX) {
+            Ok(inner) => inner,
+            Err(refusal) => return self.refuse(refusal),
+        };
+        for part in parts(inner.into()) {
+            match part {
+                Ok(Part::Message(message)) => self.messages.push(message),
+                Ok(Part::Compressed(_)) => self.refuse(Error::Nesting.into()),
+                Err(error) => self.refuse(error.into()),
+            }
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use protocol::swim::Address;
 use protocol::swim::message::Name;
 use protocol::swim::serf::{self, KeyOperation, QueryId, Question, RequestError, Tags, Topic};
-use protocol::swim::{Address, JoinError};
 use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -41,7 +41,7 @@ pub enum CallError {
     #[error("{0}")]
     Refused(#[from] RequestError),
     /// An address is none.
-    #[error("cannot find {0}: {1}")]
+    #[error("cannot find {0}: {1}; is the name right, and does this machine's resolver know it?")]
     Resolve(String, String),
     /// Nobody there belongs to a pool that this member can be of.
     #[error("{0}")]
@@ -114,18 +114,7 @@ impl PoolHandle {
 
     async fn join_address(&self, to: Address) -> Result<usize, CallError> {
         let joined = self.ask(|reply| Call::Join { to, ignore_old: false, reply }).await?;
-        joined.map_err(|error| {
-            CallError::Join(match error {
-                JoinError::NoAnswer => format!(
-                    "{to} does not answer as a member of this pool would: is it there, and are \
-                     its key and label the same? Its log may say more"
-                ),
-                JoinError::Incompatible { member, reason } => format!(
-                    "{to} is of a pool that this agent cannot be of: nothing that it told of \
-                     members can be believed, such as of {member}: {reason:?}"
-                ),
-            })
-        })
+        joined.map_err(|error| CallError::Join(error.told(to)))
     }
 
     /// What the member says of itself.

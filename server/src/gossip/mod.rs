@@ -14,7 +14,8 @@
 //! - `envelope`, `keyring`, `lzw`: what wraps messages, and who may read them;
 //! - `sockets`, `streams`, `driver`: the outputs of the core, carried out;
 //! - `notebook`: what the next life under this name begins with;
-//! - `rejoin`: joining until somebody answers;
+//! - `rejoin`: joining until somebody answers; `failure`: why nobody did;
+//! - `diary`, `complaints`: what the log says of events, and of those who were refused;
 //! - `crowd`: many members on one thread, for measurements;
 //! - `handle`, `call`, `event`, `member`, `keys`: the pool for the rest of the process.
 //!
@@ -24,12 +25,14 @@
 //! Left out: batches of packets in one call to the system, so a packet costs one call.
 
 mod call;
+mod complaints;
 mod crowd;
 mod diary;
 mod driver;
 mod envelope;
 mod error;
 mod event;
+mod failure;
 mod handle;
 mod keyring;
 mod keys;
@@ -46,6 +49,7 @@ mod traffic;
 
 pub use call::{Answer, PoolStatus};
 pub use crowd::Crowd;
+pub use driver::PoolEnd;
 pub use envelope::{Envelope, Policy, Scratch, StreamOpener};
 pub use error::PoolError;
 pub use event::{Notice, Subscription};

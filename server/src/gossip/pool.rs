@@ -15,7 +15,8 @@ use protocol::swim::serf::{Serf, Tags};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{broadcast, mpsc, watch};
 
-use super::driver::{Driver, Parts};
+use super::complaints::Complaints;
+use super::driver::{Driver, Parts, PoolEnd};
 use super::envelope::Envelope;
 use super::error::PoolError;
 use super::handle::PoolHandle;
@@ -45,12 +46,12 @@ const SHUTDOWN: Duration = Duration::from_millis(500);
 pub struct Pool {
     handle: PoolHandle,
     ended: watch::Receiver<bool>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<PoolEnd>,
 }
 
 impl Pool {
     /// Opens sockets and files, and starts. The member leaves the pool, and the thread ends, once
-    /// `stop` turns true.
+    /// `stop` turns true. It ends by itself when its name is found to be another member's.
     ///
     /// # Errors
     /// [`PoolError`], each with what to do about it.
@@ -65,11 +66,12 @@ impl Pool {
         let handle = life.handle.clone();
         let (end, ended) = watch::channel(false);
         let thread = Builder::new().name("gossip".to_owned()).spawn(move || {
-            runtime.block_on(life.live(stop));
+            let ended = runtime.block_on(life.live(stop));
             end.send_replace(true);
             // Files that are being written are written; names that are being resolved are not
             // waited for.
             runtime.shutdown_timeout(SHUTDOWN);
+            ended
         });
         Ok(Self { handle, ended, thread: thread.map_err(PoolError::Thread)? })
     }
@@ -80,15 +82,15 @@ impl Pool {
         &self.handle
     }
 
-    /// Turns true, or loses its sender, once the member has left.
+    /// Turns true, or loses its sender, once the member has ended.
     #[must_use]
     pub fn ended(&self) -> watch::Receiver<bool> {
         self.ended.clone()
     }
 
-    /// Waits until the member has left; `false` when its thread ended by a bug.
-    pub fn finish(self) -> bool {
-        self.thread.join().is_ok()
+    /// Waits until the member has ended, and says how; `None` when that was by a bug.
+    pub fn finish(self) -> Option<PoolEnd> {
+        self.thread.join().ok()
     }
 }
 
@@ -138,6 +140,7 @@ impl Newborn {
             self;
         let name = facts.name;
         let traffic = Arc::new(Traffic::default());
+        let complaints = Arc::new(Complaints::default());
         let (arrivals, arrived) = mpsc::channel(ARRIVALS);
         let (calls, called) = mpsc::channel(CALLS);
         let (events, _) = broadcast::channel(EVENTS);
@@ -150,8 +153,8 @@ impl Newborn {
             advertised,
             encrypted: envelope.keyring().is_some(),
         };
-        let streams =
-            Streams::new(name, Arc::clone(&envelope), Arc::clone(&traffic), arrivals, patience);
+        let noted = (Arc::clone(&traffic), Arc::clone(&complaints));
+        let streams = Streams::new(name, Arc::clone(&envelope), noted, arrivals, patience);
         let streams = Arc::new(streams);
         let Sockets { udp, tcp, address } = sockets;
         let parts = Parts {
@@ -161,6 +164,7 @@ impl Newborn {
             keeper: Arc::new(Keeper::new(Arc::clone(&envelope), notebook.clone())),
             envelope,
             traffic,
+            complaints,
             streams: Arc::clone(&streams),
             arrivals: arrived,
             calls: called,
@@ -184,7 +188,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) async fn live(self, stop: watch::Receiver<bool>) {
+    pub(super) async fn live(self, stop: watch::Receiver<bool>) -> PoolEnd {
         let Self { handle, parts, streams, tcp, kept, join } = self;
         tokio::spawn(streams.accept(tcp));
         if let Some((notebook, incarnations)) = kept {
@@ -195,9 +199,11 @@ impl Life {
         } else {
             tokio::spawn(join_for_ever(handle, join));
         }
-        if !Driver::new(parts).run(stop).await {
+        let ended = Driver::new(parts).run(stop).await;
+        if ended == (PoolEnd::Left { told: false }) {
             tracing::warn!("left the pool before enough others can know of it");
         }
+        ended
     }
 }
 

@@ -18,7 +18,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::complaints::Complaints;
 use super::envelope::{Envelope, Opened, STREAM_MAX, StreamOpener, expand};
+use super::failure::Failure;
 use super::refusal::Refusal;
 use super::sockets::from_wire;
 use super::traffic::Traffic;
@@ -40,7 +42,7 @@ pub(super) enum Arrival {
     /// A ping was acknowledged.
     Acked(u32),
     /// An exchange has ended.
-    Exchanged(ExchangeId, Option<PushPull>),
+    Exchanged(ExchangeId, Result<PushPull, Failure>),
     /// Somebody began one, and waits for the answer.
     Asked(PushPull, oneshot::Sender<PushPull>),
     /// A message of the layer above.
@@ -53,6 +55,7 @@ pub(super) struct Streams {
     pub(super) own: Name,
     pub(super) envelope: Arc<Envelope>,
     pub(super) traffic: Arc<Traffic>,
+    pub(super) complaints: Arc<Complaints>,
     pub(super) arrivals: mpsc::Sender<Arrival>,
     /// How long a stream of somebody else may take.
     pub(super) patience: Duration,
@@ -65,25 +68,23 @@ impl Streams {
     pub(super) fn new(
         own: Name,
         envelope: Arc<Envelope>,
-        traffic: Arc<Traffic>,
+        (traffic, complaints): (Arc<Traffic>, Arc<Complaints>),
         arrivals: mpsc::Sender<Arrival>,
         patience: Duration,
     ) -> Self {
         let (large, large_own) = (Semaphore::new(LARGE_MAX), Semaphore::new(LARGE_MAX));
-        Self { own, envelope, traffic, arrivals, patience, large, large_own }
+        Self { own, envelope, traffic, complaints, arrivals, patience, large, large_own }
     }
 
     /// Asks a member over a stream whether it is there.
     pub(super) async fn ping(self: Arc<Self>, to: Address, ping: Ping, deadline: Instant) {
         let seq = ping.seq;
-        let asked = self.ask(to, StreamMessage::Ping(ping));
-        match timeout_at(deadline, asked).await {
-            Ok(Ok(StreamMessage::Ack(ack))) if ack.seq == seq => {
+        match self.ask(to, StreamMessage::Ping(ping), deadline).await {
+            Ok(StreamMessage::Ack(ack)) if ack.seq == seq => {
                 let _ended = self.arrivals.send(Arrival::Acked(seq)).await;
             }
-            Ok(Ok(_)) => self.traffic.refusals.count(Refusal::Answer),
-            Ok(Err(refusal)) => self.traffic.refusals.count(refusal),
-            Err(_) => self.traffic.refusals.count(Refusal::Slow),
+            Ok(_) => self.traffic.refusals.count(Refusal::Answer),
+            Err(failure) => self.traffic.refusals.count(failure.refusal()),
         }
     }
 
@@ -95,35 +96,43 @@ impl Streams {
         state: PushPull,
         deadline: Instant,
     ) {
-        let asked = self.ask(to, StreamMessage::PushPull(state));
-        let state = match timeout_at(deadline, asked).await {
-            Ok(Ok(StreamMessage::PushPull(state))) => Ok(state),
-            Ok(Ok(StreamMessage::Error(text))) => {
+        let asked = self.ask(to, StreamMessage::PushPull(state), deadline);
+        let state = match asked.await {
+            Ok(StreamMessage::PushPull(state)) => Ok(state),
+            Ok(StreamMessage::Error(text)) => {
                 let text = text.utf8_chunks().map(|chunk| chunk.valid()).collect::<String>();
-                let text = text.escape_debug();
+                let text = text.escape_debug().to_string();
                 tracing::warn!(%to, "the pool's member refuses to exchange states: {text}");
-                Err(Refusal::Remote)
+                Err(Failure::Told(text))
             }
-            Ok(Ok(_)) => Err(Refusal::Answer),
-            Ok(Err(refusal)) => {
-                tracing::debug!(%to, "an exchange of states came to nothing: {refusal}");
-                Err(refusal)
+            Ok(_) => Err(Failure::Answer(Refusal::Answer)),
+            Err(failure) => {
+                tracing::debug!(%to, ?failure, "an exchange of states came to nothing");
+                Err(failure)
             }
-            Err(_) => Err(Refusal::Slow),
         };
-        if let Err(refusal) = state {
-            self.traffic.refusals.count(refusal);
+        if let Err(failure) = &state {
+            self.traffic.refusals.count(failure.refusal());
         }
-        let _ended = self.arrivals.send(Arrival::Exchanged(id, state.ok())).await;
+        let _ended = self.arrivals.send(Arrival::Exchanged(id, state)).await;
     }
 
-    async fn ask(&self, to: Address, message: StreamMessage) -> Result<StreamMessage, Refusal> {
-        let to = from_wire(to).ok_or(Refusal::Broken)?;
-        let mut stream = TcpStream::connect(to).await.map_err(broken)?;
+    async fn ask(
+        &self,
+        to: Address,
+        message: StreamMessage,
+        deadline: Instant,
+    ) -> Result<StreamMessage, Failure> {
+        let to = from_wire(to).ok_or(Failure::Closed)?;
+        let connected = timeout_at(deadline, TcpStream::connect(to)).await;
+        let mut stream = connected.map_err(|_| Failure::Unconnected)?.map_err(Failure::Connect)?;
         self.traffic.streams_out.one();
-        self.send(&mut stream, &message, true).await?;
-        drop(message);
-        self.receive(&mut stream, false).await.map(|(message, _place)| message)
+        let answered = async {
+            self.send(&mut stream, &message, true).await?;
+            drop(message);
+            self.receive(&mut stream, false).await.map(|(answer, _place)| answer)
+        };
+        timeout_at(deadline, answered).await.map_err(|_| Failure::Unanswered)?.map_err(Into::into)
     }
 
     /// Takes streams of others, for ever.
@@ -157,6 +166,7 @@ impl Streams {
         let served = timeout(self.patience, self.answer(&mut stream)).await;
         if let Err(refusal) = served.unwrap_or(Err(Refusal::Slow)) {
             self.traffic.refusals.count(refusal);
+            self.complaints.refused(from, refusal);
             tracing::debug!(%from, "a stream of the pool was refused: {refusal}");
         }
     }

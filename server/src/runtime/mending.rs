@@ -13,6 +13,7 @@ use protocol::{Index, Position};
 use storage::log::Salvage;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::StartError;
@@ -67,7 +68,9 @@ pub(super) async fn treat(
     client: &StdListener,
 ) -> Result<Treated, ServerError> {
     let clients = client.try_clone().and_then(TcpListener::from_std).map_err(StartError::Thread)?;
-    let turned_away = tokio::spawn(turn_away(clients));
+    // Dropped at the end, however that comes, it leaves the port to whoever serves there next.
+    let mut turning_away = JoinSet::new();
+    turning_away.spawn(turn_away(clients));
     let opened = loop {
         let known = match ward.mend(wounded).await? {
             End::Stopped => break Treated::Stopped,
@@ -89,7 +92,6 @@ pub(super) async fn treat(
             Opening::Wounded(more) => wounded = *more,
         }
     };
-    turned_away.abort();
     Ok(opened)
 }
 

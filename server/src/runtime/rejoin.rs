@@ -20,6 +20,7 @@ use super::driver::RunError;
 use super::identity::token_hash;
 use super::peers::{Ask, Disowned, join};
 use super::server::ServerError;
+use crate::api::etcd::attend;
 use crate::config::Config;
 
 /// Asks the members of the cluster who this new one is, until one of them knows.
@@ -78,7 +79,7 @@ pub(super) async fn taken_back(
 ) -> Result<Identity, ServerError> {
     let Disowned { by, why } = disowned;
     tracing::warn!("{by} says: {why}. This member asks to be taken in again, as a new one");
-    turn_all_away(client, peer)?;
+    turn_all_away([Some(client), peer].into_iter().flatten())?;
     let mut members = others(config);
     if !members.contains(by) {
         members.push(by.clone());
@@ -133,15 +134,28 @@ async fn asked(
 }
 
 /// Ends all connections at once, for as long as the runtime lives.
-pub(super) fn turn_all_away(
-    client: &StdListener,
-    peer: Option<&StdListener>,
+pub(super) fn turn_all_away<'a>(
+    listeners: impl IntoIterator<Item = &'a StdListener>,
 ) -> Result<(), StartError> {
-    for listener in [Some(client), peer].into_iter().flatten() {
+    for listener in listeners {
         let listener = listener.try_clone().and_then(TcpListener::from_std);
         tokio::spawn(turn_away(listener.map_err(StartError::Thread)?));
     }
     Ok(())
+}
+
+/// Tells clients what this server waits for, for as long as `work` takes.
+pub(super) async fn attended<T>(
+    client: &StdListener,
+    reason: watch::Receiver<String>,
+    work: impl Future<Output = Result<T, StartError>>,
+) -> Result<T, StartError> {
+    let listener = client.try_clone().and_then(TcpListener::from_std);
+    let lobby = attend(listener.map_err(StartError::Thread)?, reason);
+    tokio::select! {
+        done = work => done,
+        never = lobby => match never {},
+    }
 }
 
 /// Ends connections at once, so that whoever dials tries another member.

@@ -24,13 +24,13 @@ use super::open::{Doubt, Ground, Opened, Opening};
 use super::peers::{Acceptor, FromPeers, Identity, Links, Peer, Roster, listen};
 use super::rebuilding::{Rebuilding, Wrong};
 use super::register::Register;
-use super::rejoin::{self, taken_in, taken_up};
+use super::rejoin::{self, attended, taken_in, taken_up};
 use super::ways::Ways;
 use super::who::{Who, identify, known};
 use super::workers::{LogWorker, StateWorkers};
 use crate::api::etcd::{self, ApiOptions};
 use crate::api::metrics::Metrics;
-use crate::bootstrap::{self, Herald, Met, Removal};
+use crate::bootstrap::{self, Herald, Met, Removal, WAITS};
 use crate::config::{Config, Threads};
 use crate::reserve::Gauge;
 
@@ -110,8 +110,10 @@ fn found(
     };
     let url = client_url(config, doors)?;
     let meeting = async {
-        rejoin::turn_all_away(&doors.client, doors.peer.as_ref())?;
-        bootstrap::meet(config, (side, expect), url, stop.clone()).await
+        rejoin::turn_all_away(doors.peer.as_ref())?;
+        let (say, reason) = watch::channel(WAITS.to_owned());
+        let meeting = bootstrap::meet(config, (side, expect), url, say, stop.clone());
+        attended(&doors.client, reason, meeting).await
     };
     let met = match runtime()?.block_on(meeting) {
         Err(StartError::Stopped) => return Ok(false),
@@ -154,7 +156,10 @@ fn live(
     let own = runtime()?;
     let identity = match who {
         Who::Known(identity) | Who::Told(identity) => identity,
-        Who::Newcomer => own.block_on(taken_in(config, stop.clone()))?,
+        Who::Newcomer => {
+            let taken = taken_in(config, stop.clone());
+            own.block_on(attended(&doors.client, asks(), taken))?
+        }
     };
     let url = client_url(config, doors)?;
     let ground = Ground::lay(config, identity, url, wrong)?;
@@ -166,6 +171,7 @@ fn live(
         // What follows has the directory to itself.
         drop((opening, ground));
         let taken = taken_up(config, identity, register.life(), stop);
+        let taken = attended(&doors.client, asks(), taken);
         return Ok(Departure::Replaced(own.block_on(taken)?));
     }
     let Doors { client, peer } = doors.double().map_err(StartError::Thread)?;
@@ -197,6 +203,11 @@ fn live(
         Err(ServerError::Start(StartError::Stopped)) => Ok(Departure::Stopped),
         Err(error) => Err(error),
     }
+}
+
+/// What clients are told of a server that asks to be taken in.
+fn asks() -> watch::Receiver<String> {
+    watch::channel(format!("{WAITS}: it has asked to be taken in")).1
 }
 
 /// What a life runs on: with it end all tasks of that life.

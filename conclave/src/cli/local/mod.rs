@@ -174,8 +174,9 @@ impl Local {
         let headings = ["NAME", "ETCD", "PEER", "GOSSIP", "HTTP", "PID", "LOG"];
         output::bytes(table(&headings, &rows).as_bytes())?;
         output::line(format!(
-            "\nTry, in another terminal:\n\n  export CONCLAVE_ENDPOINTS={}\n  conclave status\n  \
-             conclave kv put greeting hello\n  conclave members --http {}\n\nCtrl-C stops them.",
+            "\nTry, in another terminal:\n\n  export CONCLAVE_ENDPOINTS={}\n  export \
+             CONCLAVE_HTTP={}\n  conclave status\n  conclave kv put greeting hello\n  conclave \
+             members\n\nCtrl-C stops them.",
             endpoints.join(","),
             members[0].http
         ))

@@ -73,6 +73,13 @@ impl Http {
         body: &str,
     ) -> Result<(u16, BufReader<TcpStream>)> {
         let at = self.http.strip_prefix("http://").unwrap_or(&self.http).trim_end_matches('/');
+        if at
+            .rsplit_once(':')
+            .is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err())
+        {
+            let text = "is no place of an agent's own API; write host:port, such as 127.0.0.1:8500";
+            return Err(Failure::usage(format!("--http {at} {text}")));
+        }
         let nobody = |why: String| {
             Failure::new(format!(
                 "no agent answers at {at}: {why}; start one with `conclave dev` or `conclave \

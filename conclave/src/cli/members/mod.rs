@@ -13,6 +13,9 @@ use super::output::{self, Format, Output};
 use super::table::table;
 use crate::failure::{Failure, Result};
 
+/// The most members that are called by their names in a sentence.
+const NAMED: usize = 10;
+
 /// Members of the pool, as one agent sees them.
 ///
 /// The pool is everybody who gossips, servers or not; `conclave member` is about the consensus
@@ -95,7 +98,8 @@ enum Command {
         #[arg(long)]
         coalesce: bool,
     },
-    /// Ask everybody, or some, and print the answers.
+    /// Ask everybody, or some, and print the answers. Programs answer: a handler of serf's, or
+    /// whoever reads an agent's stream of events and posts to /v1/conclave/respond.
     ///
     /// Example: conclave members query uptime --tag role=web
     Query {
@@ -131,11 +135,28 @@ impl Members {
                 }
                 Some(command) => {
                     let (name, body) = request(command)?;
+                    if let Command::ForceLeave { name, .. } = command {
+                        self.look_for(name).await?;
+                    }
                     let answer = self.http.post(name, &body).await?;
                     self.done(&answer)
                 }
             }
         })
+    }
+
+    /// Says so when the agent knows nobody of that name: most often it is misspelt. Others may know
+    /// somebody, so they are told all the same.
+    async fn look_for(&self, name: &str) -> Result {
+        let members = self.http.get("members").await?;
+        let known = members.as_array().into_iter().flatten().any(|it| it["name"] == name);
+        if !known {
+            eprintln!(
+                "this agent knows nobody called {}; the others are told all the same",
+                on_a_line(name)
+            );
+        }
+        Ok(())
     }
 
     async fn list(&self) -> Result {
@@ -176,8 +197,15 @@ impl Members {
             let payload = answer.get("payload").unwrap_or(&answer["payload_base64"]);
             output::line(format!("{}: {}", text(&answer["from"]), shown(text(payload))))?;
         }
-        let arrived = answer["arrived"].as_array().map_or(0, Vec::len);
-        output::line(format!("{} of {arrived} have answered", answers.map_or(0, Vec::len)))
+        let arrived = answer["arrived"].as_array();
+        let names: Vec<_> =
+            arrived.into_iter().flatten().map(|name| on_a_line(text(name))).collect();
+        let reached = match names.len() {
+            0 => "it reached nobody".to_owned(),
+            few @ 1..=NAMED => format!("it reached {few}: {}", names.join(", ")),
+            many => format!("it reached {many}"),
+        };
+        output::line(format!("{reached}; {} answered", answers.map_or(0, Vec::len)))
     }
 }
 
@@ -188,6 +216,10 @@ fn request(command: &Command) -> Result<(&'static str, Value)> {
         Command::Leave => ("leave", json!({})),
         Command::ForceLeave { name, prune } => {
             ("force-leave", json!({ "node": name, "prune": prune }))
+        }
+        Command::Tags { set, delete } if set.is_empty() && delete.is_empty() => {
+            let text = "say what to change, with --set NAME=VALUE or --delete NAME";
+            return Err(Failure::usage(text));
         }
         Command::Tags { set, delete } => ("tags", json!({ "set": pairs(set)?, "delete": delete })),
         Command::Event { name, payload, coalesce } => {

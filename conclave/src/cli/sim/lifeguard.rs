@@ -8,7 +8,7 @@ use sim::pool::lifeguard::{self, Kind, Table};
 
 use super::files::Target;
 use super::parallel;
-use super::progress::Progress;
+use super::progress::{Progress, bar, left};
 use crate::cli::output::{self, Format, Output};
 use crate::failure::{Failure, Result};
 
@@ -45,17 +45,23 @@ pub(crate) struct Lifeguard {
 impl Lifeguard {
     pub(crate) fn run(&self) -> Result {
         let files = self.files()?;
-        let tables: Vec<Table> = Slow::ALL.into_iter().map(|how| self.measure(how)).collect();
-        for (table, files) in tables.iter().zip(files.chunks(2)) {
-            files[0].write(&table.by_pause())?;
-            files[1].write(&table.by_slow())?;
-        }
-        match self.output.format {
-            Format::Plain => {
-                let text: Vec<String> = tables.iter().map(ToString::to_string).collect();
-                output::bytes(text.join("\n").as_bytes())?;
+        let mut tables = Vec::new();
+        let mut files = files.chunks(2);
+        for how in Slow::ALL {
+            let table = self.measure(how);
+            if let Some([by_pause, by_slow]) = files.next() {
+                by_pause.write(&table.by_pause())?;
+                by_slow.write(&table.by_slow())?;
             }
-            Format::Json => output::json(&super::value(&tables)?)?,
+            if self.output.format == Format::Plain {
+                // The other half may take as long again.
+                let between = if tables.is_empty() { "" } else { "\n" };
+                output::bytes(format!("{between}{table}").as_bytes())?;
+            }
+            tables.push(table);
+        }
+        if self.output.format == Format::Json {
+            output::json(&super::value(&tables)?)?;
         }
         if self.rounds < ENOUGH {
             return Ok(());
@@ -78,7 +84,13 @@ impl Lifeguard {
         let cells = parallel::each(
             &jobs,
             |&(kind, slowness)| lifeguard::measure(kind, slowness, self.rounds, self.seed),
-            |done| progress.show(|_| format!("{done} of {} cells", jobs.len())),
+            |done| {
+                let share = done as f64 / jobs.len() as f64;
+                progress.show(|elapsed| {
+                    let (bar, left, name) = (bar(share), left(share, elapsed), how.name());
+                    format!("{bar} slow members {name}: {done}/{} cells  {left}", jobs.len())
+                });
+            },
         );
         Table { how, rounds: self.rounds, cells }
     }

@@ -3,9 +3,10 @@
 //! The crate `sim` knows no clock, no file and no terminal. They are read and written here: how
 //! long something takes, where pictures go, who presses Ctrl-C. Whatever stands on standard output
 //! follows from the arguments alone, except where a command measures; progress goes to standard
-//! error, and only when that is a terminal.
+//! error: drawn over and over on a terminal, a line a minute elsewhere.
 
 mod bench;
+mod bully;
 mod check;
 mod elections;
 mod explore;
@@ -49,6 +50,7 @@ pub(crate) enum Sim {
     Faults(faults::Faults),
     Mutants(mutants::Mutants),
     Founding(founding::Founding),
+    Bully(bully::Bully),
     Bench(bench::Bench),
 }
 
@@ -68,6 +70,7 @@ impl Sim {
             Sim::Faults(faults) => faults.run(),
             Sim::Mutants(mutants) => mutants.run(),
             Sim::Founding(founding) => founding.run(),
+            Sim::Bully(bully) => bully.run(),
             Sim::Bench(bench) => bench.run(),
         }
     }

@@ -3,22 +3,25 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-/// How often it is drawn anew.
+/// How often it is drawn anew on a terminal.
 const PERIOD: Duration = Duration::from_millis(100);
+/// How often it is written where there is none: into a log, say.
+const PERIOD_OF_A_LOG: Duration = Duration::from_secs(60);
 /// The columns of a bar.
 const BAR: usize = 16;
 
-/// A line on standard error that is drawn over and over; nothing at all when that is no terminal.
+/// A line on standard error that is drawn over and over; a new one each minute when that is no
+/// terminal.
 #[derive(Debug)]
 pub(super) struct Progress {
-    shown: bool,
+    terminal: bool,
     begun: Instant,
     drawn: Option<Instant>,
 }
 
 impl Progress {
     pub(super) fn new() -> Self {
-        Self { shown: io::stderr().is_terminal(), begun: Instant::now(), drawn: None }
+        Self { terminal: io::stderr().is_terminal(), begun: Instant::now(), drawn: None }
     }
 
     /// How long it has been going on.
@@ -28,10 +31,17 @@ impl Progress {
 
     /// Draws the line, unless that was done a moment ago.
     pub(super) fn show(&mut self, line: impl FnOnce(Duration) -> String) {
-        if !self.shown || self.drawn.is_some_and(|drawn| drawn.elapsed() < PERIOD) {
+        let period = if self.terminal { PERIOD } else { PERIOD_OF_A_LOG };
+        let last = self.drawn.or((!self.terminal).then_some(self.begun));
+        if last.is_some_and(|last| last.elapsed() < period) {
             return;
         }
         let line = line(self.elapsed());
+        if !self.terminal {
+            self.drawn = Some(Instant::now());
+            eprintln!("{line}");
+            return;
+        }
         let room = super::terminal::width(&io::stderr()).saturating_sub(1);
         let line: String = line.chars().take(room).collect();
         self.drawn = Some(Instant::now());
@@ -47,7 +57,7 @@ impl Progress {
 
     /// Removes the line.
     pub(super) fn clear(&mut self) {
-        if self.drawn.take().is_some() {
+        if self.terminal && self.drawn.take().is_some() {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }

@@ -190,6 +190,18 @@ impl Serf {
         }
     }
 
+    /// The vote over the own name is over before its time.
+    pub(super) fn end_vote(&mut self) -> Option<Vote> {
+        let mut open = self.questions.open.iter();
+        let voting = open.find(|(_, open)| matches!(open.asker, Asker::Conflict(_)));
+        let (id, deadline) = voting.map(|(id, open)| (*id, open.deadline))?;
+        self.questions.deadlines.remove(&(deadline, id));
+        match self.questions.open.remove(&id)?.asker {
+            Asker::Conflict(vote) => Some(vote),
+            Asker::Driver(_) => None,
+        }
+    }
+
     pub(super) fn is_voting(&self) -> bool {
         self.questions.open.values().any(|open| matches!(open.asker, Asker::Conflict(_)))
     }

@@ -2,7 +2,12 @@
 //!
 //! A member that hears of another one with its name asks everybody whom they know under it. Who
 //! has the name knows itself and does not answer. When more than half of the answers name the own
-//! address, the name is its own; otherwise it should end, and its operator choose another name.
+//! address, or nobody answers, the name is its own; otherwise it is the other one's.
+//!
+//! Whoever has lost its name falls silent: whatever it said under that name, and its farewell above
+//! all, the pool would take for the word of the one whose name it is. It takes nothing in any more,
+//! and should end. For the same reason a member that is to go while the others vote says so only if
+//! the answers so far give it the name.
 
 use alloc::sync::Arc;
 
@@ -10,8 +15,9 @@ use bytes::Bytes;
 
 use super::ask::Asker;
 use super::input::QueryId;
+use super::leave::Leaving;
 use super::message::{Member, Message, Status};
-use super::output::Event;
+use super::output::{Event, Output};
 use super::query::Waiting;
 use super::tags::Tags;
 use super::{Serf, decode, encoded};
@@ -22,6 +28,7 @@ use crate::swim::{Address, message::Vsn};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Vote {
     own: Address,
+    other: Address,
     matching: usize,
     responses: usize,
 }
@@ -33,12 +40,17 @@ impl Vote {
         self.responses += 1;
         self.matching += usize::from(member.addr == self.own.addr && member.port == self.own.port);
     }
+
+    fn has_majority(&self) -> bool {
+        self.matching > self.responses / 2
+    }
 }
 
 impl Serf {
     /// SWIM has heard of two members of one name.
     pub(super) fn on_conflict(&mut self, held: Arc<Facts>, other: Arc<Facts>) {
         let own = (held.name == self.name).then(|| Address::of(&held));
+        let place = Address::of(&other);
         self.tell(Event::Conflict { held, other });
         let Some(own) = own else { return };
         if self.leaving.is_going() || !self.config.resolve_conflicts || self.is_voting() {
@@ -48,7 +60,7 @@ impl Serf {
         let query = self.query(name, self.name.bytes().clone(), Default::default(), 0, 0, None);
         // A name too long to be asked for, or too many questions: the operator knows of the
         // conflict all the same.
-        let vote = Vote { own, matching: 0, responses: 0 };
+        let vote = Vote { own, other: place, matching: 0, responses: 0 };
         if let Ok(query) = self.ask(Asker::Conflict(vote), query) {
             self.hears_query(query);
         }
@@ -57,8 +69,17 @@ impl Serf {
     /// The time for answers is over.
     pub(super) fn on_vote(&mut self, vote: &Vote) {
         let (matching, responses) = (vote.matching, vote.responses);
-        let kept = responses == 0 || matching > responses / 2;
+        let kept = responses == 0 || vote.has_majority();
         self.tell(Event::ConflictVote { matching, responses, kept });
+        if !kept {
+            self.leaving = Leaving::Silent;
+            self.outbox.push_back(Output::NameLost { to: vote.other });
+        }
+    }
+
+    /// This member goes. Says whether it may say so: not while its name may be another's.
+    pub(super) fn may_say_farewell(&mut self) -> bool {
+        self.end_vote().is_none_or(|vote| vote.has_majority())
     }
 
     /// Somebody asks who bears a name.

@@ -1,6 +1,7 @@
 //! Going: first what this member intends, then its farewell, then a while for others to pass it on.
 //!
 //! A member that only said farewell would be taken for one that failed: peers look at the intent.
+//! One whose name is another's, or may be, goes without a word (`conflict`).
 
 use super::message::{Leave, Message, Status};
 use super::output::{Event, Output};
@@ -24,6 +25,8 @@ pub(super) enum Leaving {
     Lingering { until: Time, told: bool },
     /// It may end.
     Gone,
+    /// It may end, and says and hears nothing more: its name is not its own.
+    Silent,
 }
 
 impl Leaving {
@@ -34,7 +37,7 @@ impl Leaving {
     pub(super) const fn timeout(self) -> Option<Time> {
         match self {
             Self::Intending(until) | Self::Lingering { until, .. } => Some(until),
-            Self::No | Self::Parting | Self::Gone => None,
+            Self::No | Self::Parting | Self::Gone | Self::Silent => None,
         }
     }
 }
@@ -42,6 +45,11 @@ impl Leaving {
 impl Serf {
     pub(super) fn on_leave(&mut self) {
         if self.leaving.is_going() {
+            return;
+        }
+        if !self.may_say_farewell() {
+            self.leaving = Leaving::Silent;
+            self.outbox.push_back(Output::Gone { told: false });
             return;
         }
         let patience = self.config.broadcast_timeout;
@@ -97,7 +105,7 @@ impl Serf {
         match self.leaving {
             Leaving::Intending(_) => self.part(),
             Leaving::Lingering { told, .. } => self.gone(told),
-            Leaving::No | Leaving::Parting | Leaving::Gone => {}
+            Leaving::No | Leaving::Parting | Leaving::Gone | Leaving::Silent => {}
         }
     }
 

@@ -47,6 +47,9 @@
 //!   one to the time at every exchange.
 //! - *A vote without voters keeps the name* ([`Event::ConflictVote`]). Upstream's member ends when
 //!   all answers are lost.
+//! - *Nobody says farewell under a name that may be another's*: whoever is to go while the others
+//!   vote goes without a word, unless they have given it the name by then. Upstream's member says
+//!   that it leaves, and the pool takes that for the word of the other one.
 //! - *Who is contested says that it is here*: a member that finds in an exchange that somebody has
 //!   heard of a later intent than its own answers that, too. Upstream's answers only what it hears
 //!   directly; when gossip misses it, it is shown as leaving for good.
@@ -257,6 +260,9 @@ impl Serf {
     /// Takes in what happened. The first call starts the clock.
     pub fn handle(&mut self, now: Time, input: Input) {
         self.now = self.now.max(now);
+        if self.leaving == Leaving::Silent {
+            return;
+        }
         self.start();
         match input {
             Input::Timeout => self.on_timeout(),
@@ -297,6 +303,9 @@ impl Serf {
         if !self.started {
             return Some(Time(0));
         }
+        if self.leaving == Leaving::Silent {
+            return None;
+        }
         let timers = [
             self.swim.poll_timeout(),
             Some(self.reap_at),
@@ -333,6 +342,9 @@ impl Serf {
 
     /// Lets SWIM do what it is to do, and follows what comes of it.
     fn settle(&mut self) {
+        if self.leaving == Leaving::Silent {
+            self.errands.clear();
+        }
         while let Some(input) = self.errands.pop_front() {
             self.swim.handle(self.now, input);
             while let Some(output) = self.swim.poll_output() {

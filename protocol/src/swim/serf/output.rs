@@ -109,10 +109,17 @@ pub enum Output {
         /// What.
         operation: KeyOperation,
     },
-    /// This member has said that it goes, and may end.
+    /// This member was to go, and may end.
     Gone {
-        /// `false`: time ran out first. Nobody to tell is enough.
+        /// `false`: time ran out first, or its name may be another's and it said nothing. Nobody to
+        /// tell is enough.
         told: bool,
+    },
+    /// The pool says that this member's name is another's. It has fallen silent and takes nothing
+    /// in any more, not even [`Input::Leave`](super::Input::Leave): it should end.
+    NameLost {
+        /// Where the other one is.
+        to: Address,
     },
     /// Something that subscribers or a person want to know.
     Event(Event),
@@ -172,8 +179,8 @@ pub enum Event {
         matching: usize,
         /// Who voted.
         responses: usize,
-        /// Whether the name is this member's: more than half said so, or nobody said anything. A
-        /// member that has lost its name should end, as Serf's do.
+        /// Whether the name is this member's: more than half said so, or nobody said anything. If
+        /// not, [`Output::NameLost`] follows.
         kept: bool,
     },
     /// Something was told of a member that must not be believed.

@@ -1,6 +1,7 @@
 //! What a member looks like from outside.
 
 use super::Serf;
+use super::leave::Leaving;
 use super::message::{LTime, Status};
 use super::roster::Known;
 use crate::swim::Swim;
@@ -140,12 +141,12 @@ impl Serf {
         assert!(self.queries.len() <= self.config.queries, "queries are bounded");
         assert!(self.errands.is_empty(), "nothing is left undone");
         let own = self.roster.row(&self.name).map(|row| row.status);
-        let going = self.leaving.is_going();
+        let said = self.leaving.is_going() && self.leaving != Leaving::Silent;
         let fits = match own {
-            Some(Status::Alive) => !going,
-            Some(Status::Leaving | Status::Left) => going,
+            Some(Status::Alive) => !said,
+            Some(Status::Leaving | Status::Left) => said,
             Some(Status::None | Status::Failed) | None => false,
         };
-        assert!(fits, "the own row is alive until this member goes");
+        assert!(fits, "the own row is alive until this member says that it goes");
     }
 }

@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -13,9 +14,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::Api;
+use super::body::ApiBody;
 use super::preface::{Opened, Protocol, detect};
-use super::route::route;
 
 /// How long a client may take to show which protocol it speaks, or to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,23 +30,43 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 /// Bytes of the head of a request.
 const MAX_HEAD: usize = 16 * 1024;
 
+/// Who answers the requests on a connection.
+pub(super) trait Responder: Send + Sync + 'static {
+    /// The most calls under way on one connection.
+    fn streams(&self) -> u32;
+
+    /// Answers one request.
+    fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<ApiBody>> + Send;
+}
+
 /// Serves a connection until it ends, or, when `stopping` turns true, until the calls under way
 /// are answered.
-pub(super) async fn serve(api: Arc<Api>, stream: TcpStream, stopping: watch::Receiver<bool>) {
+pub(super) async fn serve<R: Responder>(
+    responder: Arc<R>,
+    stream: TcpStream,
+    stopping: watch::Receiver<bool>,
+) {
     // Without it a small answer would wait for more; a socket that refuses still works.
     let _refused = stream.set_nodelay(true);
     match timeout(HEAD_TIMEOUT, detect(stream)).await {
-        Ok(Ok(Some((Protocol::Http2, stream)))) => serve_http2(api, stream, stopping).await,
-        Ok(Ok(Some((Protocol::Http1, stream)))) => serve_http1(api, stream, stopping).await,
+        Ok(Ok(Some((Protocol::Http2, stream)))) => serve_http2(responder, stream, stopping).await,
+        Ok(Ok(Some((Protocol::Http1, stream)))) => serve_http1(responder, stream, stopping).await,
         Ok(Ok(None) | Err(_)) | Err(_) => {}
     }
 }
 
-async fn serve_http2(api: Arc<Api>, stream: Opened<TcpStream>, stopping: watch::Receiver<bool>) {
-    let streams = api.options.max_concurrent_streams;
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let api = Arc::clone(&api);
-        async move { Ok::<_, Infallible>(route(api, request).await) }
+async fn serve_http2<R: Responder>(
+    responder: Arc<R>,
+    stream: Opened<TcpStream>,
+    stopping: watch::Receiver<bool>,
+) {
+    let streams = responder.streams();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let responder = Arc::clone(&responder);
+        async move { Ok::<_, Infallible>(responder.respond(request).await) }
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -62,10 +82,14 @@ async fn serve_http2(api: Arc<Api>, stream: Opened<TcpStream>, stopping: watch::
     run(connection, stopping, http2::Connection::graceful_shutdown).await;
 }
 
-async fn serve_http1(api: Arc<Api>, stream: Opened<TcpStream>, stopping: watch::Receiver<bool>) {
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let api = Arc::clone(&api);
-        async move { Ok::<_, Infallible>(route(api, request).await) }
+async fn serve_http1<R: Responder>(
+    responder: Arc<R>,
+    stream: Opened<TcpStream>,
+    stopping: watch::Receiver<bool>,
+) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let responder = Arc::clone(&responder);
+        async move { Ok::<_, Infallible>(responder.respond(request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

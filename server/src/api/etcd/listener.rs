@@ -14,7 +14,7 @@ use super::{Api, connection, route};
 use crate::runtime::NodeHandle;
 
 /// How long accepting rests when the system has no socket to give.
-const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves etcd's API on a port until `shutdown` resolves; then accepts no more, tells clients to
 /// go elsewhere, lets the calls under way end, and returns when they have, at the latest after
@@ -69,7 +69,7 @@ pub async fn serve(
 }
 
 /// The next client, once there is room for it. Until then it waits in the system's queue.
-async fn accept(
+pub(super) async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
@@ -79,7 +79,7 @@ async fn accept(
 }
 
 /// Whether a failed accept says something about one client only.
-fn is_about_one_connection(error: &io::Error) -> bool {
+pub(super) fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

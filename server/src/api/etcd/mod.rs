@@ -11,6 +11,8 @@
 //!                                  └─ pages: /health /livez /readyz /version /metrics
 //! ```
 //!
+//! Before there is a node, `lobby` stands in the place of all behind `connection`.
+//!
 //! A request is converted, handed to the node, and its answer converted back; nothing is decided
 //! here. A client that goes away drops the future of its call, and with it the interest in the
 //! answer: a write that was proposed may still happen.
@@ -43,6 +45,7 @@ mod kv;
 mod leader;
 mod lease;
 mod listener;
+mod lobby;
 mod maintenance;
 pub(crate) mod method;
 mod options;
@@ -57,6 +60,7 @@ mod watch;
 
 pub use errors::EtcdError;
 pub use listener::serve;
+pub(crate) use lobby::attend;
 pub use options::ApiOptions;
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use tower::service_fn;
 
 use super::aside::Aside;
 use super::body::{ApiBody, Stopping};
+use super::connection::Responder;
 use super::errors::{EtcdError, status, unexpected};
 use super::frame::{Partial, framed, read};
 use super::header::Headers;
@@ -128,14 +129,27 @@ fn insists(headers: &HeaderMap) -> bool {
     headers.get("hasleader").is_some_and(|value| value.as_bytes() == b"true")
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
+impl Responder for Api {
+    fn streams(&self) -> u32 {
+        self.options.max_concurrent_streams
+    }
+
+    fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<ApiBody>> + Send {
+        route(self, request)
+    }
+}
+
 /// Answers a request.
-pub(super) async fn route(api: Arc<Api>, request: Request<Incoming>) -> Response<ApiBody> {
+async fn route(api: Arc<Api>, request: Request<Incoming>) -> Response<ApiBody> {
     if !is_grpc(request.headers()) {
         return Box::pin(pages::respond(&api, request)).await;
     }

@@ -43,13 +43,15 @@ fn envelope(label: &'static [u8], keys: Option<Keyring>) -> Envelope {
 
 fn refused(envelope: &Envelope, packet: Bytes) -> Vec<Refusal> {
     let refusals = Refusals::default();
-    assert_eq!(envelope.open_packet(packet, &refusals), []);
+    let (messages, refused) = envelope.open_packet(packet, &refusals);
+    assert_eq!(messages, []);
+    assert_eq!(refused, refusals.iter().next().map(|(refusal, _)| refusal));
     refusals.iter().map(|(refusal, _)| refusal).collect()
 }
 
 fn opened(envelope: &Envelope, packet: Bytes) -> Vec<Message> {
     let refusals = Refusals::default();
-    let messages = envelope.open_packet(packet, &refusals);
+    let (messages, _) = envelope.open_packet(packet, &refusals);
     assert_eq!(refusals.iter().next(), None);
     messages
 }
@@ -266,7 +268,7 @@ proptest::proptest! {
         bytes.insert(0, front);
         for envelope in envelopes() {
             let refusals = Refusals::default();
-            let messages = envelope.open_packet(bytes.clone().into(), &refusals);
+            let (messages, _) = envelope.open_packet(bytes.clone().into(), &refusals);
             // A compound of no parts is neither.
             let silent = messages.is_empty() && refusals.iter().next().is_none();
             assert!(!silent || front == 7 || front == 9, "{bytes:?}");
@@ -299,7 +301,7 @@ proptest::proptest! {
         let at = at % harmed.len();
         harmed[at] ^= 1 << bit;
         let refusals = Refusals::default();
-        let read = envelope.open_packet(harmed.into(), &refusals);
+        let (read, _) = envelope.open_packet(harmed.into(), &refusals);
         assert_ne!(read, messages);
         // Without keys the byte that announces the checksum can become another kind.
         if which == 1 || which == 2 {

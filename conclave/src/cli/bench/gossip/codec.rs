@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use protocol::swim::message::{
-    Ack, Alive, Facts, Message, Name, NodeState, Ping, PushPull, Source, State, StreamMessage, Vsn,
+    Ack, Alive, Facts, IndirectPing, Message, Nack, Name, NodeState, Ping, PushPull, Source, State,
+    StreamMessage, Suspect, Vsn,
 };
+use protocol::swim::serf::{self, LTime, Ring, UserEvent};
 use protocol::swim::wire::{Item, Limits, Packer, StreamReader, encode, encode_stream, parts};
 use server::gossip::{Envelope, Key, Keyring, Policy, Refusals, Scratch};
 
@@ -20,19 +22,40 @@ const BUDGET: usize = 1400;
 
 /// All that is measured.
 pub(super) fn rows(rounds: u16) -> Vec<Row> {
-    let node = name("node-01234");
-    let source = Source { addr: [10, 1, 2, 3].into(), port: 7946, node: name("node-56789") };
-    let ping = Message::Ping(Ping { seq: 70_000, node, source: Some(source) });
-    let ack = Message::Ack(Ack { seq: 70_000, payload: Bytes::new() });
     let mut rows = Vec::new();
-    let alone = [("ping", ping.clone()), ("ack", ack), ("alive, 80 bytes of meta", alive(1))];
+    let alone = alone();
     for (what, message) in &alone {
         rows.extend(message_rows(what, message, rounds));
     }
     rows.extend(compound_rows(rounds));
     rows.extend(exchange_rows(rounds));
+    rows.extend(layer_rows(rounds));
+    let [(_, ping), ..] = alone;
     rows.extend(sealed_rows(&[ping], rounds));
     rows
+}
+
+/// Messages that are packets of their own.
+fn alone() -> [(&'static str, Message); 6] {
+    let (node, from) = (name("node-01234"), name("node-56789"));
+    let source = Some(Source { addr: [10, 1, 2, 3].into(), port: 7946, node: from.clone() });
+    let indirect = IndirectPing {
+        seq: 70_000,
+        target: [10, 1, 2, 4].into(),
+        port: 7946,
+        node: node.clone(),
+        nack: true,
+        source: source.clone(),
+    };
+    let ping = Ping { seq: 70_000, node: node.clone(), source };
+    [
+        ("ping", Message::Ping(ping)),
+        ("indirect ping", Message::IndirectPing(indirect)),
+        ("ack", Message::Ack(Ack { seq: 70_000, payload: Bytes::new() })),
+        ("nack", Message::Nack(Nack { seq: 70_000 })),
+        ("suspect", Message::Suspect(Suspect { incarnation: 3, node, from })),
+        ("alive, 80 bytes of meta", alive(1)),
+    ]
 }
 
 fn message_rows(what: &str, message: &Message, rounds: u16) -> [Row; 2] {
@@ -77,6 +100,36 @@ fn exchange_rows(rounds: u16) -> [Row; 2] {
         }
     });
     pair("push/pull of 1,000 members", bytes.len(), write, read)
+}
+
+/// What Serf's layer says.
+fn layer_rows(rounds: u16) -> Vec<Row> {
+    let event = serf::Message::Event(UserEvent {
+        ltime: LTime(300),
+        name: Bytes::from_static(b"deploy"),
+        payload: Bytes::from_static(b"b5f4c2d1"),
+        coalesce: true,
+    });
+    let members = (0..1000).map(|row| (name(&format!("node-{row:05}")), LTime(row)));
+    let memory = serf::Message::PushPull(serf::PushPull {
+        status: members.collect(),
+        events: Ring::from_slots((0..512).map(|_| None)),
+        ..serf::PushPull::default()
+    });
+    let both = [("serf: event", event), ("serf: push/pull of 1,000 members", memory)];
+    let rows = both.into_iter().flat_map(|(what, message)| {
+        let mut bytes = Vec::new();
+        let write = measure(rounds, || {
+            bytes.clear();
+            serf::encode(black_box(&message), &mut bytes);
+        });
+        let packet = Bytes::copy_from_slice(&bytes);
+        let read = measure(rounds, || {
+            black_box(serf::decode(black_box(&packet)).is_ok());
+        });
+        pair(what, packet.len(), write, read)
+    });
+    rows.collect()
 }
 
 /// A packet with all that is around it, encrypted and not.
@@ -164,7 +217,7 @@ mod tests {
     #[test]
     fn every_message_is_written_and_read() {
         let rows = rows(1);
-        assert_eq!(rows.len(), 14);
+        assert_eq!(rows.len(), 24);
         assert!(rows.iter().all(|row| row.document()["median"].as_f64().unwrap() > 0.0));
     }
 }

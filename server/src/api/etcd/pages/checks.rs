@@ -118,6 +118,11 @@ fn worded(results: &[(&str, Result<(), String>)], verbose: bool) -> Page {
     Page::ok(TEXT, list)
 }
 
+/// What a server says that serves nothing yet.
+pub(super) fn waiting(reason: &str) -> Page {
+    worded(&[("group", Err(reason.to_owned()))], false)
+}
+
 pub(super) async fn page(api: &Api, probe: Probe, only: Option<&str>, query: &Query<'_>) -> Page {
     let mut results = Vec::new();
     for check in probe.checks() {

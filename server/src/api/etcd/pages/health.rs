@@ -46,6 +46,13 @@ fn worded(reason: Option<String>) -> Page {
     }
 }
 
+/// What a server says that serves nothing yet.
+pub(super) fn waiting(reason: &str) -> Page {
+    // It may have names in it, which are others' to choose.
+    let plain = |c: char| if c == '"' || c == '\\' || c.is_control() { '\'' } else { c };
+    worded(Some(reason.chars().map(plain).collect()))
+}
+
 /// Whether this member can read, confirmed by a quorum or on its own.
 pub(super) async fn read(api: &Api, serializable: bool) -> Result<(), &'static str> {
     let request = if serializable { node::Request::Status } else { node::Request::Barrier };

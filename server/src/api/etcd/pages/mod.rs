@@ -71,17 +71,41 @@ impl<'a> Path<'a> {
     }
 }
 
-/// Answers a request that is not gRPC.
-pub(super) async fn respond<B>(api: &Arc<Api>, request: Request<B>) -> Response<ApiBody> {
+/// The page that is asked for, or what is said of a request for none.
+fn asked<B>(request: &Request<B>) -> Result<Path<'_>, Box<Response<ApiBody>>> {
     let Some(path) = Path::of(request.uri().path()) else {
-        return page(Page::error(StatusCode::NOT_FOUND, "404 page not found"));
+        return Err(Box::new(page(Page::error(StatusCode::NOT_FOUND, "404 page not found"))));
     };
     if request.method() != Method::GET {
         let refusal = Page::error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
         let mut response = page(refusal);
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
-        return response;
+        return Err(Box::new(response));
     }
+    Ok(path)
+}
+
+/// Answers of a server that serves nothing yet: it lives, and this is what it waits for.
+pub(super) fn waiting<B>(reason: &str, request: &Request<B>) -> Response<ApiBody> {
+    let path = match asked(request) {
+        Ok(path) => path,
+        Err(refusal) => return *refusal,
+    };
+    page(match path {
+        Path::Health => health::waiting(reason),
+        Path::Version => version::page(),
+        Path::Metrics => Page::error(StatusCode::SERVICE_UNAVAILABLE, reason),
+        Path::Probe(Probe::Live, _) => Page::ok(TEXT, "ok\n".to_owned()),
+        Path::Probe(Probe::Ready, _) => checks::waiting(reason),
+    })
+}
+
+/// Answers a request that is not gRPC.
+pub(super) async fn respond<B>(api: &Arc<Api>, request: Request<B>) -> Response<ApiBody> {
+    let path = match asked(&request) {
+        Ok(path) => path,
+        Err(refusal) => return *refusal,
+    };
     let query = Query::of(request.uri().query().unwrap_or_default());
     page(match path {
         Path::Health => health::page(api, &query).await,
@@ -123,6 +147,25 @@ mod tests {
         for path in ["/", "", "/health/", "/livez/linearizable_read", "/readyz/", "/v2/keys"] {
             assert_eq!(Path::of(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_server_that_waits_lives_and_is_not_ready() {
+        let reason = "this server waits for \"its\" group";
+        let answer = |path: &str| {
+            let request = http::Request::get(path).body(()).unwrap();
+            let response = super::waiting(reason, &request);
+            let super::ApiBody::Plain(body) = response.body() else { panic!("{path}") };
+            (response.status().as_u16(), String::from_utf8(body.to_vec()).unwrap())
+        };
+        assert_eq!(answer("/livez"), (200, "ok\n".to_owned()));
+        assert_eq!(answer("/version").0, 200);
+        let ready = format!("[-]group failed: {reason}\n\n");
+        assert_eq!(answer("/readyz"), (503, ready));
+        assert_eq!(answer("/metrics"), (503, format!("{reason}\n")));
+        let health = "{\"health\":\"false\",\"reason\":\"this server waits for 'its' group\"}\n";
+        assert_eq!(answer("/health"), (503, health.to_owned()));
+        assert_eq!(answer("/v3/kv/range").0, 404);
     }
 
     #[test]
