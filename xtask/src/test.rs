@@ -20,6 +20,10 @@ const GATE_SEEDS: &str = "2000";
 /// Runs of each body that meets harmed messages of the pool: about a minute in all.
 const FUZZ_EXECUTIONS: &str = "10000000";
 
+/// Tests of the simulator that need the planted bugs.
+const HUNTS: [&str; 6] =
+    ["mutants", "pool_mutants", "founding_mutants", "bully_mutants", "seeds", "fail_fast"];
+
 /// Judges the checkout; never writes into its sources.
 pub(crate) fn run(repo: &Repo) -> Result<(), Box<dyn Error>> {
     let strict = std::env::var("CI").is_ok_and(|value| value == "true");
@@ -125,8 +129,7 @@ fn gates<'a>(cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
             run: Box::new(|| {
                 let hunt = ["test", "--profile", "gate", "-p", "sim", "--features", "mutants"];
                 let mut command = cargo.command(&hunt);
-                let tests = ["mutants", "pool_mutants", "seeds", "fail_fast"];
-                command.args(tests.iter().flat_map(|test| ["--test", test]));
+                command.args(HUNTS.iter().flat_map(|test| ["--test", test]));
                 command.args(["--", "--nocapture"]);
                 pipeline::call(&mut command)
             }),

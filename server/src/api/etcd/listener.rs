@@ -9,12 +9,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::connection::{self, Responder};
 use super::options::ApiOptions;
-use super::{Api, connection, route};
+use super::{Api, route};
 use crate::runtime::NodeHandle;
 
 /// How long accepting rests when the system has no socket to give.
-pub(super) const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves etcd's API on a port until `shutdown` resolves; then accepts no more, tells clients to
 /// go elsewhere, lets the calls under way end, and returns when they have, at the latest after
@@ -36,26 +37,11 @@ pub async fn serve(
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let accepted = tokio::select! {
+        let admitted = admit(&listener, &room, &api, &stopping, &mut connections);
+        tokio::select! {
             biased;
             () = &mut shutdown => break,
-            Some(_ended) = connections.join_next() => continue,
-            accepted = accept(&listener, &room) => accepted,
-        };
-        match accepted {
-            Ok((stream, place)) => {
-                let serving = connection::serve(Arc::clone(&api), stream, stopping.clone());
-                connections.spawn(async move {
-                    serving.await;
-                    drop(place);
-                });
-            }
-            Err(error) if is_about_one_connection(&error) => {}
-            Err(error) => {
-                // Out of descriptors or memory: those who are connected are still served.
-                tracing::warn!(%error, "cannot accept connections");
-                sleep(EXHAUSTED_PAUSE).await;
-            }
+            () = admitted => {}
         }
     }
     drop(listener);
@@ -68,8 +54,39 @@ pub async fn serve(
     monitor.abort();
 }
 
+/// Lets the next client in, or sees one off whose connection has ended. May be given up and begun
+/// again.
+pub(super) async fn admit<R: Responder>(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+    responder: &Arc<R>,
+    stopping: &watch::Receiver<bool>,
+    connections: &mut JoinSet<()>,
+) {
+    let accepted = tokio::select! {
+        biased;
+        Some(_ended) = connections.join_next() => return,
+        accepted = accept(listener, room) => accepted,
+    };
+    match accepted {
+        Ok((stream, place)) => {
+            let serving = connection::serve(Arc::clone(responder), stream, stopping.clone());
+            connections.spawn(async move {
+                serving.await;
+                drop(place);
+            });
+        }
+        Err(error) if is_about_one_connection(&error) => {}
+        Err(error) => {
+            // Out of descriptors or memory: those who are connected are still served.
+            tracing::warn!(%error, "cannot accept connections");
+            sleep(EXHAUSTED_PAUSE).await;
+        }
+    }
+}
+
 /// The next client, once there is room for it. Until then it waits in the system's queue.
-pub(super) async fn accept(
+async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
@@ -79,7 +96,7 @@ pub(super) async fn accept(
 }
 
 /// Whether a failed accept says something about one client only.
-pub(super) fn is_about_one_connection(error: &io::Error) -> bool {
+fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

@@ -13,12 +13,11 @@ use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 use tonic::Status;
 
 use super::body::ApiBody;
-use super::connection::{self, Responder};
-use super::listener::{EXHAUSTED_PAUSE, accept, is_about_one_connection};
+use super::connection::Responder;
+use super::listener::admit;
 use super::pages;
 use super::route::is_grpc;
 
@@ -55,24 +54,6 @@ pub(crate) async fn attend(listener: TcpListener, reason: watch::Receiver<String
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let accepted = tokio::select! {
-            biased;
-            Some(_ended) = connections.join_next() => continue,
-            accepted = accept(&listener, &room) => accepted,
-        };
-        match accepted {
-            Ok((stream, place)) => {
-                let serving = connection::serve(Arc::clone(&lobby), stream, stopping.clone());
-                connections.spawn(async move {
-                    serving.await;
-                    drop(place);
-                });
-            }
-            Err(error) if is_about_one_connection(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept connections");
-                sleep(EXHAUSTED_PAUSE).await;
-            }
-        }
+        admit(&listener, &room, &lobby, &stopping, &mut connections).await;
     }
 }
