@@ -134,7 +134,8 @@ fn gates<'a>(cargo: &'a Cargo<'_>) -> Vec<Step<'a>> {
         Step {
             name: "mutants",
             proves: "planted bugs are noticed: each by its own test, the core set by the simulator",
-            again: "cargo xtask test --only mutants",
+            again: "cargo test --profile gate -p sim --features mutants --test mutants   (and the \
+                    others of `HUNTS` in xtask/src/test.rs)",
             run: Box::new(|| {
                 let mut command = cargo.command(&["test", "--profile", "gate"]);
                 command.args(PLANTED.iter().flat_map(|package| ["-p", package]));
