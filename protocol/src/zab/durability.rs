@@ -4,7 +4,6 @@ use super::boundary::{Abandon, Event, Output, Write, WriteId};
 use super::history::Unwritten;
 use super::writes::Held;
 use super::{State, Zab};
-use crate::mutant::{Mutant, planted};
 use crate::{Index, Position};
 
 impl Zab {
@@ -15,14 +14,7 @@ impl Zab {
         }
         let Unwritten { reset, cut, entries } = self.history.take_unwritten();
         let epochs = self.writes.replace(self.epochs);
-        let mut write = Write { reset, cut, entries, epochs };
-        if planted(Mutant::Z3) && write.epochs.is_some() && !write.entries.is_empty() {
-            // As files apart that are written in the wrong order.
-            let early = Write { epochs: write.epochs.take(), ..Write::default() };
-            let through = self.writes.durable();
-            let id = self.writes.issue(&early, through, self.now);
-            self.outbox.push_back(Output::Persist { id, write: early });
-        }
+        let write = Write { reset, cut, entries, epochs };
         let id = self.writes.issue(&write, self.history.last().index, self.now);
         self.outbox.push_back(Output::Persist { id, write });
     }
@@ -75,6 +67,8 @@ impl Zab {
         if self.cancelling == 0 && matches!(self.state, State::Draining) {
             self.writes.cancelled();
             self.history.retreat(self.writes.durable());
+            // Others hold what was dropped here, and will say again that it is committed.
+            self.commit = self.commit.min(self.history.last().index);
             self.look();
         }
     }

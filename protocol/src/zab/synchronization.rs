@@ -190,7 +190,10 @@ impl Zab {
                 self.set_step(Step::Syncing);
             }
             Mode::Snap => self.set_step(Step::Installing),
-            Mode::Diff(_) | Mode::Trunc(_) => self.disbelieve(),
+            Mode::Diff(_) | Mode::Trunc(_) => return self.disbelieve(),
+        }
+        if planted(Mutant::Z3) {
+            self.epochs.current = self.epochs.accepted;
         }
     }
 
