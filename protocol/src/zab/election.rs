@@ -146,15 +146,12 @@ impl Zab {
         if !known || !self.config.is_peer(from) {
             return self.drop_message();
         }
-        match &mut self.state {
+        match &self.state {
             State::Draining => {}
-            State::Looking(election) => {
-                election.resend_at = self.now + election.backoff;
-                match word.stance {
-                    Stance::Looking => self.on_vote(from, word),
-                    Stance::Following | Stance::Leading => self.on_outside_vote(from, word),
-                }
-            }
+            State::Looking(_) => match word.stance {
+                Stance::Looking => self.on_vote(from, word),
+                Stance::Following | Stance::Leading => self.on_outside_vote(from, word),
+            },
             State::Following(_) | State::Leading(_) => {
                 if word.stance == Stance::Looking {
                     self.notify(from);
@@ -166,6 +163,10 @@ impl Zab {
 
     /// Somebody else looks for a leader, too.
     fn on_vote(&mut self, from: NodeId, word: Notification) {
+        let Some(own) = self.own_vote() else {
+            // Two that have no vote have nothing to tell each other.
+            return;
+        };
         let Some(vote) = word.vote.filter(|_| self.voters.contains(from)) else {
             // An observer asks, or a voter that is in doubt.
             return self.notify(from);
@@ -177,12 +178,14 @@ impl Zab {
         if afresh {
             self.round = word.round;
         }
-        let (own, id) = (self.own_vote(), self.config.id);
+        let id = self.config.id;
         let State::Looking(election) = &mut self.state else { return };
+        // The election goes on without being asked to.
+        election.resend_at = self.now + election.backoff;
         if afresh {
             election.received.clear();
             election.finalize_at = None;
-            election.proposal = own;
+            election.proposal = Some(own);
         }
         election.received.insert(from, vote);
         let adopts = election.proposal.is_some_and(|held| better(vote, held));

@@ -112,6 +112,8 @@ impl Storm {
         self.release_disks();
         self.start_all();
         self.world.heal();
+        // A link that broke at the end of the storm may not have been noticed yet.
+        self.world.run_for(500 * MS);
         self.world.settle();
         let command = self.world.propose(self.voters);
         let all: Vec<NodeId> = self.world.ids();
