@@ -148,6 +148,7 @@ impl Zab {
         let waits = |it: &(&NodeId, &Learning)| matches!(it.1.stage, Stage::Waiting(_));
         let waiting: Vec<NodeId> = leader.learners.iter().filter(waits).map(|it| *it.0).collect();
         self.moved();
+        self.announce();
         for peer in waiting {
             self.maybe_synchronize(peer);
         }

@@ -64,7 +64,7 @@ impl Zab {
                 return self.retire();
             }
         }
-        if planted(Mutant::Z5) {
+        if planted(Mutant::Z5) && self.round > 0 {
             // As when the state in memory outlives the leader, and the log is not asked.
             self.history.retreat(self.commit);
             self.writes.truncated(self.commit);

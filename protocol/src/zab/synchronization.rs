@@ -167,6 +167,7 @@ impl Zab {
         leader.phase = Phase::Broadcast;
         let observers: alloc::vec::Vec<NodeId> =
             leader.learners.iter().filter(|it| it.1.observer).map(|it| *it.0).collect();
+        self.announce();
         self.advance_commit();
         // So that a new epoch is seen in the log, and what was proposed in old ones is settled.
         self.append(Payload::Empty);

@@ -117,6 +117,11 @@ impl Disk {
         self.log.push(entry);
     }
 
+    /// Nothing of what is under way will ever be durable.
+    pub(crate) fn forget_pending(&mut self) {
+        self.pending.clear();
+    }
+
     /// Power is lost: of what was under way, a prefix has become durable, down to the parts of one
     /// write.
     pub(crate) fn crash(&mut self, rng: &mut Rng) {

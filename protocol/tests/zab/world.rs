@@ -212,6 +212,12 @@ impl World {
         self.net.deafen(node);
     }
 
+    /// As [`World::crash`], and of what was under way to the disk nothing remains.
+    pub(crate) fn lose(&mut self, node: u64) {
+        self.disk(node).forget_pending();
+        self.crash(id(node));
+    }
+
     pub(crate) fn is_running(&self, node: NodeId) -> bool {
         self.hosts[&node].zab.is_some()
     }
