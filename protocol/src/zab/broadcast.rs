@@ -219,7 +219,7 @@ impl Zab {
         match learning.stage {
             Stage::Streaming { .. } => self.send_state(peer),
             // It has to ask anew.
-            Stage::Sent | Stage::Synced => self.reset(peer),
+            Stage::Sent { .. } | Stage::Synced => self.reset(peer),
             Stage::Connected | Stage::Told | Stage::Waiting(_) | Stage::Snapshot { .. } => {}
         }
     }
@@ -231,7 +231,7 @@ impl Zab {
         if let Stage::Streaming { target } = learning.stage
             && learning.next > target
         {
-            learning.stage = Stage::Sent;
+            learning.stage = Stage::Sent { target };
             self.send(peer, Message::NewLeader { epoch });
         }
     }

@@ -13,9 +13,11 @@
 //! and would knock until the next election. Here the leader gives up once instead, and the next
 //! epoch overtakes: it is beyond everything that its leader has ever heard of.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::boundary::{Abandon, Event};
+use super::election::Knock;
 use super::leader::{Epoch, Leader, Learning, Stage};
 use super::learner::Step;
 use super::message::{Message, Tail};
@@ -29,9 +31,18 @@ use crate::{NodeId, Term};
 impl Zab {
     pub(super) fn become_leading(&mut self) {
         assert!(self.votes() && matches!(self.state, State::Looking(_)));
+        let knocks = match &mut self.state {
+            State::Looking(election) => election.take_knocks(),
+            State::Draining | State::Following(_) | State::Leading(_) => BTreeMap::new(),
+        };
         let until = self.now + self.config.timing.init_limit;
         self.state = State::Leading(Leader::new(self.now, until, self.config.id).into());
         self.maybe_choose_epoch();
+        for (peer, Knock { generation, accepted, observer }) in knocks {
+            if self.links.get(&peer) == Some(&generation) {
+                self.on_learner_info(peer, accepted, observer);
+            }
+        }
     }
 
     /// Somebody wants to learn from this node.
@@ -44,8 +55,13 @@ impl Zab {
         let (now, epoch) = (self.now, self.leading_epoch());
         let leader = match &mut self.state {
             State::Leading(leader) => leader,
-            // It may come to lead; they will knock again.
-            State::Looking(_) => return,
+            State::Looking(election) => {
+                // It may come to lead.
+                if let Some(&generation) = self.links.get(&from) {
+                    election.remember(from, Knock { generation, accepted, observer });
+                }
+                return;
+            }
             State::Following(_) | State::Draining => {
                 return self.send(from, Message::NotLeading);
             }

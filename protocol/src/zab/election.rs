@@ -21,12 +21,13 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::boundary::{Abandon, Generation};
 use super::message::Message;
 use super::vote::{Notification, Stance, Vote};
-use super::{Abandon, State, Zab};
+use super::{State, Zab};
 use crate::mutant::{Mutant, planted};
 use crate::quorum::Outcome;
-use crate::{NodeId, Time};
+use crate::{NodeId, Term, Time};
 
 /// What a node that looks for a leader knows.
 ///
@@ -38,12 +39,30 @@ pub(super) struct Election {
     proposal: Option<Vote>,
     received: BTreeMap<NodeId, Vote>,
     outside: BTreeMap<NodeId, Notification>,
+    /// Who takes this node for the leader already, on which link.
+    knocks: BTreeMap<NodeId, Knock>,
     finalize_at: Option<Time>,
     backoff: Duration,
     resend_at: Time,
 }
 
+/// What a learner said that came before this node knew that it leads.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(super) struct Knock {
+    pub(super) generation: Generation,
+    pub(super) accepted: Term,
+    pub(super) observer: bool,
+}
+
 impl Election {
+    pub(super) fn remember(&mut self, from: NodeId, knock: Knock) {
+        self.knocks.insert(from, knock);
+    }
+
+    pub(super) fn take_knocks(&mut self) -> BTreeMap<NodeId, Knock> {
+        core::mem::take(&mut self.knocks)
+    }
+
     pub(super) fn timeout(&self) -> Time {
         self.finalize_at.map_or(self.resend_at, |at| at.min(self.resend_at))
     }
@@ -83,6 +102,7 @@ impl Zab {
             proposal,
             received: own.into_iter().collect(),
             outside: BTreeMap::new(),
+            knocks: BTreeMap::new(),
             finalize_at: None,
             backoff,
             resend_at: self.now + backoff,

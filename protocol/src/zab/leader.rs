@@ -65,8 +65,8 @@ pub(super) enum Stage {
     Snapshot { wanted: bool },
     /// It is being sent what it lacks, at least through this index.
     Streaming { target: Index },
-    /// It has been told that it has everything.
-    Sent,
+    /// It has been told that it has everything, at least through this index.
+    Sent { target: Index },
     /// It has everything, durably.
     Synced,
 }
@@ -120,7 +120,7 @@ impl Learning {
 
     /// Whether the whole history goes to it, and what comes on top.
     pub(super) const fn is_forwarded(&self) -> bool {
-        matches!(self.stage, Stage::Streaming { .. } | Stage::Sent | Stage::Synced)
+        matches!(self.stage, Stage::Streaming { .. } | Stage::Sent { .. } | Stage::Synced)
     }
 
     const fn state(&self) -> &'static str {
@@ -130,7 +130,7 @@ impl Learning {
             Stage::Waiting(_) => "waiting",
             Stage::Snapshot { .. } => "snapshot",
             Stage::Streaming { .. } => "streaming",
-            Stage::Sent => "sent",
+            Stage::Sent { .. } => "sent",
             Stage::Synced => "synced",
         }
     }

@@ -133,7 +133,8 @@ impl Zab {
     pub(super) fn on_ack_leader(&mut self, from: NodeId, epoch: Term, through: Index) {
         let (now, own, last) = (self.now, self.leading_epoch(), self.history.last().index);
         let Some(learning) = self.learning(from) else { return };
-        let expected = learning.stage == Stage::Sent && epoch == own;
+        let whole = |target| epoch == own && through >= target;
+        let expected = matches!(learning.stage, Stage::Sent { target } if whole(target));
         if !expected || !learning.settle(through, now) {
             self.drop_message();
             return self.reset(from);

@@ -117,6 +117,22 @@ fn the_longer_history_wins_over_the_higher_id() {
     assert!(world.has_applied(2, &command));
 }
 
+#[test]
+fn those_who_look_in_vain_are_mostly_silent() {
+    let mut world = World::new(1, 3, 2, &brisk());
+    world.settle();
+    // A voter and both observers are left: nobody can win, and two of them have no vote at all.
+    for node in [2, 3] {
+        world.crash(id(node));
+    }
+    world.run_for(1000 * MS);
+    let before = world.delivered;
+    world.run_for(1000 * MS);
+    // Each repeats itself every 160 ms, to whom it reaches, and is answered at most.
+    let words = world.delivered - before;
+    assert!(words > 0 && words < 100, "{words}");
+}
+
 /// Once the winner has left the election, a voter that it counts on follows somebody else.
 #[test]
 fn zk_3109_a_leader_whom_nobody_follows_does_not_wait_for_the_limit() {

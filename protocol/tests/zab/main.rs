@@ -5,10 +5,12 @@
 mod bugs;
 mod disk;
 mod elections;
+mod garbage;
 mod judge;
 mod network;
 mod reads;
 mod scenes;
+mod starting;
 mod storm;
 mod storms;
 mod synchronizing;
