@@ -6,6 +6,8 @@
 
 #[path = "zab/disk.rs"]
 mod disk;
+#[path = "zab/host.rs"]
+mod host;
 #[path = "zab/judge.rs"]
 mod judge;
 #[path = "zab/network.rs"]

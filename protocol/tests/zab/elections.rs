@@ -1,5 +1,7 @@
 //! Who leads, from a cold start and after a crash.
 
+use std::time::Duration;
+
 use protocol::NodeId;
 use protocol::zab::{Message, Phase, Role, Timing};
 
@@ -8,7 +10,7 @@ use crate::world::{MS, World, brisk, id};
 /// All links come up at once, and take a millisecond.
 fn cold(voters: u64, timing: &Timing) -> World {
     let mut world = World::new(1, voters, 0, timing);
-    world.reconnect = 0 * MS;
+    world.reconnect = Duration::ZERO;
     world
 }
 

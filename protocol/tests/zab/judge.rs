@@ -3,20 +3,20 @@
 //! | law | what it says |
 //! |---|---|
 //! | ZI1 | integrity: what is applied was proposed by a leader, and commands by a client |
-//! | ZI2 | agreement: what one node has applied, no later leader lacks |
+//! | ZI2 | agreement: what one node has applied, no later established leader lacks |
 //! | ZI3 | total order: all nodes apply the same entries, in the same order, without gaps |
 //! | ZI4 | local primary order: a leader's entries are applied in the order it proposed them |
 //! | ZI5 | global primary order: entries are applied in the order of their epochs |
 //! | ZI6 | primary integrity: before a leader proposes, it holds what was applied of lower epochs |
-//! | ZI7 | at most one established leader an epoch, ever |
+//! | ZI7 | at most one leader an epoch gets through discovery, ever |
 //! | ZI8 | an entry is applied when a quorum has it durably, not before |
 //! | ZI9 | completeness: an established leader's history has all that was applied |
 //! | ZI10 | no cut, reset or crash takes an applied entry off a disk whose state lacks it |
 //! | ZI11 | who looks for a leader has nothing under way, and knows what its disk knows |
 //! | ZI12 | what a node has applied only grows while it runs |
 //! | ZI13 | who serves holds a prefix of its leader's history |
-//! | ZI14 | epochs on disk never fall; current ≤ accepted, and who is of an epoch holds its beginning |
-//! | ZI15 | words are legal: nothing is promised before it is durable, nothing skips or contradicts |
+//! | ZI14 | epochs on disk never fall; who is of one promised it, and holds its beginning |
+//! | ZI15 | words are legal: nothing is promised before it is durable, and nothing skips |
 //! | ZI16 | reads see all that was applied anywhere before they were asked |
 //!
 //! The judge believes disks and messages, never a node's own account, where it can.
@@ -47,6 +47,8 @@ struct Beginning {
     leader: NodeId,
     base: Position,
     history: Vec<Position>,
+    /// Whether a quorum took it over: before that, an older history may still win over it.
+    established: bool,
 }
 
 impl Beginning {
@@ -215,7 +217,11 @@ impl Judge {
                     self.begins(node, epoch, disk);
                 }
                 self.reigns += 1;
-                let leader = self.beginnings.get(&epoch).map(|it| it.leader);
+                let beginning = self.beginnings.get_mut(&epoch);
+                let leader = beginning.map(|it| {
+                    it.established = true;
+                    it.leader
+                });
                 assert_eq!(leader, Some(node), "ZI7: {node} leads epoch {epoch}, too");
                 self.assert_complete(node, disk, "ZI6");
             }
@@ -229,7 +235,7 @@ impl Judge {
     fn begins(&mut self, node: NodeId, epoch: Term, disk: &Disk) {
         self.assert_complete(node, disk, "ZI9");
         let history = disk.log.iter().map(|entry| entry.position).collect();
-        let beginning = Beginning { leader: node, base: disk.base, history };
+        let beginning = Beginning { leader: node, base: disk.base, history, established: false };
         let other = self.beginnings.insert(epoch, beginning).map(|it| it.leader);
         assert!(other.is_none_or(|it| it == node), "ZI7: {other:?} and {node} lead epoch {epoch}");
     }
@@ -283,7 +289,8 @@ impl Judge {
         let holders = self.voters.iter().filter(holds).count();
         let quorum = holders > self.voters.len() / 2 || !strict();
         assert!(quorum, "ZI8: {node} applies {entry}, held by {holders}");
-        for (epoch, beginning) in self.beginnings.range(term.next()..) {
+        let later = self.beginnings.range(term.next()..);
+        for (epoch, beginning) in later.filter(|it| it.1.established) {
             let leader = beginning.leader;
             assert!(beginning.holds(entry.position), "ZI2: {leader} led {epoch} without {entry}");
         }

@@ -6,6 +6,7 @@ mod bugs;
 mod disk;
 mod elections;
 mod garbage;
+mod host;
 mod judge;
 mod network;
 mod reads;

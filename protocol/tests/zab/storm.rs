@@ -19,7 +19,8 @@ pub(crate) fn storm(seed: u64) {
     let mut rng = Rng::new(seed ^ 0x5a5a_5a5a);
     let voters = [3, 3, 3, 4, 5][usize::try_from(rng.below(5)).unwrap()];
     let observers = u64::from(rng.below(4) == 0);
-    let timing = Timing { finalize_wait: (1 + rng.below(10) as u32) * MS, ..brisk() };
+    let wait = 1 + u32::try_from(rng.below(10)).unwrap();
+    let timing = Timing { finalize_wait: wait * MS, ..brisk() };
     let mut world = World::new(seed, voters, observers, &timing);
     world.delay = 1..=1 + rng.below(6);
     world.disk_delay = 1..=1 + rng.below(8);
@@ -61,6 +62,7 @@ impl Storm {
             6 => self.world.sever(a, b),
             7 => self.isolate(node),
             8 | 9 => self.world.heal(),
+            10 if self.rng.below(2) == 0 => self.world.black_hole(a, b),
             10 => self.world.net.stall(id(a), id(b), true),
             11 => self.world.disk(node).held = true,
             12 => self.release_disks(),

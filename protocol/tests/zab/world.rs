@@ -12,6 +12,7 @@ use protocol::zab::{
 use protocol::{Index, NodeId, Position, Rng, Time};
 
 use crate::disk::{Disk, Done};
+use crate::host::{Host, Install};
 use crate::judge::Judge;
 use crate::network::{Happening, Network, Parcel};
 
@@ -29,33 +30,6 @@ pub(crate) fn brisk() -> Timing {
         init_limit: 300 * MS,
         sync_limit: 120 * MS,
     }
-}
-
-/// A state that is about to take the place of the one before.
-struct Install {
-    at: Time,
-    last: Position,
-    state: Vec<Entry>,
-}
-
-/// One node with what belongs to it. Disk and durable state outlive the process.
-pub(crate) struct Host {
-    pub(crate) config: Config,
-    pub(crate) zab: Option<Zab>,
-    pub(crate) disk: Disk,
-    /// What the state machine has applied.
-    pub(crate) state: Vec<Entry>,
-    /// How much of it survives a crash.
-    pub(crate) flushed: usize,
-    install: Option<Install>,
-    /// When what piled up is done.
-    drain_at: Option<Time>,
-    /// How many pieces of which state have come.
-    staged: (u64, u64),
-    /// Which state each peer is being sent.
-    transfers: BTreeMap<NodeId, u64>,
-    pub(crate) reads: BTreeMap<ReadId, Option<Index>>,
-    pub(crate) refused: Vec<Tag>,
 }
 
 /// Holds messages back, by sender, receiver and content.
@@ -556,34 +530,6 @@ enum Next {
 
 pub(crate) fn is(entry: &Entry, command: &Bytes) -> bool {
     matches!(&entry.payload, protocol::zab::Payload::Command(bytes) if bytes == command)
-}
-
-impl Host {
-    fn new(config: Config) -> Self {
-        Self {
-            config,
-            zab: None,
-            disk: Disk::default(),
-            state: Vec::new(),
-            flushed: 0,
-            install: None,
-            drain_at: None,
-            staged: (0, 0),
-            transfers: BTreeMap::new(),
-            reads: BTreeMap::new(),
-            refused: Vec::new(),
-        }
-    }
-
-    /// The new state takes the place of the old one, durably, when it is ahead of it.
-    fn begin_anew(&mut self, install: Install) -> bool {
-        let ahead = install.last.index.0 > self.state.len() as u64;
-        if ahead {
-            self.state = install.state;
-            self.flushed = self.state.len();
-        }
-        ahead
-    }
 }
 
 // -- looking at a cluster
