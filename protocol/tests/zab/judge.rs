@@ -10,7 +10,7 @@
 //! | ZI6 | primary integrity: before a leader proposes, it holds what was applied of lower epochs |
 //! | ZI7 | at most one leader an epoch gets through discovery, ever |
 //! | ZI8 | an entry is applied when a quorum has it durably, not before |
-//! | ZI9 | completeness: an established leader's history has all that was applied |
+//! | ZI9 | completeness: who gets through discovery holds what was applied of lower epochs |
 //! | ZI10 | no cut, reset or crash takes an applied entry off a disk whose state lacks it |
 //! | ZI11 | who looks for a leader has nothing under way, and knows what its disk knows |
 //! | ZI12 | what a node has applied only grows while it runs |
@@ -26,8 +26,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use protocol::zab::{
-    Entry, Event, Generation, Message, Mode, Notification, Output, Payload, Phase, ReadId, Role,
-    Stance, Status, Write,
+    Abandon, Entry, Event, Generation, Message, Mode, Notification, Output, Payload, Phase, ReadId,
+    Role, Stance, Status, Write,
 };
 use protocol::{Index, NodeId, Position, Term};
 
@@ -78,6 +78,8 @@ pub(crate) struct Judge {
     beginnings: BTreeMap<Term, Beginning>,
     sessions: BTreeMap<(NodeId, NodeId, Generation), Session>,
     asked: BTreeMap<(NodeId, ReadId), Index>,
+    /// Whether a test says what no leader would.
+    pub(crate) lies: bool,
     /// How often an established leader came to be.
     pub(crate) reigns: u64,
 }
@@ -110,6 +112,9 @@ impl Judge {
             }
             Output::Event(Event::Role { role, phase, epoch, .. }) => {
                 self.sees_role(node, (*role, *phase), *epoch, disk);
+            }
+            Output::Event(Event::Abandoned(Abandon::Illegal)) => {
+                assert!(self.lies, "ZI15: {node} was told what no leader says");
             }
             Output::Reset { .. }
             | Output::Cancel { .. }
@@ -223,7 +228,7 @@ impl Judge {
                     it.leader
                 });
                 assert_eq!(leader, Some(node), "ZI7: {node} leads epoch {epoch}, too");
-                self.assert_complete(node, disk, "ZI6");
+                self.assert_complete(node, epoch, disk, "ZI6");
             }
             (Role::Following | Role::Observing, Phase::Broadcast) => {
                 self.assert_prefix(node, epoch, disk);
@@ -233,15 +238,18 @@ impl Judge {
     }
 
     fn begins(&mut self, node: NodeId, epoch: Term, disk: &Disk) {
-        self.assert_complete(node, disk, "ZI9");
+        self.assert_complete(node, epoch, disk, "ZI9");
         let history = disk.log.iter().map(|entry| entry.position).collect();
         let beginning = Beginning { leader: node, base: disk.base, history, established: false };
         let other = self.beginnings.insert(epoch, beginning).map(|it| it.leader);
         assert!(other.is_none_or(|it| it == node), "ZI7: {other:?} and {node} lead epoch {epoch}");
     }
 
-    fn assert_complete(&self, node: NodeId, disk: &Disk, law: &str) {
-        if let Some(last) = self.applied.last() {
+    /// The leader of `epoch` holds what was applied of lower ones. That a later epoch has begun, and
+    /// applied something, is nothing that it could know of.
+    fn assert_complete(&self, node: NodeId, epoch: Term, disk: &Disk, law: &str) {
+        let older = self.applied.iter().rev().find(|entry| entry.position.term < epoch);
+        if let Some(last) = older {
             assert!(disk.holds(last.position), "{law}: {node} leads without {last}: {disk:?}");
         }
     }

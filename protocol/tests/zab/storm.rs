@@ -1,7 +1,7 @@
 //! Everything at random, from one seed: crashes at any point of a write, links that break and
 //! stall, partitions, slow disks, trimmed logs. The judge watches; in the end all must agree.
 
-use protocol::zab::Timing;
+use protocol::zab::{Event, Timing};
 use protocol::{NodeId, Rng};
 
 use crate::world::{MS, World, brisk, id};
@@ -14,8 +14,8 @@ struct Storm {
     all: u64,
 }
 
-/// One life of a cluster.
-pub(crate) fn storm(seed: u64) {
+/// One life of a cluster. Gives what the nodes have told about themselves.
+pub(crate) fn storm(seed: u64) -> Vec<(NodeId, Event)> {
     let mut rng = Rng::new(seed ^ 0x5a5a_5a5a);
     let voters = [3, 3, 3, 4, 5][usize::try_from(rng.below(5)).unwrap()];
     let observers = u64::from(rng.below(4) == 0);
@@ -34,6 +34,7 @@ pub(crate) fn storm(seed: u64) {
         storm.world.run_for(u32::try_from(pause).unwrap() * MS);
     }
     storm.calm();
+    storm.world.events
 }
 
 impl Storm {
@@ -66,11 +67,11 @@ impl Storm {
             10 => self.world.net.stall(id(a), id(b), true),
             11 => self.world.disk(node).held = true,
             12 => self.release_disks(),
-            13 => {
+            13 | 14 => {
                 let keep = self.rng.below(4);
                 self.world.flush_and_trim(id(node), keep);
             }
-            14 | 15 => {
+            15 => {
                 self.world.read(node);
             }
             _ => {

@@ -101,6 +101,7 @@ fn who_is_behind_the_log_gets_the_state_and_then_the_rest() {
 #[test]
 fn a_learner_drops_a_leader_that_leaves_a_gap() {
     let mut world = settled(3, 0);
+    world.judge.lies = true;
     let generation = world.net.generation(id(1), id(3));
     let Position { term, index } = world.status(1).last;
     let base = Position::new(term, index.next());
