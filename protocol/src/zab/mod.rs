@@ -40,12 +40,12 @@
 //!
 //! # Positions
 //!
-//! A transaction is named by its [`Position`](crate::Position): the epoch of the leader that made
-//! it and its index in the log, counted from 1 without gaps across all epochs. `ZooKeeper`'s zxid
-//! is `(epoch, counter)` with a counter that starts again in each epoch; the counter here is the
-//! index less the index at which the epoch began, which two histories that hold an entry of the
-//! epoch agree on, so both names order entries alike and say the same. The index is what the log,
-//! the store and the reads of this system count by. Both numbers have 64 bits, and are packed into
+//! A transaction is named by its [`Position`]: the epoch of the leader that made it and its index
+//! in the log, counted from 1 without gaps across all epochs. `ZooKeeper`'s zxid is
+//! `(epoch, counter)` with a counter that starts again in each epoch; the counter here is the index
+//! less the index at which the epoch began, which two histories that hold an entry of the epoch
+//! agree on, so both names order entries alike and say the same. The index is what the log, the
+//! store and the reads of this system count by. Both numbers have 64 bits, and are packed into
 //! fewer only where somebody else's wire demands it: there is no counter to roll over, and no
 //! election for its sake.
 //!

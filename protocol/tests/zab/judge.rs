@@ -245,8 +245,8 @@ impl Judge {
         assert!(other.is_none_or(|it| it == node), "ZI7: {other:?} and {node} lead epoch {epoch}");
     }
 
-    /// The leader of `epoch` holds what was applied of lower ones. That a later epoch has begun, and
-    /// applied something, is nothing that it could know of.
+    /// The leader of `epoch` holds what was applied of lower ones. That a later epoch has begun
+    /// and applied something is nothing that it could know of.
     fn assert_complete(&self, node: NodeId, epoch: Term, disk: &Disk, law: &str) {
         let older = self.applied.iter().rev().find(|entry| entry.position.term < epoch);
         if let Some(last) = older {

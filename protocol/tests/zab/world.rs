@@ -497,7 +497,7 @@ impl World {
         data: &[u8],
     ) {
         let name = u64::from_le_bytes(data.try_into().unwrap());
-        // A state takes longer to install than an entry to write, and leaders come and go meanwhile.
+        // A state takes longer to install than an entry to write: leaders come and go meanwhile.
         let at = self.now + Self::draw(&mut self.rng, &self.disk_delay) * 8;
         let state = self.states[usize::try_from(name).unwrap()].clone();
         let host = self.host(node);
