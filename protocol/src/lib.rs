@@ -27,6 +27,7 @@ pub mod raft;
 mod rng;
 pub mod swim;
 mod time;
+pub mod zab;
 
 pub use id::{ClusterId, Index, NodeId, Position, Term};
 pub use rng::Rng;

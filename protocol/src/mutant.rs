@@ -12,8 +12,8 @@ macro_rules! mutants {
     ($($name:ident, $core:literal, $detector:literal, $what:literal;)+) => {
         /// A planted bug. `R` stands for Raft, `W` for the write-ahead log, `A` for applying, `M`
         /// for revisions and watches, `L` for leases, `S` for SWIM, `X` for sessions, `V` for ways
-        /// around broken links, `B` for bootstrap, `G` for groups that elect by gossip; `E` for
-        /// what etcd once had under that number.
+        /// around broken links, `B` for bootstrap, `G` for groups that elect by gossip, `Z` for
+        /// Zab; `E` for what etcd once had under that number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Mutant {
@@ -141,6 +141,13 @@ mutants! {
     G6, true, "GI5", "A new electorate takes over without a majority of the old one.";
     G7, true, "GI1", "A claim is granted while another one's lease may be in use.";
     G8, false, "GI1", "A lease is released before its program has stopped.";
+    Z1, false, "ZI8, ZI3", "What was proposed while a learner synchronised counts as held by it.";
+    Z2, false, "ZI8", "A learner is told that all it was sent is committed.";
+    Z3, false, "ZI14", "The epoch is durable before the history that it stands for.";
+    Z4, false, "ZI15", "A learner says that it holds everything before it is durable.";
+    Z5, false, "ZI11, ZI13", "A node looks for a leader with what it knows to be committed.";
+    Z6, false, "ZI8", "What a learner was sent counts as committed before a quorum has it.";
+    Z7, false, "ZI9, ZI6", "Histories do not matter to who may lead, only epochs do.";
     F1, false, "RI15", "A parcel of proposals counts each time it arrives.";
     F2, false, "recovery, RI15", "What a failed sync left in the cache is believed.";
     F3, false, "RI16", "Only the answer to the very latest beat frees a lost probe.";

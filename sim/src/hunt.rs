@@ -142,6 +142,14 @@ pub fn ground(mutant: Mutant) -> Ground {
         | Mutant::S16
         | Mutant::S17
         | Mutant::S18 => return Ground::Disks("protocol/tests/serf_mutants.rs"),
+        // So is Zab, in its tests.
+        Mutant::Z1
+        | Mutant::Z2
+        | Mutant::Z3
+        | Mutant::Z4
+        | Mutant::Z5
+        | Mutant::Z6
+        | Mutant::Z7 => return Ground::Disks("protocol/tests/zab_mutants.rs"),
         // So is a founding.
         Mutant::B1 | Mutant::B2 | Mutant::B3 | Mutant::B4 => {
             return Ground::Disks("sim/tests/founding_mutants.rs");

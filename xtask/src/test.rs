@@ -22,13 +22,14 @@ const FUZZ_EXECUTIONS: &str = "10000000";
 
 /// Where bugs can be planted, and the tests that need them there.
 const PLANTED: [&str; 5] = ["protocol", "store", "node", "storage", "sim"];
-const HUNTS: [&str; 8] = [
+const HUNTS: [&str; 9] = [
     "mutants",
     "serf_mutants",
     "swim_mutants",
     "pool_mutants",
     "founding_mutants",
     "bully_mutants",
+    "zab_mutants",
     "seeds",
     "fail_fast",
 ];

@@ -1,0 +1,99 @@
+//! The settings of a core, fixed for its life.
+
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+
+use crate::NodeId;
+
+/// The settings of a core. The members are static: every node of a cluster is told the same ones.
+/// Sizes are in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Config {
+    /// This node.
+    pub id: NodeId,
+    /// The members whose votes count.
+    pub voters: BTreeSet<NodeId>,
+    /// Members that learn what is committed and count for nothing. None of them is a voter.
+    pub observers: BTreeSet<NodeId>,
+    /// How long things take.
+    pub timing: Timing,
+    /// Bytes of entries in flight to one learner.
+    pub max_inflight_bytes: usize,
+    /// Bytes of entries in one message (at least one entry is always sent).
+    pub max_batch_bytes: usize,
+    /// Bytes of entries that may wait for commit before proposals are refused.
+    pub max_uncommitted_bytes: usize,
+    /// Bytes of applied entries kept in memory for learners; older ones are fetched.
+    pub cache_bytes: usize,
+}
+
+/// How long things take.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Timing {
+    /// How long an elected vote waits for a better one.
+    pub finalize_wait: Duration,
+    /// After how much silence a node that looks for a leader repeats itself, at first.
+    pub backoff_min: Duration,
+    /// And at most: the time doubles with each silence.
+    pub backoff_max: Duration,
+    /// How often a learner knocks at a leader that may not know yet that it is one.
+    pub knock: Duration,
+    /// How long a leader waits for a quorum to come before it minds that voters look elsewhere.
+    pub epoch_wait: Duration,
+    /// How often a leader pings its learners.
+    pub ping: Duration,
+    /// How long discovery and synchronisation may stand still.
+    pub init_limit: Duration,
+    /// How long a leader, or a quorum, may be silent.
+    pub sync_limit: Duration,
+}
+
+impl Timing {
+    /// The times that `ZooKeeper` is usually run with.
+    #[must_use]
+    pub const fn classic() -> Self {
+        Self {
+            finalize_wait: Duration::from_millis(200),
+            backoff_min: Duration::from_millis(200),
+            backoff_max: Duration::from_secs(60),
+            knock: Duration::from_millis(100),
+            epoch_wait: Duration::from_secs(4),
+            ping: Duration::from_secs(1),
+            init_limit: Duration::from_secs(20),
+            sync_limit: Duration::from_secs(10),
+        }
+    }
+
+    /// Times for members that are near each other: a lost leader is replaced in about a second.
+    #[must_use]
+    pub const fn fast() -> Self {
+        Self {
+            finalize_wait: Duration::from_millis(50),
+            backoff_min: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(2),
+            knock: Duration::from_millis(50),
+            epoch_wait: Duration::from_millis(400),
+            ping: Duration::from_millis(100),
+            init_limit: Duration::from_secs(3),
+            sync_limit: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Config {
+    /// Whether this node is an observer.
+    pub(super) fn observes(&self) -> bool {
+        self.observers.contains(&self.id)
+    }
+
+    /// Whether this node speaks with `peer` at all.
+    pub(super) fn is_peer(&self, peer: NodeId) -> bool {
+        peer != self.id && (self.voters.contains(&peer) || self.observers.contains(&peer))
+    }
+
+    /// Everyone but this node.
+    pub(super) fn peers(&self) -> impl Iterator<Item = NodeId> {
+        let id = self.id;
+        self.voters.union(&self.observers).copied().filter(move |&peer| peer != id)
+    }
+}
