@@ -20,6 +20,8 @@ extern crate alloc;
 pub mod bootstrap;
 pub mod bully;
 mod id;
+pub mod link;
+mod log;
 pub mod mesh;
 pub mod mutant;
 pub mod quorum;
@@ -30,5 +32,6 @@ mod time;
 pub mod zab;
 
 pub use id::{ClusterId, Index, NodeId, Position, Term};
+pub use log::{Entry, Payload, ReadId, Tag, WriteId};
 pub use rng::Rng;
 pub use time::Time;

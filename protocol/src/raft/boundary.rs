@@ -11,40 +11,8 @@ use bytes::Bytes;
 use super::membership::Membership;
 use super::message::Message;
 use super::status::Role;
+pub use crate::log::{Entry, Payload, ReadId, Tag, WriteId};
 use crate::{Index, NodeId, Position, Term};
-
-/// Names a write to stable storage. Ids grow by one; an acknowledgement covers all ids up to its
-/// own, so that the driver may sync many writes at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WriteId(pub u64);
-
-/// The driver's name for one of its reads. Never reused while the read is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReadId(pub u64);
-
-/// The driver's name for one of its proposals, given back when the core refuses it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tag(pub u64);
-
-/// What an entry carries.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Payload {
-    /// The no-op with which a leader opens its term (Raft §8).
-    Empty,
-    /// A command of the replicated state machine; opaque here.
-    Command(Bytes),
-    /// The members from here on: an encoded [`Membership`]. In force as soon as it is appended.
-    Membership(Bytes),
-}
-
-/// One entry of the replicated log.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Entry {
-    /// Term and index.
-    pub position: Position,
-    /// What it carries.
-    pub payload: Payload,
-}
 
 /// What must survive a crash beside the log (Raft figure 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

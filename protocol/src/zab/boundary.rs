@@ -25,42 +25,12 @@ use bytes::Bytes;
 
 use super::message::Message;
 use super::status::{Phase, Role};
+pub use crate::log::{Entry, Payload, ReadId, Tag, WriteId};
 use crate::{Index, NodeId, Position, Term};
-
-/// Names a write to stable storage. Ids grow by one; an acknowledgement covers all ids up to its
-/// own, so that the driver may sync many writes at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WriteId(pub u64);
-
-/// The driver's name for one of its reads. Never reused while the read is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReadId(pub u64);
-
-/// The driver's name for one of its proposals, given back when the core refuses it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tag(pub u64);
 
 /// Names a link to a peer: it grows each time the link is made anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u64);
-
-/// What an entry carries.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Payload {
-    /// What a leader opens its epoch with.
-    Empty,
-    /// A command of the replicated state machine; opaque here.
-    Command(Bytes),
-}
-
-/// One entry of the replicated history.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Entry {
-    /// Epoch and index.
-    pub position: Position,
-    /// What it carries.
-    pub payload: Payload,
-}
 
 /// What must survive a crash beside the history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -66,16 +66,24 @@ impl Timing {
 
     /// Times for members that are near each other: a lost leader is replaced in about a second.
     #[must_use]
-    pub const fn fast() -> Self {
+    pub fn fast() -> Self {
+        let ms = Duration::from_millis;
+        Self::between(ms(100), ms(1_000), ms(2_000))
+    }
+
+    /// Times from those that an operator knows: leaders ping as often as `heartbeat`, and are given
+    /// up when they are silent for the `shortest` election timeout.
+    #[must_use]
+    pub fn between(heartbeat: Duration, shortest: Duration, longest: Duration) -> Self {
         Self {
-            finalize_wait: Duration::from_millis(50),
-            backoff_min: Duration::from_millis(100),
-            backoff_max: Duration::from_secs(2),
-            knock: Duration::from_millis(50),
-            epoch_wait: Duration::from_millis(400),
-            ping: Duration::from_millis(100),
-            init_limit: Duration::from_secs(3),
-            sync_limit: Duration::from_secs(1),
+            finalize_wait: shortest / 20,
+            backoff_min: heartbeat,
+            backoff_max: longest,
+            knock: heartbeat / 2,
+            epoch_wait: heartbeat * 4,
+            ping: heartbeat,
+            init_limit: shortest * 3,
+            sync_limit: shortest,
         }
     }
 }

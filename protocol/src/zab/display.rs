@@ -2,19 +2,9 @@
 
 use core::fmt::{self, Display, Formatter};
 
-use super::boundary::{Entry, Mode, Payload};
+use super::boundary::Mode;
 use super::message::{Message, Tail};
 use super::vote::{Notification, Stance, Vote};
-
-impl Display for Entry {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.position)?;
-        match &self.payload {
-            Payload::Empty => Ok(()),
-            Payload::Command(bytes) => write!(f, "={}", bytes.escape_ascii()),
-        }
-    }
-}
 
 /// Things in brackets, separated by spaces.
 struct List<'a, T>(&'a [T]);

@@ -23,6 +23,7 @@ use core::time::Duration;
 
 use super::boundary::{Abandon, Generation};
 use super::message::Message;
+use super::status::Phase;
 use super::vote::{Notification, Stance, Vote};
 use super::{State, Zab};
 use crate::mutant::{Mutant, planted};
@@ -118,8 +119,13 @@ impl Zab {
     /// What this node says of the election; nothing while it waits for storage.
     fn word(&self) -> Option<Notification> {
         let round = self.round;
-        let follows =
-            |leader| Vote { epoch: self.epochs.current, last: self.history.last(), leader };
+        let follows = |leader| {
+            let own = Vote { epoch: self.epochs.current, last: self.history.last(), leader };
+            // Until the leader is established its followers are of different epochs still, and
+            // whoever comes late must find a quorum that says the same (ZOOKEEPER-1732).
+            let elected = self.elected.filter(|vote| vote.leader == leader);
+            elected.filter(|_| self.phase() != Phase::Broadcast).unwrap_or(own)
+        };
         let (stance, vote) = match &self.state {
             State::Draining => return None,
             State::Looking(election) => (Stance::Looking, election.proposal),
@@ -152,7 +158,7 @@ impl Zab {
         if let (Some(at), Some(vote)) = (election.finalize_at, election.proposal)
             && self.now >= at
         {
-            return self.decide(vote.leader);
+            return self.decide(vote);
         }
         if self.now >= election.resend_at {
             election.backoff = (election.backoff * 2).min(self.config.timing.backoff_max);
@@ -248,15 +254,16 @@ impl Zab {
         };
         if confirmed && self.voters.outcome(follows) == Outcome::Won {
             self.round = word.round;
-            self.decide(vote.leader);
+            self.decide(vote);
         }
     }
 
-    fn decide(&mut self, leader: NodeId) {
-        if leader == self.config.id {
+    fn decide(&mut self, vote: Vote) {
+        self.elected = Some(vote);
+        if vote.leader == self.config.id {
             self.become_leading();
         } else {
-            self.become_following(leader);
+            self.become_following(vote.leader);
         }
     }
 

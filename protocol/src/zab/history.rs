@@ -7,7 +7,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::boundary::{Entry, Payload, Restored};
+use super::boundary::{Entry, Restored};
 use super::message::Tail;
 use crate::{Index, Position, Term};
 
@@ -45,10 +45,7 @@ pub(super) struct Unwritten {
 /// What an entry weighs: its payload, and its place for those that have none.
 pub(super) fn weight(entry: &Entry) -> usize {
     const PLACE: usize = 16;
-    match &entry.payload {
-        Payload::Empty => PLACE,
-        Payload::Command(bytes) => PLACE + bytes.len(),
-    }
+    PLACE + entry.payload.bytes().len()
 }
 
 impl History {

@@ -129,6 +129,8 @@ pub struct Zab {
     seen: Term,
     /// The election round; not durable.
     round: u64,
+    /// What the last election of this node decided.
+    elected: Option<Vote>,
     commit: Index,
     delivered: Index,
     applied: Index,
@@ -172,6 +174,7 @@ impl Zab {
             epochs,
             seen: epochs.accepted,
             round: 0,
+            elected: None,
             commit: applied,
             delivered: applied,
             applied,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Payload;
 
 /// A history of runs: how many entries each epoch has.
 fn history(runs: &[(u64, u64)]) -> History {
