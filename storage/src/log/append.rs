@@ -64,6 +64,40 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
+    /// Queues that everything after `through` is cut off. As a truncation is the batch that
+    /// replaces what was there, the last entry that stays is queued anew.
+    ///
+    /// # Errors
+    /// [`LogError::Misplaced`] below the base. When that entry cannot be read the log is closed.
+    pub fn cut(&mut self, through: Index) -> Result<(), LogError> {
+        self.check()?;
+        let (base, last) = self.queued();
+        if through >= last.index {
+            return Ok(());
+        }
+        if through < base.index {
+            let found = Position::new(base.term, through);
+            return Err(LogError::Misplaced { found, base, last });
+        }
+        let queued = self.pending.first().map_or(through.next(), |first| first.position.index);
+        let kept = (through.0 + 1).saturating_sub(queued.0);
+        self.pending.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+        if !self.pending.is_empty() || self.resetting.is_some_and(|at| at.index == through) {
+            return Ok(());
+        }
+        if through == base.index {
+            self.resetting = Some(base);
+            return Ok(());
+        }
+        let position = Position::new(self.chart.term(through).unwrap_or_default(), through);
+        let Some(entry) = self.find(position) else {
+            let cause = io::Error::other(format!("the log cannot read its entry {position}"));
+            return Err(self.poison(Failure { operation: "cutting the log", cause }));
+        };
+        self.pending.push(entry);
+        Ok(())
+    }
+
     /// Makes everything that was queued durable: one batch of entries and one sync, as long as it
     /// fits into the segment and into one batch. `Ok` acknowledges.
     ///
