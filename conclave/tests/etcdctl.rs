@@ -196,17 +196,19 @@ fn etcdctl_hears_the_same_words_from_conclave_and_from_etcd() {
         return;
     };
     let theirs = format!("127.0.0.1:{}", etcd.port);
-    let cluster = Cluster::start(1);
-    let ours = cluster.endpoint(0);
     let expected = transcript(&Etcdctl::new(&program, std::slice::from_ref(&theirs)), &theirs);
-    let given = transcript(&Etcdctl::new(&program, std::slice::from_ref(&ours)), &ours);
-    let mut differences = Vec::new();
-    for ((command, expected), (_, given)) in expected.iter().zip(&given) {
-        if expected != given {
-            differences.push(format!("$ {command}\netcd:     {expected}\nconclave: {given}"));
+    for cluster in [Cluster::start(1), Cluster::start_with(3, &["--consensus", "zab"])] {
+        let ours = cluster.endpoint(0);
+        let given = transcript(&Etcdctl::new(&program, std::slice::from_ref(&ours)), &ours);
+        let mut differences = Vec::new();
+        for ((command, expected), (_, given)) in expected.iter().zip(&given) {
+            if expected != given {
+                let difference = format!("$ {command}\netcd:     {expected}\nconclave: {given}");
+                differences.push(difference);
+            }
         }
+        assert!(differences.is_empty(), "{}", differences.join("\n\n"));
     }
-    assert!(differences.is_empty(), "{}", differences.join("\n\n"));
 }
 
 /// The commands that look at a member, and a watch; against one endpoint.
@@ -250,19 +252,35 @@ fn watch(program: &Path, endpoint: &str, prefix: &str) {
 #[test]
 fn s1_06_etcdctl_works_at_every_member() {
     let Some(program) = find() else { return };
-    let cluster = Cluster::start(3);
+    work_everywhere(&program, &Cluster::start(3));
+}
+
+#[test]
+fn so_it_does_in_a_group_that_runs_zab() {
+    let Some(program) = find() else { return };
+    let cluster = Cluster::start_with(3, &["--consensus", "zab"]);
+    work_everywhere(&program, &cluster);
+    let ctl = Etcdctl::new(&program, &cluster.endpoints());
+    for command in ["member add m9 --peer-urls=http://127.0.0.1:9", "move-leader 1"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let said = ctl.fails(&words);
+        assert!(said.contains("the group runs Zab"), "{command}: {said}");
+    }
+}
+
+fn work_everywhere(program: &Path, cluster: &Cluster) {
     for (at, endpoint) in cluster.endpoints().into_iter().enumerate() {
-        look_around(&program, &endpoint, 3);
-        watch(&program, &endpoint, &format!("watched/{at}/"));
+        look_around(program, &endpoint, 3);
+        watch(program, &endpoint, &format!("watched/{at}/"));
         // What was written here is read everywhere, at once.
-        let ctl = Etcdctl::new(&program, std::slice::from_ref(&endpoint));
+        let ctl = Etcdctl::new(program, std::slice::from_ref(&endpoint));
         ctl.ok(&["put", "shared", &endpoint]);
         for other in cluster.endpoints() {
-            let read = Etcdctl::new(&program, &[other]).ok(&["get", "shared"]);
+            let read = Etcdctl::new(program, &[other]).ok(&["get", "shared"]);
             assert_eq!(read, format!("shared\n{endpoint}\n"));
         }
     }
-    let all = Etcdctl::new(&program, &cluster.endpoints());
+    let all = Etcdctl::new(program, &cluster.endpoints());
     assert_eq!(all.ok(&["endpoint", "status"]).lines().count(), 3);
     cluster.assert_equal(&tokio::runtime::Runtime::new().unwrap());
 }

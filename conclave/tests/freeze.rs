@@ -29,8 +29,16 @@ fn read_value(runtime: &Runtime, client: &Client, key: &str) -> Option<u64> {
 
 #[test]
 fn s1_06_a_frozen_leader_serves_no_stale_read_when_it_goes_on() {
+    freeze_leader(&Cluster::start(3));
+}
+
+#[test]
+fn nor_does_one_of_a_group_that_runs_zab() {
+    freeze_leader(&Cluster::start_with(3, &["--consensus", "zab"]));
+}
+
+fn freeze_leader(cluster: &Cluster) {
     let runtime = Runtime::new().unwrap();
-    let cluster = Cluster::start(3);
     let leader = cluster.leader(&runtime);
     put(&runtime, &cluster.client(leader), "seen", "1");
     let lease = runtime.block_on(cluster.client(leader).lease_grant(30, 0)).unwrap();
@@ -87,8 +95,16 @@ fn s1_06_a_frozen_leader_serves_no_stale_read_when_it_goes_on() {
 
 #[test]
 fn s0_04_a_frozen_follower_catches_up() {
+    freeze_follower(&Cluster::start(3));
+}
+
+#[test]
+fn so_does_one_of_a_group_that_runs_zab() {
+    freeze_follower(&Cluster::start_with(3, &["--consensus", "zab"]));
+}
+
+fn freeze_follower(cluster: &Cluster) {
     let runtime = Runtime::new().unwrap();
-    let cluster = Cluster::start(3);
     let leader = cluster.leader(&runtime);
     let follower = (leader + 1) % 3;
     cluster.signal(follower, "STOP");

@@ -11,6 +11,8 @@ use support::eventually;
 use support::writers::Writers;
 
 const WRITERS: usize = 16;
+/// For a group that agrees by Zab.
+const ZAB: &[&str] = &["--consensus", "zab"];
 
 fn rounds() -> usize {
     std::env::var("KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20)
@@ -62,9 +64,13 @@ fn nor_when_every_kind_of_work_has_its_own_thread() {
 }
 
 #[test]
-fn s1_21_no_acknowledged_write_is_lost_when_all_are_killed_at_once() {
+fn nor_in_a_group_that_runs_zab() {
+    kill_leaders(Cluster::start_with(3, ZAB), rounds());
+}
+
+/// Kills all members at once, again and again.
+fn kill_all(mut cluster: Cluster) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut cluster = Cluster::start(3);
     let writers = Writers::start(&runtime, &cluster.endpoints(), WRITERS);
     let mut gaps = Vec::new();
     for _ in 0..rounds() {
@@ -78,4 +84,14 @@ fn s1_21_no_acknowledged_write_is_lost_when_all_are_killed_at_once() {
     let total = writers.finish(&runtime, &cluster.any_client());
     cluster.assert_equal(&runtime);
     report(&format!("all killed, {total} writes acknowledged, 0 lost"), gaps);
+}
+
+#[test]
+fn s1_21_no_acknowledged_write_is_lost_when_all_are_killed_at_once() {
+    kill_all(Cluster::start(3));
+}
+
+#[test]
+fn nor_when_all_of_a_group_that_runs_zab_are() {
+    kill_all(Cluster::start_with(3, ZAB));
 }

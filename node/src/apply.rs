@@ -182,7 +182,7 @@ impl Node {
             return;
         }
         let Some(waiter) = self.writes.applied(decoded.sequence) else { return };
-        let header = Header { revision: applied.revision, term: self.raft.term() };
+        let header = Header { revision: applied.revision, term: self.core.term() };
         match (waiter, applied.outcome) {
             (Waiter::Member(id), Ok(Outcome::Queued(ticket))) => self.wish_queued(id, ticket),
             (Waiter::Client(id) | Waiter::Compaction(id) | Waiter::Member(id), Err(error)) => {
@@ -252,7 +252,7 @@ impl Node {
     /// What the state holds cannot be read. Where others have it, this replica ends, and gets it
     /// back from them at its next start; one that is alone serves what is left.
     pub(crate) fn damaged(&mut self, error: BackendError) {
-        let alone = self.raft().membership().members().len() <= 1;
+        let alone = self.core().membership().members().len() <= 1;
         if matches!(error, BackendError::Corrupt(_)) && !alone {
             self.halt(error);
         }

@@ -3,14 +3,27 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use protocol::{Index, raft};
+use protocol::{Index, raft, zab};
 use store::{Limits, Member, watch::WatchLimits};
+
+/// How a group agrees. The same in all its members, for ever.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// Raft.
+    #[default]
+    Raft,
+    /// Zab, with these times. The members are static.
+    Zab(zab::Timing),
+}
 
 /// The settings of a replica. Sizes are in bytes.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The consensus core's; `raft.id` is this replica.
+    /// The consensus core's; `raft.id` is this replica. Of a group that runs Zab, what says who the
+    /// members are, how much travels at once, and how long a heartbeat and an election take.
     pub raft: raft::Config,
+    /// Which protocol the group runs.
+    pub protocol: Protocol,
     /// The members as configured: ids and peer addresses.
     pub members: Vec<Member>,
     /// What this member tells of itself once there is a leader.

@@ -172,7 +172,7 @@ impl Node {
     fn majority_at(&self, at: Index) -> Option<u64> {
         let told = self.equality.told.get(&at)?;
         // Raft §6: while voters change, of the old ones and of the new ones.
-        let raft::Membership { voters, outgoing, .. } = self.raft.membership();
+        let raft::Membership { voters, outgoing, .. } = self.core.membership();
         let decided = |hash: u64| {
             let alike = |voters: &BTreeSet<NodeId>| {
                 let alike = told.iter().filter(|(by, told)| **told == hash && voters.contains(by));
@@ -185,7 +185,7 @@ impl Node {
 
     /// The members whose states were found wrong, and have not been found right since.
     pub(crate) fn deviants(&self) -> impl Iterator<Item = NodeId> {
-        let members = self.raft.membership().members();
+        let members = self.core.membership().members();
         self.equality.wrong.keys().copied().filter(move |id| members.contains(id))
     }
 
@@ -220,10 +220,10 @@ impl Node {
     /// Proposes what there is to say about states.
     pub(crate) fn tell_state(&mut self) {
         let Some(interval) = self.config.compare_interval else { return };
-        if self.raft.leader().is_none() || self.equality.condemned.is_some() {
+        if self.core.leader().is_none() || self.equality.condemned.is_some() {
             return;
         }
-        if self.raft.membership().members().len() <= 1 {
+        if self.core.membership().members().len() <= 1 {
             // Nobody is left to differ from.
             self.equality.rebuild = Rebuild::None;
         }
@@ -240,7 +240,7 @@ impl Node {
             self.write(Waiter::Nobody, &Command::StateHash { member, told: None });
             return;
         }
-        if self.raft.role() == Role::Leader
+        if self.core.role() == Role::Leader
             && self.now >= self.equality.propose_at
             && let Some(told) = self.to_tell()
         {
@@ -252,12 +252,12 @@ impl Node {
     /// When something has to be said about states.
     pub(crate) fn state_timeout(&self) -> Option<Time> {
         self.config.compare_interval?;
-        if self.raft.leader().is_none() || self.equality.condemned.is_some() {
+        if self.core.leader().is_none() || self.equality.condemned.is_some() {
             return None;
         }
         let reports = self.to_report().is_some() || self.asks_for_hashes();
         let report = reports.then_some(self.equality.report_at);
-        let leads = self.raft.role() == Role::Leader;
+        let leads = self.core.role() == Role::Leader;
         let tell = self.to_tell().filter(|_| leads).map(|_| self.equality.propose_at);
         report.into_iter().chain(tell).min()
     }
@@ -276,7 +276,7 @@ impl Node {
             for id in self.reads.drain() {
                 self.reply(id, Err(Failure::Store(Error::Corrupt)));
             }
-            if self.raft.role() == Role::Leader
+            if self.core.role() == Role::Leader
                 && let Some(successor) = self.successor()
             {
                 self.consensus(raft::Input::TransferLeadership(successor));

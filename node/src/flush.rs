@@ -107,7 +107,7 @@ impl Node {
         let short = self.measured.is_short();
         let keep = if short { 0 } else { self.config.log_keep_bytes };
         let kept = self.apply.weights.within(keep);
-        let bound = self.raft.trim_bound().max(kept).min(self.flushing.durable.index);
+        let bound = self.core.trim_bound().max(kept).min(self.flushing.durable.index);
         let bound = self.needed_log().map_or(bound, |needed| bound.min(needed));
         let total = self.apply.weights.total();
         let heavy = total - self.flushing.weighed >= self.config.flush_bytes as u64;

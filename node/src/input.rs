@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
-use protocol::raft::{Entry, Message, WriteId};
-use protocol::{Index, NodeId, Position};
+use protocol::{Entry, Index, NodeId, Position, WriteId};
 use store::watch::{StreamId, WatchCreate, WatchId};
 use store::{BackendError, Record, Revision};
 
+use crate::consensus::Message;
 use crate::request::{Request, RequestId};
 use crate::snapshot::{ViewHead, ViewId};
 use crate::space::Space;

@@ -79,7 +79,7 @@ impl Node {
 
     /// Whether the clock of leases goes by this member: it leads, and is not about to go.
     fn tells_time(&self) -> bool {
-        self.raft.role() == Role::Leader && !self.members.leaving
+        self.core.role() == Role::Leader && !self.members.leaving
     }
 
     /// How long after a tick the next one is due: soon, while leases wait that are over, and as
@@ -110,7 +110,7 @@ impl Node {
 
     /// Tells this member's name and addresses until the store has them.
     pub(crate) fn publish(&mut self) {
-        if self.now < self.leases.publish_at || self.raft.leader().is_none() {
+        if self.now < self.leases.publish_at || self.core.leader().is_none() {
             return;
         }
         if self.is_published() {
@@ -132,7 +132,7 @@ impl Node {
         let timed = self.store.has_leases() || self.store.has_sessions();
         let tick = self.leases.told.filter(|_| timed && self.tells_time());
         let tick = tick.map(|told| (told + self.tick_interval()).max(self.writes.retry_at()));
-        let publish = (!self.is_published() && self.raft.leader().is_some())
+        let publish = (!self.is_published() && self.core.leader().is_some())
             .then_some(self.leases.publish_at);
         tick.into_iter().chain(publish).min()
     }

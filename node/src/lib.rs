@@ -12,6 +12,7 @@ mod acquaintance;
 mod apply;
 pub mod codec;
 mod config;
+mod consensus;
 mod equality;
 mod flush;
 mod input;
@@ -31,7 +32,8 @@ mod weights;
 mod writes;
 
 pub use acquaintance::{Acquaintances, Judgement, Life, MAX_RUNS, Run, TOLD_RUNS};
-pub use config::Config;
+pub use config::{Config, Protocol};
+pub use consensus::{Broadcast, Consensus, Event, Message, epochs, hard_state};
 pub use equality::Condemned;
 pub use input::Input;
 pub use mend::{MendConfig, MendInput, MendOutput, Mending, gather};

@@ -104,6 +104,9 @@ impl Members {
 impl Node {
     /// An operator wishes for other members.
     pub(crate) fn member_change(&mut self, id: RequestId, change: MemberChange) {
+        if !self.core.is_elastic() {
+            return self.reply(id, Err(Failure::StaticMembers));
+        }
         self.client_write(Waiter::Member(id), id, &Command::Member(change));
     }
 
@@ -128,7 +131,7 @@ impl Node {
     /// The members, as last applied; as configured until the log has told.
     pub(crate) fn member_list(&self) -> Vec<MemberInfo> {
         let table = self.member_table();
-        let in_force = self.store.membership().unwrap_or_else(|| self.raft.membership());
+        let in_force = self.store.membership().unwrap_or_else(|| self.core.membership());
         let member = |(id, seat): (NodeId, Seat)| {
             let told = self.store.members().find(|member| member.id == id);
             let (name, client_urls) =
@@ -176,13 +179,14 @@ impl Node {
 
     /// As leader, takes the next step towards what is wished.
     pub(crate) fn reconcile(&mut self) {
-        let leads = self.raft.role() == Role::Leader
-            && (self.store.applied().term == self.raft.term() || planted(Mutant::R20))
-            && self.stopping.is_none();
+        let leads = self.core.role() == Role::Leader
+            && (self.store.applied().term == self.core.term() || planted(Mutant::R20))
+            && self.stopping.is_none()
+            && self.core.is_elastic();
         if !leads {
             return self.members.rest();
         }
-        let in_force = self.raft.membership();
+        let in_force = self.core.membership();
         let pending = self.members.since > self.store.applied().index;
         if in_force.is_joint() || pending && !planted(Mutant::R19) {
             // What is applied next leads back here.
@@ -206,7 +210,7 @@ impl Node {
         self.note_wish();
         let since = self.members.seen.map_or(self.now, |(_, since)| since);
         let patient = self.now < since + self.config.request_timeout / 2;
-        let status = self.raft.status();
+        let status = self.core.status();
         let pace = self.pace(&status);
         let step = match self.members.refused {
             Some((ticket, refusal)) => Step::Refuse(ticket, refusal),
@@ -251,7 +255,7 @@ impl Node {
     fn change_members(&mut self, next: Membership) {
         self.look_again();
         let own = self.config.raft.id;
-        if self.raft.membership().votes(own) && !next.voters.contains(&own) {
+        if self.core.membership().votes(own) && !next.voters.contains(&own) {
             match (self.members.handing, self.heir(&next)) {
                 (None, Some(heir)) => {
                     let patience = *self.config.raft.election_timeout.start() * 2;
@@ -267,7 +271,7 @@ impl Node {
 
     /// The voter, now and then, with the longest log of those that answer.
     fn heir(&self, next: &Membership) -> Option<NodeId> {
-        let status = self.raft.status();
+        let status = self.core.status();
         let able = |id: &NodeId| status.membership.voters.contains(id) && next.voters.contains(id);
         let pace = self.members.pace.map_or(status.last.index, |pace| pace.before);
         let near = status.peers.iter().filter(|(id, peer)| able(id) && is_near(peer, pace));

@@ -8,14 +8,15 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use protocol::raft::{self, Message, Output as Consensus, Raft, Role, Tag};
-use protocol::{NodeId, Term, Time};
+use protocol::raft::{self, Role, Tag};
+use protocol::{NodeId, Term, Time, zab};
 use store::watch::{Hub, WatchOutput};
 use store::{Command, Revision, Stamp, Store};
 
 use crate::apply::Apply;
 use crate::codec::Envelope;
 use crate::config::Config;
+use crate::consensus::{Consensus, Event, Message, Output as Wanted};
 use crate::equality::Equality;
 use crate::flush::Flushing;
 use crate::input::Input;
@@ -45,7 +46,7 @@ const COMPACT_BUDGET: usize = 1_000;
 pub struct Node {
     pub(crate) config: Config,
     pub(crate) now: Time,
-    pub(crate) raft: Raft,
+    pub(crate) core: Consensus,
     pub(crate) store: Store,
     pub(crate) hub: Hub,
     pub(crate) writes: Writes,
@@ -94,15 +95,22 @@ pub(crate) struct Counters {
 
 impl Node {
     /// A replica over what the log and the backend held.
-    #[must_use]
-    pub fn new(config: Config, mut restored: raft::Restored, store: Store, seed: u64) -> Self {
+    ///
+    /// # Errors
+    /// Of a group that runs Zab, as [`zab::Zab::new`]: what was held contradicts itself.
+    pub fn new(
+        config: Config,
+        mut restored: raft::Restored,
+        store: Store,
+        seed: u64,
+    ) -> Result<Self, zab::StartError> {
         restored.membership = store.membership().cloned();
         let base = restored.base.index;
-        let raft = Raft::new(config.raft.clone(), restored, seed);
+        let core = Consensus::new(&config, restored, seed)?;
         let hub = Hub::new(config.watch.clone(), seed.rotate_left(32));
-        Self {
+        Ok(Self {
             now: Time::default(),
-            raft,
+            core,
             hub,
             writes: Writes::default(),
             reads: Reads::default(),
@@ -128,7 +136,7 @@ impl Node {
             stopped: false,
             store,
             config,
-        }
+        })
     }
 
     /// Takes in what happened.
@@ -137,12 +145,7 @@ impl Node {
         self.stirred = true;
         match input {
             Input::Timeout => self.consensus(raft::Input::Timeout),
-            Input::Receive { from, message: Message { body: raft::Body::Mend(word), .. } } => {
-                self.mend_word(from, word);
-            }
-            Input::Receive { from, message } => {
-                self.consensus(raft::Input::Receive { from, message });
-            }
+            Input::Receive { from, message } => self.receive(from, message),
             Input::Found { peer, life, entries, absent } => {
                 self.mend_found(peer, life, entries, absent);
             }
@@ -188,6 +191,17 @@ impl Node {
         }
     }
 
+    fn receive(&mut self, from: NodeId, message: Message) {
+        match message {
+            Message::Raft(raft::Message { body: raft::Body::Mend(word), .. }) => {
+                self.mend_word(from, word);
+            }
+            message @ (Message::Raft(_) | Message::Zab(_)) => {
+                self.core.receive(self.now, from, message)
+            }
+        }
+    }
+
     /// When to call `handle(now, Input::Timeout)`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
@@ -195,7 +209,7 @@ impl Node {
             return Some(self.now);
         }
         [
-            self.raft.poll_timeout(),
+            self.core.poll_timeout(),
             self.hub.poll_timeout(),
             self.writes_timeout(),
             self.reads.timeout(),
@@ -257,10 +271,10 @@ impl Node {
         if !self.writes.waiting() || self.now < self.writes.retry_at() {
             return;
         }
-        if self.raft.leader().is_none() || self.members.leaving {
+        if self.core.leader().is_none() || self.members.leaving {
             return;
         }
-        let term = self.raft.term();
+        let term = self.core.term();
         for (sequence, command) in self.writes.propose(term) {
             self.consensus(raft::Input::Propose { tag: Tag(sequence), command });
         }
@@ -278,48 +292,47 @@ impl Node {
     /// Carries out what consensus wants. True when there was anything.
     fn consensus_outputs(&mut self) -> bool {
         let mut any = false;
-        while let Some(output) = self.raft.poll_output() {
+        while let Some(output) = self.core.poll_output() {
             any = true;
             match output {
-                Consensus::Send { to, message } => self.output(Output::Send { to, message }),
-                Consensus::Persist { id, write } => self.output(Output::Persist { id, write }),
-                Consensus::Commit(entries) => self.apply.push(entries),
-                Consensus::ReadReady { id, index } => self.reads.ready(id, index),
-                Consensus::ReadRefused { id, reason } => self.reads.refused(id, reason, self.now),
-                Consensus::ProposalRefused { tag, reason } => {
+                Wanted::Send { to, message } => self.output(Output::Send { to, message }),
+                Wanted::Persist { id, write } => self.output(Output::Persist { id, write }),
+                Wanted::Cut { id, through } => self.output(Output::Cut { id, through }),
+                Wanted::Commit(entries) => self.apply.push(entries),
+                Wanted::ReadReady { id, index } => self.reads.ready(id, index),
+                Wanted::ReadRefused { id, reason } => self.reads.refused(id, reason, self.now),
+                Wanted::ProposalRefused { tag, reason } => {
                     if let Some((waiter, failure)) = self.writes.refused(tag.0, reason, self.now) {
                         self.fail(waiter, failure);
                     }
                 }
-                Consensus::Fetch { peer, from, max_bytes } => {
+                Wanted::Fetch { peer, from, max_bytes } => {
                     self.output(Output::Fetch { peer, from, max_bytes });
                 }
-                Consensus::SnapshotWanted { peer, next } => self.snapshot_wanted(peer, next),
-                Consensus::SnapshotEnded { peer } => self.snapshot_ended(peer),
-                Consensus::Chunk { from, last, number, data, .. } => {
+                Wanted::SnapshotWanted { peer, next } => self.snapshot_wanted(peer, next),
+                Wanted::SnapshotEnded { peer } => self.snapshot_ended(peer),
+                Wanted::Chunk { from, last, number, data } => {
                     self.piece(from, last, number, data);
                 }
-                Consensus::ChunkAcked { peer, last, next } => self.piece_acked(peer, last, next),
-                // Looked at again before long.
-                Consensus::ReconfigureRefused { .. } => {}
-                Consensus::Membership { at, membership } => self.members_changed(at, membership),
-                Consensus::Event(event) => self.consensus_event(event),
+                Wanted::ChunkAcked { peer, last, next } => self.piece_acked(peer, last, next),
+                Wanted::Membership { at, membership } => self.members_changed(at, membership),
+                Wanted::Event(event) => self.consensus_event(event),
             }
         }
         any
     }
 
-    fn consensus_event(&mut self, event: raft::Event) {
-        if let raft::Event::Role { role, leader, term } = &event {
+    fn consensus_event(&mut self, event: Event) {
+        if let Some((role, term, leader)) = event.role() {
             if let Some(leader) = leader
-                && self.counters.led_by.replace((*leader, *term)) != Some((*leader, *term))
+                && self.counters.led_by.replace((leader, term)) != Some((leader, term))
             {
                 self.counters.leader_changes += 1;
                 self.writes.retry_now();
                 self.reads.retry_now();
             }
-            self.leases.role_changed(*role == Role::Leader, self.now);
-            self.sender_changed(*leader);
+            self.leases.role_changed(role == Role::Leader, self.now);
+            self.sender_changed(leader);
         }
         self.output(Output::Event(event));
     }
@@ -362,7 +375,7 @@ impl Node {
 
     /// Answers those whose time is over.
     fn give_up_late(&mut self) {
-        for (waiter, failure) in self.writes.expired(self.now, self.raft.term()) {
+        for (waiter, failure) in self.writes.expired(self.now, self.core.term()) {
             self.fail(waiter, failure);
         }
         for (id, failure) in self.reads.expired(self.now) {
@@ -373,7 +386,7 @@ impl Node {
 
     fn writes_timeout(&self) -> Option<Time> {
         // A member that goes proposes nothing any more.
-        let may = self.raft.leader().is_some() && !self.members.leaving;
+        let may = self.core.leader().is_some() && !self.members.leaving;
         let retry = (self.writes.waiting() && may).then(|| self.writes.retry_at());
         retry.into_iter().chain(self.writes.deadline()).min()
     }
@@ -393,7 +406,7 @@ impl Node {
     }
 
     pub(crate) fn consensus(&mut self, input: raft::Input) {
-        self.raft.handle(self.now, input);
+        self.core.handle(self.now, input);
     }
 
     pub(crate) fn output(&mut self, output: Output) {
@@ -401,7 +414,7 @@ impl Node {
     }
 
     pub(crate) fn reply(&mut self, id: RequestId, body: Result<Body, Failure>) {
-        let header = Header { revision: self.store.revision(), term: self.raft.term() };
+        let header = Header { revision: self.store.revision(), term: self.core.term() };
         self.reply_with(id, header, body);
     }
 
@@ -420,16 +433,19 @@ impl Node {
             return;
         }
         self.stopping = Some(self.now + *self.config.raft.election_timeout.start());
-        if self.raft.role() == Role::Leader
+        if self.core.role() == Role::Leader
             && let Some(successor) = self.successor()
         {
             self.consensus(raft::Input::TransferLeadership(successor));
         }
     }
 
-    /// The voter with the longest log that answers.
+    /// The voter with the longest log that answers, where leadership can be handed over.
     pub(crate) fn successor(&self) -> Option<NodeId> {
-        let raft::Status { peers, membership, .. } = self.raft.status();
+        if !self.core.is_elastic() {
+            return None;
+        }
+        let raft::Status { peers, membership, .. } = self.core.status();
         let voters = peers.iter().filter(|(id, _)| membership.voters.contains(id));
         let alive = voters.filter(|(_, peer)| peer.active || peer.awaited);
         alive.max_by_key(|(_, peer)| peer.matched).map(|(id, _)| *id)
@@ -437,7 +453,7 @@ impl Node {
 
     fn finish_stopping(&mut self) {
         let Some(deadline) = self.stopping else { return };
-        let handed_over = self.raft.role() != Role::Leader || self.successor().is_none();
+        let handed_over = self.core.role() != Role::Leader || self.successor().is_none();
         let idle = self.writes.len() == 0 && self.reads.len() == 0 && self.settled();
         if self.stopped || !(handed_over && idle || self.now >= deadline) {
             return;
@@ -527,15 +543,15 @@ impl Node {
     fn overloaded(&self) -> bool {
         self.writes.len() >= self.config.max_pending
             || self.writes.bytes() > self.config.raft.max_uncommitted_bytes
-            || self.raft.crowded()
+            || self.core.crowded()
             || self.apply.len() as u64 > self.config.max_unapplied
             || self.store.unflushed_bytes() > self.config.max_unflushed_bytes
     }
 
-    /// The consensus core, for checks from outside.
+    /// The consensus core, for a look from outside.
     #[must_use]
-    pub fn raft(&self) -> &Raft {
-        &self.raft
+    pub fn core(&self) -> &Consensus {
+        &self.core
     }
 
     /// How often this member's state was compared with another's, and whether it was found to be

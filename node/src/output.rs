@@ -3,11 +3,12 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use protocol::raft::{Event, Membership, Message, Write, WriteId};
-use protocol::{Index, NodeId, Position};
+use protocol::raft::{Membership, Write};
+use protocol::{Index, NodeId, Position, WriteId};
 use store::watch::{StreamId, WatchResponse};
 use store::{Flush, Record, Revision};
 
+use crate::consensus::{Event, Message};
 use crate::request::{Reply, RequestId};
 use crate::snapshot::{SnapshotRefused, ViewId};
 
@@ -27,6 +28,14 @@ pub enum Output {
         id: WriteId,
         /// Its content.
         write: Write,
+    },
+    /// Cut off everything in the log after this entry, in the order of the writes, and sync; answer
+    /// [`crate::Input::Persisted`].
+    Cut {
+        /// The name of this write.
+        id: WriteId,
+        /// The last entry that stays.
+        through: Index,
     },
     /// Read old entries from the log; answer [`crate::Input::Fetched`].
     Fetch {

@@ -147,7 +147,7 @@ impl Node {
             self.reply(id, Err(Failure::Store(error)));
         } else if self.reads.len() >= MAX_WAITING {
             self.reply(id, Err(Failure::TooManyRequests));
-        } else if is_local(&request) && self.raft().doubt().is_none() {
+        } else if is_local(&request) && self.core().doubt().is_none() {
             self.serve(id, request);
         } else {
             let deadline = self.now + self.config.request_timeout;

@@ -166,7 +166,7 @@ pub struct MemberInfo {
 #[derive(Clone, Debug)]
 pub struct NodeStatus {
     /// The consensus core.
-    pub raft: Status,
+    pub core: Status,
     /// The last entry applied.
     pub applied: Position,
     /// The store's revision.
@@ -242,6 +242,10 @@ pub enum Failure {
     NotLeader,
     /// Leadership cannot go to that member.
     BadTransferee,
+    /// The members of a group that runs Zab are what its members were started with.
+    StaticMembers,
+    /// A group that runs Zab does not hand leadership over.
+    FixedLeader,
     /// This member is no voter, or none any more; another one will take it. Nothing happened.
     NotServing,
     /// A value could not be read from the backend: it is damaged.

@@ -111,7 +111,7 @@ impl Node {
     /// Tells the others whether this member is short, until the store has it.
     pub(crate) fn report_space(&mut self) {
         let early = self.now < self.measured.report_at;
-        if early || self.raft.leader().is_none() || !self.report_differs() {
+        if early || self.core.leader().is_none() || !self.report_differs() {
             return;
         }
         self.measured.report_at = self.now + REPORT_PAUSE;
@@ -121,7 +121,7 @@ impl Node {
 
     /// When the member must report again.
     pub(crate) fn report_timeout(&self) -> Option<Time> {
-        let due = self.raft.leader().is_some() && self.report_differs();
+        let due = self.core.leader().is_some() && self.report_differs();
         due.then_some(self.measured.report_at)
     }
 }

@@ -11,7 +11,7 @@ impl Node {
     #[must_use]
     pub fn status(&self) -> NodeStatus {
         NodeStatus {
-            raft: self.raft.status(),
+            core: self.core.status(),
             applied: self.store.applied(),
             revision: self.store.revision(),
             compact_revision: self.store.compact_revision(),
@@ -42,9 +42,11 @@ impl Node {
 
     /// An operator wants another leader.
     pub(crate) fn move_leader(&mut self, id: RequestId, to: NodeId) {
-        if self.raft.role() != Role::Leader {
+        if !self.core.is_elastic() {
+            self.reply(id, Err(Failure::FixedLeader));
+        } else if self.core.role() != Role::Leader {
             self.reply(id, Err(Failure::NotLeader));
-        } else if !self.raft.membership().voters.contains(&to) {
+        } else if !self.core.membership().voters.contains(&to) {
             self.reply(id, Err(Failure::BadTransferee));
         } else if to == self.config.raft.id {
             self.reply(id, Ok(Body::Done));
@@ -56,7 +58,7 @@ impl Node {
 
     /// Answers those who wanted another leader, once there is one or time is over.
     pub(crate) fn finish_transfers(&mut self) {
-        let (leader, now) = (self.raft.leader(), self.now);
+        let (leader, now) = (self.core.leader(), self.now);
         let mut waiting = core::mem::take(&mut self.transfers);
         waiting.retain(|(id, to, deadline)| {
             if leader == Some(*to) {

@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use bytes::Bytes;
+use node::Message;
 use node::codec::{
     DecodeError, Envelope, FRAME_HEADER, FrameHeader, MAX_FRAME, decode_message, decode_packet,
     encode_message, encode_packet, frame, unframe,
 };
 use protocol::mesh::{Packet, View};
-use protocol::raft::{Body, Entry, Mend, Message, Parcel, Payload, ReadId, Rejection};
+use protocol::raft::{self, Body, Entry, Mend, Parcel, Payload, ReadId, Rejection};
 use protocol::{Index, NodeId, Position, Rng, Term};
 
 fn position(rng: &mut Rng) -> Position {
@@ -87,7 +88,7 @@ fn message(rng: &mut Rng) -> Message {
             })
         }
     };
-    Message { term: Term(rng.below(7)), body }
+    raft::Message { term: Term(rng.below(7)), body }.into()
 }
 
 fn encoded(message: &Message) -> Vec<u8> {
@@ -206,7 +207,7 @@ fn entries_with_gaps_or_sinking_terms_are_refused() {
     let append = |entries| {
         let base = Position::new(Term(2), Index(4));
         let body = Body::Append { base, entries, commit: Index(0), trim: Index(0) };
-        decode_message(encoded(&Message { term: Term(3), body }).into())
+        decode_message(encoded(&raft::Message { term: Term(3), body }.into()).into())
     };
     assert!(append(vec![entry(2, 5), entry(3, 6)]).is_ok());
     assert_eq!(append(vec![entry(2, 6)]), Err(DecodeError::Malformed));

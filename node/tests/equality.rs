@@ -62,11 +62,11 @@ fn spoil(world: &mut World, at: usize) {
 fn leading(world: &mut World) -> usize {
     let led = |world: &World| {
         let leads =
-            |at: &usize| world.running(*at) && world.node(*at).raft().role() == Role::Leader;
+            |at: &usize| world.running(*at) && world.node(*at).core().role() == Role::Leader;
         let at = (0..world.size()).find(leads)?;
         let all = (0..world.size()).filter(|at| world.running(*at));
         let id = Some(NodeId(at as u64 + 1));
-        all.map(|at| world.node(at).raft().leader()).all(|leader| leader == id).then_some(at)
+        all.map(|at| world.node(at).core().leader()).all(|leader| leader == id).then_some(at)
     };
     world.run_until("a leader that runs", |world| led(world).is_some());
     led(world).unwrap()
@@ -156,7 +156,7 @@ fn a_leader_that_differs_condemns_nobody_but_itself() {
     let to = NodeId(wrong as u64 + 1);
     world.ask(old, Request::MoveLeader(to));
     world.run_until("its leadership", |world| {
-        world.node(wrong).raft().leader() == Some(to) || !world.halts.is_empty()
+        world.node(wrong).core().leader() == Some(to) || !world.halts.is_empty()
     });
     assert_eq!(world.halts, [], "it led");
     put(&mut world, wrong, "more", "1".into());
@@ -295,13 +295,13 @@ fn a_leader_that_is_condemned_hands_over() {
     let old = leading(&mut world);
     let to = NodeId(wrong as u64 + 1);
     world.ask(old, Request::MoveLeader(to));
-    world.run_until("its leadership", |world| world.node(wrong).raft().leader() == Some(to));
+    world.run_until("its leadership", |world| world.node(wrong).core().leader() == Some(to));
     put(&mut world, wrong, "more", "1".into());
     world.run_until("its end", |world| !world.halts.is_empty());
     let ended = world.now;
     let led = |world: &World| {
         let other = (wrong + 1) % 3;
-        world.node(other).raft().leader().is_some_and(|leader| leader != to)
+        world.node(other).core().leader().is_some_and(|leader| leader != to)
     };
     world.run_until("another leader", led);
     assert!(world.now - ended < Duration::from_millis(500), "before anybody missed it");

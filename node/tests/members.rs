@@ -70,7 +70,7 @@ fn keys(world: &mut World, at: usize) -> usize {
 }
 
 fn votes(world: &World, at: usize, whose: usize) -> bool {
-    world.running(at) && world.node(at).raft().membership().voters.contains(&id(whose))
+    world.running(at) && world.node(at).core().membership().voters.contains(&id(whose))
 }
 
 /// Starts a newcomer, and waits until everybody who runs counts its vote.
@@ -111,7 +111,7 @@ impl Load {
 
     fn put(&mut self, world: &mut World, number: u64) {
         let ready = |at: &usize| {
-            let known = |node: &node::Node| node.raft().membership().votes(id(*at));
+            let known = |node: &node::Node| node.core().membership().votes(id(*at));
             world.running(*at) && known(world.node(*at))
         };
         let ready: Vec<usize> = (0..world.size()).filter(ready).collect();
@@ -210,12 +210,12 @@ fn a_leader_that_is_removed_hands_over_first() {
         let mut world = World::new(3, seed);
         let leader = world.leader();
         world.run_for(Duration::from_secs(2));
-        let term = world.node(leader).raft().term();
+        let term = world.node(leader).core().term();
         let rest = change(&mut world, leader, remove(leader)).unwrap();
         assert_eq!(rest.len(), 2, "seed {seed}");
         world.run_until("the leader gone", |world| world.removed.contains(&leader));
         let heir = world.leader();
-        assert_eq!(world.node(heir).raft().term().0, term.0 + 1, "seed {seed}: one election");
+        assert_eq!(world.node(heir).core().term().0, term.0 + 1, "seed {seed}: one election");
         assert!(call(&mut world, heir, put(1)).body.is_ok());
         assert_eq!(change(&mut world, heir, remove(heir)).unwrap().len(), 1, "seed {seed}");
     }
@@ -283,7 +283,7 @@ fn a_removed_member_refuses_what_it_has_not_passed_on() {
     let gone = (leader + 1) % 3;
     let removal = world.ask(leader, Request::MemberChange(remove(gone)));
     world.run_until("the removal known", |world| {
-        world.running(gone) && !world.node(gone).raft().membership().contains(id(gone))
+        world.running(gone) && !world.node(gone).core().membership().contains(id(gone))
     });
     let late = world.ask(gone, put(1));
     world.run_until("an answer", |world| world.replies.contains_key(&late));
@@ -302,7 +302,7 @@ fn a_learner_stays_one_until_it_is_promoted() {
     world.start(3);
     world.run_for(Duration::from_secs(5));
     assert!(!votes(&world, leader, 3));
-    assert_eq!(world.node(3).raft().role(), Role::Follower);
+    assert_eq!(world.node(3).core().role(), Role::Follower);
     change(&mut world, 3, MemberChange::Promote { id: id(3) }).unwrap();
     assert!(votes(&world, 3, 3));
     change(&mut world, leader, MemberChange::Demote { id: id(3) }).unwrap();
@@ -318,7 +318,7 @@ fn a_leader_takes_nobody_for_alive_who_has_not_answered_it() {
         call(&mut world, dead, put(0));
         world.crash(dead);
         let leads = |world: &World, at: usize| {
-            world.running(at) && world.node(at).raft().role() == Role::Leader
+            world.running(at) && world.node(at).core().role() == Role::Leader
         };
         world.run_until("another leader", |world| (0..3).any(|at| leads(world, at)));
         let leader = (0..3).find(|at| leads(&world, *at)).unwrap();

@@ -68,12 +68,12 @@ fn s1_13_a_minority_takes_nothing_and_takes_over_what_the_majority_did() {
         part(&mut world, &minority, &majority);
         let lost = world.ask(old, put("minority", "lost"));
         world.run_for(Duration::from_millis(200));
-        let appended = world.node(old).raft().last();
+        let appended = world.node(old).core().last();
 
         // The majority elects its own leader, in a later term, and takes writes.
         let reply = call(&mut world, majority[0], put("majority", "kept"));
         assert!(reply.body.is_ok(), "seed {seed}: {reply:?}");
-        assert!(world.node(majority[0]).raft().term() > appended.term, "seed {seed}");
+        assert!(world.node(majority[0]).core().term() > appended.term, "seed {seed}");
 
         // The minority's leader has stepped down, and its write fails in time.
         world.run_until("the minority's write to fail", |world| world.replies.contains_key(&lost));
@@ -82,7 +82,7 @@ fn s1_13_a_minority_takes_nothing_and_takes_over_what_the_majority_did() {
             matches!(failure, Failure::Timeout | Failure::TimeoutLeaderLost | Failure::NoLeader),
             "seed {seed}: {failure:?}"
         );
-        assert_ne!(world.node(old).raft().role(), Role::Leader, "seed {seed}");
+        assert_ne!(world.node(old).core().role(), Role::Leader, "seed {seed}");
 
         // Healed, the minority's own entries go and the majority's come.
         world.cut.clear();

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use node::codec::Envelope;
-use node::{Body, Failure, Input, Output, Request};
-use protocol::raft::{Body as RaftBody, Mend, Message, Payload, Role};
+use node::{Body, Failure, Input, Message, Output, Request};
+use protocol::raft::{self, Body as RaftBody, Mend, Payload, Role};
 use protocol::{NodeId, Term};
 use store::{Command, KeyRange, LeaseId, Outcome, Put, Range, RangeResult, SortOrder, SortTarget};
 use world::World;
@@ -98,7 +98,7 @@ fn s1_05_a_leader_without_its_majority_answers_no_linearizable_read() {
     let stale = world.ask(old, range("k", false));
     let other = (old + 1) % 3;
     world.run_until("another leader", |world| {
-        world.node(other).raft().leader().is_some_and(|id| id != NodeId(old as u64 + 1))
+        world.node(other).core().leader().is_some_and(|id| id != NodeId(old as u64 + 1))
     });
     call(&mut world, other, put("k", "2")).unwrap();
     assert!(!world.replies.contains_key(&stale), "{:?}", world.replies.get(&stale));
@@ -208,7 +208,7 @@ fn leases_outlive_leaders_and_end_in_time() {
     world.crash(leader);
     let other = (leader + 1) % 3;
     world.run_until("another leader", |world| {
-        world.node(other).raft().leader().is_some_and(|id| id != NodeId(leader as u64 + 1))
+        world.node(other).core().leader().is_some_and(|id| id != NodeId(leader as u64 + 1))
     });
     while world.now.since(granted) < Duration::from_secs(10) {
         assert!(read(&mut world, other, "k").unwrap().is_some(), "the lease ended early");
@@ -284,8 +284,8 @@ fn time_is_told_in_the_term_in_which_it_passed_or_never() {
             let end = world.now + Duration::from_millis(1);
             while world.now < end {
                 world.step();
-                for at in (0..3).filter(|at| world.node(*at).raft().role() == Role::Leader) {
-                    leaders.insert(world.node(at).raft().term(), NodeId(at as u64 + 1));
+                for at in (0..3).filter(|at| world.node(*at).core().role() == Role::Leader) {
+                    leaders.insert(world.node(at).core().term(), NodeId(at as u64 + 1));
                 }
             }
         }
@@ -354,13 +354,13 @@ fn a_replica_that_meets_damage_ends_unless_it_is_alone() {
 fn a_replica_answers_a_member_that_mends_and_says_whether_it_leads() {
     let mut world = World::new(3, 14);
     call(&mut world, 0, put("k", "v")).unwrap();
-    let leader = (0..3).find(|at| world.node(*at).raft().role() == Role::Leader).unwrap();
+    let leader = (0..3).find(|at| world.node(*at).core().role() == Role::Leader).unwrap();
     for at in 0..3 {
         let from = NodeId(if at == 0 { 2 } else { 1 });
         let entry = world.log(at)[0].clone();
         let body = RaftBody::Mend(Mend::Ask { life: 7, wanted: vec![entry.position] });
         // Of an asker whose term ran ahead nobody learns it.
-        let message = Message { term: Term(99), body };
+        let message = raft::Message { term: Term(99), body }.into();
         let outputs = world.poke(at, Input::Receive { from, message });
         let looks = outputs.iter().find_map(|output| match output {
             Output::Look { peer, life, wanted } => Some((*peer, *life, wanted.clone())),
@@ -371,16 +371,17 @@ fn a_replica_answers_a_member_that_mends_and_says_whether_it_leads() {
         let found = Input::Found { peer: from, life: 7, entries, absent: vec![] };
         let outputs = world.poke(at, found);
         let answer = outputs.iter().find_map(|output| match output {
-            Output::Send { to, message: Message { term, body: RaftBody::Mend(word) } } => {
-                Some((*to, *term, word.clone()))
-            }
+            Output::Send { to, message: Message::Raft(message) } => match &message.body {
+                RaftBody::Mend(word) => Some((*to, message.term, word.clone())),
+                _ => None,
+            },
             _ => None,
         });
-        let raft = world.node(at).raft();
-        let leads = (at == leader).then(|| raft.last());
+        let core = world.node(at).core();
+        let leads = (at == leader).then(|| core.last());
         let reply = Mend::Reply { life: 7, entries: vec![entry], absent: vec![], leads };
-        assert_eq!(answer, Some((from, raft.term(), reply)));
-        assert!(raft.term() < Term(99));
+        assert_eq!(answer, Some((from, core.term(), reply)));
+        assert!(core.term() < Term(99));
     }
 }
 

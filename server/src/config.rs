@@ -45,6 +45,18 @@ pub enum Reads {
     },
 }
 
+/// How a group of servers agrees: the same in all its members, for ever. It is part of who they
+/// are, so that members which differ in it do not take each other, or each other's directories, for
+/// their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consensus {
+    /// Raft.
+    #[default]
+    Raft,
+    /// Zab: its members are those that `initial_cluster` names, and do not change.
+    Zab,
+}
+
 /// When backups are made by the clock, and where they go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupSchedule {
@@ -90,6 +102,8 @@ pub struct Config {
     pub pool: Option<PoolSide>,
     /// Distinguishes clusters that have the same members.
     pub cluster_token: String,
+    /// How the group agrees.
+    pub consensus: Consensus,
     /// The period of heartbeats.
     pub heartbeat: Duration,
     /// The shortest election timeout; the longest is twice that unless `election_timeout_max`
@@ -134,6 +148,15 @@ impl Config {
         own.map_or_else(|| self.listen_peer.to_string(), |member| member.peer.clone())
     }
 
+    /// What distinguishes the group from others with the same members: the token, and how it
+    /// agrees.
+    pub(crate) fn token(&self) -> String {
+        match self.consensus {
+            Consensus::Raft => self.cluster_token.clone(),
+            Consensus::Zab => format!("{}\0zab", self.cluster_token),
+        }
+    }
+
     /// Whether it founds a group of its own, follows no other and lets nobody join.
     pub(crate) fn keeps_to_itself(&self) -> bool {
         self.bootstrap_expect == Some(1) && !self.expects_peers
@@ -157,6 +180,7 @@ impl Config {
             dead_server_after: Duration::from_secs(72 * 3600),
             pool: None,
             cluster_token: "conclave".into(),
+            consensus: Consensus::Raft,
             heartbeat: Duration::from_millis(100),
             election_timeout: Duration::from_millis(1000),
             election_timeout_max: None,

@@ -10,7 +10,7 @@ pub mod runtime;
 
 pub use agent::{Agent, AgentError};
 pub use bootstrap::PoolSide;
-pub use config::{BackupSchedule, Config, InitialMember, Reads, Threads};
+pub use config::{BackupSchedule, Config, Consensus, InitialMember, Reads, Threads};
 pub use reserve::DiskReserve;
 pub use runtime::{
     Found, Looked, Recover, RecoverError, Recovered, Recovering, Restore, RestoreError, Restored,

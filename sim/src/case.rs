@@ -12,8 +12,9 @@
 //! used again, `cache=0` for so many bytes of applied entries that are kept in memory, `keep=0` for
 //! so many bytes of the log that are kept for those who lag, `nodes=5` and `joiners=3` for a
 //! cluster of so many nodes and so many machines that may join it, `mesh` for nodes that find ways
-//! around broken links, `busy` for three nodes with much to do and every fault. A name that stands
-//! twice is chosen twice as often.
+//! around broken links, `busy` for three nodes with much to do and every fault, `zab` for a group
+//! that runs Zab, with the faults that can befall one. A name that stands twice is chosen twice as
+//! often.
 //!
 //! Written on one line, so that a failure can be repeated by whoever reads it.
 
@@ -36,6 +37,8 @@ pub struct Case {
     pub seed: u64,
     /// Three busy nodes with every fault, instead of what the seed draws.
     pub busy: bool,
+    /// The group runs Zab.
+    pub zab: bool,
     /// How long the storm lasts, in milliseconds.
     pub length: Option<u64>,
     /// Which strikes of the storm are carried out, counted from 1.
@@ -80,9 +83,9 @@ pub struct BadCase {
 const MOST_NODES: usize = 8;
 
 /// What may follow a seed, each at most once.
-const PARTS: &str = "busy, length=12s, strikes=3+17, operations=90, clients=4, kinds=kill+split, \
-                     mix=put+get, spares=8, cache=0, keep=0, repeat, nodes=3, joiners=3, \
-                     unguarded, mesh, lease=200";
+const PARTS: &str = "busy, zab, length=12s, strikes=3+17, operations=90, clients=4, \
+                     kinds=kill+split, mix=put+get, spares=8, cache=0, keep=0, repeat, nodes=3, \
+                     joiners=3, unguarded, mesh, lease=200";
 
 impl Case {
     /// The whole world of a seed.
@@ -96,6 +99,9 @@ impl Case {
     pub fn options(&self) -> Options {
         let mut options =
             if self.busy { Options::busy(self.seed) } else { Options::of_seed(self.seed) };
+        if self.zab {
+            options = options.with_zab();
+        }
         if let Some(length) = self.length {
             options.storm.length = Duration::from_millis(length);
         }
@@ -154,6 +160,9 @@ impl fmt::Display for Case {
         let mut parts = Vec::new();
         if self.busy {
             parts.push("busy".to_owned());
+        }
+        if self.zab {
+            parts.push("zab".to_owned());
         }
         if let Some(length) = self.length {
             parts.push(format!("length={length}ms"));
@@ -237,6 +246,7 @@ fn read_part(case: &mut Case, part: &str) -> Result<(), String> {
     let wrong = |wanted: &str| format!("`{part}` should be {wanted}");
     match part.split_once('=') {
         None if part == "busy" => case.busy = true,
+        None if part == "zab" => case.zab = true,
         None if part == "repeat" => case.repeat = true,
         None if part == "unguarded" => case.unguarded = true,
         None if part == "mesh" => case.mesh = true,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use node::Request;
 use protocol::raft::{Body, Event, Role};
+use protocol::zab;
 use storage::log::Damage;
 
 use crate::seen::{Seen, View};
@@ -187,6 +188,17 @@ impl Marks {
             Event::Stranded { .. } => self.hit(Mark::Stranded),
             Event::Departed { .. } => self.hit(Mark::LeaderDeparted),
             Event::Role { .. } | Event::Stalled { .. } => {}
+        }
+    }
+
+    pub(crate) const fn told(&mut self, event: &zab::Event) {
+        match event {
+            zab::Event::Truncated { .. } => self.hit(Mark::Truncated),
+            zab::Event::DoubtResolved { .. } => self.hit(Mark::DoubtResolved),
+            zab::Event::Role { .. }
+            | zab::Event::Abandoned(_)
+            | zab::Event::Synchronizing { .. }
+            | zab::Event::PeerAhead { .. } => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use node::{Reply, Request, RequestId};
 use protocol::raft::{Message, Restored, Role, Write, WriteId};
-use protocol::{NodeId, Position, Term, Time};
+use protocol::{Index, NodeId, Position, Term, Time};
 use store::watch::WatchResponse;
 
 use crate::fault::Fault;
@@ -45,7 +45,7 @@ pub struct View {
     /// The leader, where known.
     pub leader: Option<NodeId>,
     /// The commit index as it knows it.
-    pub commit: protocol::Index,
+    pub commit: Index,
     /// The last entry applied.
     pub applied: Position,
     /// The end of its log in memory.
@@ -118,6 +118,15 @@ pub enum Seen<'a> {
         id: WriteId,
         /// Its content.
         write: &'a Write,
+    },
+    /// A node wants the end of its log cut off.
+    Cut {
+        /// Which.
+        at: Place,
+        /// The name of this write.
+        id: WriteId,
+        /// The last entry that stays.
+        through: Index,
     },
     /// A node's log is durable through this write; the node is told right after.
     Durable {

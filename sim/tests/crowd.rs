@@ -42,6 +42,7 @@ fn node() -> Node {
         cache_bytes: 1 << 12,
     };
     let config = Config {
+        protocol: node::Protocol::Raft,
         raft,
         members: vec![member.clone()],
         publish: Member { name: "one".into(), ..member },
@@ -76,7 +77,7 @@ fn node() -> Node {
         doubt: None,
         membership: None,
     };
-    Node::new(config, restored, Store::new(limits()), 7)
+    Node::new(config, restored, Store::new(limits()), 7).unwrap()
 }
 
 fn limits() -> Limits {
@@ -228,6 +229,7 @@ impl Stand {
         while let Some(output) = self.node.poll_output() {
             let now = self.now;
             match output {
+                Output::Cut { .. } => unreachable!("only Zab cuts"),
                 Output::Persist { id, .. } => self.node.handle(now, Input::Persisted(id)),
                 Output::Load(revisions) => {
                     let load = |at| (at, self.backend.get(at).unwrap());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use server::{BackupSchedule, Config, InitialMember};
+use server::{BackupSchedule, Config, Consensus, InitialMember};
 
 use super::settings::{ClusterState, Profile, Settings};
 use crate::failure::{Failure, Result};
@@ -44,6 +44,7 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
         initial_cluster: settings.initial_cluster.unwrap_or_else(alone),
         join: settings.initial_cluster_state == Some(ClusterState::Existing),
         expects_peers: default.expects_peers,
+        consensus: settings.consensus.map_or(default.consensus, Into::into),
         cluster_token: settings.cluster_token.unwrap_or(default.cluster_token),
         heartbeat: settings.heartbeat_interval.unwrap_or(heartbeat),
         election_timeout: settings.election_timeout.unwrap_or(election),
@@ -73,6 +74,11 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
     };
     settings.founding.fill(&mut config, listed)?;
     check(&config)?;
+    if config.consensus == Consensus::Zab {
+        check_static(&config)?;
+        // Whoever lost its disk has nobody to be in a group whose members do not change.
+        config.rejoin = false;
+    }
     Ok(config)
 }
 
@@ -129,6 +135,20 @@ fn check(config: &Config) -> Result {
         return refuse("--max-txn-ops and --max-request-bytes must be at least 1".to_owned());
     }
     Ok(())
+}
+
+/// What members that never change cannot be told to do.
+fn check_static(config: &Config) -> Result {
+    let text = if config.bootstrap_expect.is_some_and(|servers| servers > 1) {
+        "--consensus zab needs --initial-cluster with all members in the place of \
+         --bootstrap-expect: they never change"
+    } else if config.join {
+        "--consensus zab: the members never change, so none can join. Found a group with all of \
+         them in --initial-cluster, or run Raft"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(text))
 }
 
 #[cfg(test)]

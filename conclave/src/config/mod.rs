@@ -16,5 +16,5 @@ mod value;
 pub(crate) use build::build;
 pub(crate) use gossip::{Gossip, machine};
 pub(crate) use layer::collect;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{Consensus, Settings};
 pub(crate) use value::{duration, initial_member};

@@ -21,6 +21,24 @@ pub(crate) enum Profile {
     LanFast,
 }
 
+/// How a group agrees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Consensus {
+    /// Raft.
+    Raft,
+    /// Zab, with the members of --initial-cluster for ever.
+    Zab,
+}
+
+impl From<Consensus> for server::Consensus {
+    fn from(consensus: Consensus) -> Self {
+        match consensus {
+            Consensus::Raft => Self::Raft,
+            Consensus::Zab => Self::Zab,
+        }
+    }
+}
+
 /// Whether the cluster is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ClusterState {
@@ -66,6 +84,10 @@ pub(crate) struct Settings {
     /// [default: true].
     #[arg(long, value_name = "BOOL")]
     pub(crate) rejoin: Option<bool>,
+    /// How the group agrees, the same for all its members and for ever: zab is for groups whose
+    /// members do not change, and are all named by --initial-cluster [default: raft].
+    #[arg(long, value_enum, value_name = "PROTOCOL")]
+    pub(crate) consensus: Option<Consensus>,
     /// Distinguishes clusters that have the same members [default: conclave].
     #[arg(long, value_name = "TEXT")]
     pub(crate) cluster_token: Option<String>,
@@ -153,6 +175,7 @@ impl Settings {
             initial_cluster: self.initial_cluster.or(below.initial_cluster),
             initial_cluster_state: self.initial_cluster_state.or(below.initial_cluster_state),
             rejoin: self.rejoin.or(below.rejoin),
+            consensus: self.consensus.or(below.consensus),
             cluster_token: self.cluster_token.or(below.cluster_token),
             profile: self.profile.or(below.profile),
             heartbeat_interval: self.heartbeat_interval.or(below.heartbeat_interval),

@@ -8,7 +8,10 @@ mod envelope;
 mod frame;
 mod message;
 mod packet;
+mod raft;
 mod reader;
+mod writer;
+mod zab;
 
 pub use envelope::Envelope;
 pub use frame::{FRAME_HEADER, FrameHeader, MAX_FRAME, frame, unframe};

@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use protocol::NodeId;
 use protocol::mesh::{Packet, View};
-use protocol::raft::Message;
 
 use super::DecodeError;
 use super::message::{decode_message, encode_message};
 use super::reader::Reader;
+use super::writer::{put_count, put_u64};
+use crate::consensus::Message;
 
 /// No message has these kinds.
 const HELLO: u8 = 40;
@@ -80,12 +81,4 @@ fn decode_view(reader: &mut Reader) -> Result<View, DecodeError> {
 
 fn limited(count: usize) -> Result<usize, DecodeError> {
     if count > MAX_VIEWS { Err(DecodeError::TooLarge(count)) } else { Ok(count) }
-}
-
-fn put_u64(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(&value.to_le_bytes());
-}
-
-fn put_count(out: &mut Vec<u8>, count: usize) {
-    out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
 }

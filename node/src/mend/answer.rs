@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use protocol::raft::{Body, Entry, Mend, Message, Payload, Role};
-use protocol::{NodeId, Position};
+use protocol::raft::{Body, Mend, Message, Role};
+use protocol::{Entry, NodeId, Position};
 
 use crate::node::Node;
 use crate::output::Output;
@@ -24,10 +24,7 @@ pub fn gather(
         }
         match find(position) {
             Some(entry) => {
-                bytes += match &entry.payload {
-                    Payload::Empty => 0,
-                    Payload::Command(command) | Payload::Membership(command) => command.len(),
-                };
+                bytes += entry.payload.bytes().len();
                 entries.push(entry);
             }
             None => absent.push(position),
@@ -54,10 +51,10 @@ impl Node {
         entries: Vec<Entry>,
         absent: Vec<Position>,
     ) {
-        let raft = self.raft();
-        let leads = (raft.role() == Role::Leader).then(|| raft.last());
-        let term = raft.term();
+        let core = self.core();
+        let leads = (core.role() == Role::Leader).then(|| core.last());
+        let term = core.term();
         let body = Body::Mend(Mend::Reply { life, entries, absent, leads });
-        self.output(Output::Send { to, message: Message { term, body } });
+        self.output(Output::Send { to, message: Message { term, body }.into() });
     }
 }

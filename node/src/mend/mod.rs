@@ -49,8 +49,10 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use protocol::raft::{Body, Entry, Mend, Message};
-use protocol::{NodeId, Position, Term, Time};
+use protocol::raft::{self, Body, Mend};
+use protocol::{Entry, NodeId, Position, Term, Time};
+
+use crate::consensus::Message;
 
 /// Positions asked for at once.
 const AT_ONCE: usize = 256;
@@ -210,7 +212,7 @@ impl Mending {
     fn receive(&mut self, from: NodeId, message: Message) {
         // An answer is one to a question.
         let known = !self.config.peers.insert(from);
-        let Message { term, body: Body::Mend(word) } = message else { return };
+        let Message::Raft(raft::Message { term, body: Body::Mend(word) }) = message else { return };
         match word {
             Mend::Ask { life, wanted } => {
                 self.outputs.push_back(MendOutput::Look { peer: from, life, wanted });
@@ -305,8 +307,8 @@ impl Mending {
     }
 
     fn send(&mut self, to: NodeId, word: Mend) {
-        let message = Message { term: self.config.term, body: Body::Mend(word) };
-        self.outputs.push_back(MendOutput::Send { to, message });
+        let message = raft::Message { term: self.config.term, body: Body::Mend(word) };
+        self.outputs.push_back(MendOutput::Send { to, message: message.into() });
     }
 }
 

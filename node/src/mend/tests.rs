@@ -33,7 +33,7 @@ fn outputs(mending: &mut Mending) -> Vec<MendOutput> {
 fn asked(outputs: &[MendOutput]) -> Vec<(NodeId, Vec<Position>)> {
     let asked = |output: &MendOutput| {
         let MendOutput::Send { to, message } = output else { return None };
-        let Body::Mend(Mend::Ask { wanted, .. }) = &message.body else { return None };
+        let Some(Mend::Ask { wanted, .. }) = word(message) else { return None };
         Some((*to, wanted.clone()))
     };
     outputs.iter().filter_map(asked).collect()
@@ -47,6 +47,14 @@ struct Answer {
     leads: Option<u64>,
 }
 
+/// What a message says about mending.
+fn word(message: &Message) -> Option<&Mend> {
+    match message {
+        Message::Raft(raft::Message { body: Body::Mend(word), .. }) => Some(word),
+        Message::Raft(_) | Message::Zab(_) => None,
+    }
+}
+
 impl Default for Answer {
     fn default() -> Self {
         Self { term: 4, life: 9, entries: vec![], absent: vec![], leads: None }
@@ -57,7 +65,7 @@ fn answer(mending: &mut Mending, from: u64, answer: Answer) -> Vec<MendOutput> {
     let Answer { term, life, entries, absent, leads } = answer;
     let leads = leads.map(at);
     let body = Body::Mend(Mend::Reply { life, entries, absent, leads });
-    let message = Message { term: Term(term), body };
+    let message = raft::Message { term: Term(term), body }.into();
     mending.handle(Time(1), MendInput::Receive { from: NodeId(from), message });
     outputs(mending)
 }
@@ -137,7 +145,7 @@ fn a_leader_that_it_has_never_heard_of_is_asked_once_it_speaks() {
         let mut mending = mending(&[3], helpless);
         outputs(&mut mending);
         let body = Body::Heartbeat { round: 1, commit: Index(9), trim: Index(0) };
-        let heartbeat = Message { term: Term(6), body };
+        let heartbeat = raft::Message { term: Term(6), body }.into();
         mending.handle(Time(1), MendInput::Receive { from: NodeId(8), message: heartbeat });
         assert_eq!(outputs(&mut mending), [], "it is asked when all are");
         let next = mending.poll_timeout().unwrap();
@@ -156,7 +164,7 @@ fn it_helps_others_meanwhile() {
     let mut mending = mending(&[3], false);
     outputs(&mut mending);
     let body = Body::Mend(Mend::Ask { life: 5, wanted: vec![at(1), at(3)] });
-    let message = Message { term: Term(1), body };
+    let message = raft::Message { term: Term(1), body }.into();
     mending.handle(Time(1), MendInput::Receive { from: NodeId(3), message });
     let [MendOutput::Look { peer, life, wanted }] = &outputs(&mut mending)[..] else {
         panic!("it does not look");
@@ -171,7 +179,7 @@ fn it_helps_others_meanwhile() {
         absent: vec![at(3)],
         leads: None,
     });
-    let message = Message { term: Term(4), body };
+    let message = raft::Message { term: Term(4), body }.into();
     assert_eq!(outputs(&mut mending), [MendOutput::Send { to: NodeId(3), message }]);
 }
 
@@ -188,9 +196,10 @@ fn more_than_one_answer_holds_comes_in_several() {
         assert!(turns < 100, "it asks without an end");
         match output {
             MendOutput::Send { to: NodeId(2), message } => {
-                let Body::Mend(Mend::Ask { wanted, .. }) = message.body else { continue };
+                let Some(Mend::Ask { wanted, .. }) = word(&message) else { continue };
                 assert!(wanted.len() <= AT_ONCE);
-                let (entries, absent) = gather(wanted, |position| Some(entry(position.index.0)));
+                let (entries, absent) =
+                    gather(wanted.clone(), |position| Some(entry(position.index.0)));
                 let given = Answer { entries, absent, ..Answer::default() };
                 queue.extend(answer(&mut mending, 2, given));
             }

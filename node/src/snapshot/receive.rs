@@ -264,7 +264,7 @@ impl Node {
         self.hub.restored(&self.store);
         self.store.set_watched(self.hub.watched());
         // Whether they are among what came as a whole, nobody here can tell.
-        for (waiter, failure) in self.writes.lose_track(self.raft.term()) {
+        for (waiter, failure) in self.writes.lose_track(self.core.term()) {
             self.fail(waiter, failure);
         }
     }

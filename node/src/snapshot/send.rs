@@ -164,7 +164,7 @@ impl Node {
                 self.output(Output::ViewClose { view });
             }
             if let Some(last) = last {
-                let (until, matched) = (self.raft.last().index, last.index);
+                let (until, matched) = (self.core.last().index, last.index);
                 let following = Following { until, matched, progress_at: self.now };
                 self.following.insert(peer, following);
             }
@@ -173,7 +173,7 @@ impl Node {
 
     /// Where the log must go on from, for those who get the state and those who have just got it.
     pub(crate) fn needed_log(&mut self) -> Option<Index> {
-        let (raft, now) = (&self.raft, self.now);
+        let (raft, now) = (&self.core, self.now);
         let patience = *self.config.raft.election_timeout.end() * 10;
         self.following.retain(|peer, it| {
             let Some(matched) = raft.matched(*peer) else { return false };

@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use node::{Config, Input, Node, Output, Reply, Request, RequestId, ViewHead, ViewId};
-use protocol::raft::{self, Body as Said, Entry, HardState, Message, Payload, Write, WriteId};
+use node::{
+    Config, Input, Message, Node, Output, Protocol, Reply, Request, RequestId, ViewHead, ViewId,
+};
+use protocol::raft::{self, Body as Said, Entry, HardState, Payload, Write, WriteId};
 use protocol::{Index, NodeId, Position, Rng, Term, Time};
 use store::watch::WatchLimits;
 use store::{
@@ -126,6 +128,7 @@ impl World {
             client_urls: Vec::new(),
         };
         Config {
+            protocol: Protocol::Raft,
             raft: raft::Config {
                 id: id(at),
                 voters: (0..size).map(id).collect(),
@@ -204,7 +207,8 @@ impl World {
         };
         self.disks[at].backend.discard(&dead).unwrap();
         let seed = self.rng.next();
-        self.nodes[at] = Some(Node::new(self.config(at), restored, store, seed));
+        let node = Node::new(self.config(at), restored, store, seed).unwrap();
+        self.nodes[at] = Some(node);
         self.feed(at, Input::Timeout);
     }
 
@@ -263,6 +267,7 @@ impl World {
                 }
             }
             Output::Persist { id, write } => self.plan_sync(at, id, write),
+            Output::Cut { .. } => unreachable!("only Zab cuts, and these run Raft"),
             Output::Fetch { peer, from, max_bytes } => {
                 let entries = self.fetch(at, from, max_bytes);
                 self.done(at, Input::Fetched { peer, from, entries });
@@ -352,7 +357,8 @@ impl World {
 
     /// A message as it arrives.
     fn on_the_way(&mut self, mut message: Message) -> Message {
-        if let Said::Snapshot { data, .. } = &mut message.body {
+        if let Message::Raft(raft::Message { body: Said::Snapshot { data, .. }, .. }) = &mut message
+        {
             self.pieces += 1;
             if self.rng.below(100) < self.damage && !data.is_empty() {
                 let mut bytes = data.to_vec();
@@ -515,7 +521,7 @@ impl World {
         let find = |world: &Self| {
             let mut leaders = (0..world.nodes.len())
                 .filter_map(|at| world.nodes[at].as_ref())
-                .map(|node| node.raft().leader());
+                .map(|node| node.core().leader());
             let first = leaders.next()??;
             leaders.all(|leader| leader == Some(first)).then_some(first)
         };

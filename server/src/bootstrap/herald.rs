@@ -34,7 +34,7 @@ impl Herald {
         stop: watch::Receiver<bool>,
     ) -> Option<Self> {
         let side = config.pool.clone()?;
-        let token = config.cluster_token.clone();
+        let token = config.token();
         let own = seat(&config.name, &config.own_address(), &token);
         let members = &config.initial_cluster;
         let pledge = pledge(config).filter(|_| cluster_id(members, &token) == identity.cluster);

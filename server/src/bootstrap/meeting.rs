@@ -98,7 +98,7 @@ fn observer(
     (side, expect): (PoolSide, usize),
     client: String,
 ) -> Result<Observer, StartError> {
-    let own = seat(&config.name, &config.own_address(), &config.cluster_token);
+    let own = seat(&config.name, &config.own_address(), &config.token());
     let note = match &config.data_dir {
         Some(path) => read(path)?,
         None => None,
@@ -117,7 +117,7 @@ fn observer(
     };
     let core = bootstrap::Config { own, expect };
     let core = Founding::new(core, Restored { pledge, cluster: None });
-    let token = config.cluster_token.clone();
+    let token = config.token();
     Ok(Observer::new(side, (core, card), token, config.data_dir.clone()))
 }
 

@@ -64,7 +64,7 @@ pub(crate) fn recall(config: &mut Config, identity: Identity) {
     });
     let founders = note.and_then(|note| note.founders());
     let founded = |founders: &Vec<InitialMember>| {
-        crate::runtime::cluster_id(founders, &config.cluster_token) == identity.cluster
+        crate::runtime::cluster_id(founders, &config.token()) == identity.cluster
     };
     match founders.filter(founded) {
         Some(founders) => config.initial_cluster = founders,

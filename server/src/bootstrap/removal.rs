@@ -24,6 +24,7 @@ use protocol::swim::message::Name;
 use store::MemberChange;
 use tokio::time::Instant;
 
+use crate::config::{Config, Consensus};
 use crate::gossip::Standing;
 use crate::runtime::NodeHandle;
 
@@ -36,6 +37,7 @@ pub(crate) struct Removal {
     handle: NodeHandle,
     after: Duration,
     least: usize,
+    elastic: bool,
     watch: Watch,
 }
 
@@ -63,9 +65,12 @@ struct Group {
 }
 
 impl Removal {
-    /// Removes who is gone for `after`; `expect` is how many found a group.
-    pub(crate) fn new(handle: NodeHandle, after: Duration, expect: Option<usize>) -> Self {
-        Self { handle, after, least: expect.unwrap_or(LEAST), watch: Watch::default() }
+    /// Removes who is gone for as long as `config` says, where members change at all.
+    pub(crate) fn new(handle: NodeHandle, config: &Config) -> Self {
+        let Config { dead_server_after: after, bootstrap_expect: expect, consensus, .. } = config;
+        let least = expect.unwrap_or(LEAST);
+        let watch = Watch::default();
+        Self { handle, after: *after, least, elastic: *consensus == Consensus::Raft, watch }
     }
 
     pub(super) fn after(&self) -> Duration {
@@ -76,12 +81,12 @@ impl Removal {
     pub(super) async fn look(&mut self, servers: &BTreeMap<NodeId, (Name, Standing)>) {
         let now = Instant::now();
         self.watch.see(now, servers);
-        if self.watch.gone.is_empty() {
+        if self.watch.gone.is_empty() || !self.elastic {
             return;
         }
         let status = self.handle.call(Request::Status).await.body;
         let Ok(Body::Status(status)) = status else { return };
-        let group = Group::led_by(&status.raft);
+        let group = Group::led_by(&status.core);
         if let Some(id) = self.watch.judge(now, group.as_ref(), self.after, self.least) {
             self.remove(id).await;
         }

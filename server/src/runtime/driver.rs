@@ -234,7 +234,7 @@ impl Driver {
                 }
             }
             // Who has never heard of anything was never that member.
-            FromPeers::Removed(by) if self.node.raft().status().last.index == Index(0) => {
+            FromPeers::Removed(by) if self.node.core().status().last.index == Index(0) => {
                 self.disowned = Some(by)
             }
             FromPeers::Removed(_) => return Err(RunError::Removed),
@@ -340,6 +340,7 @@ impl Driver {
                 self.ways.send(self.clock.now(), &mut self.links, to, message);
             }
             Output::Persist { id, write } => self.log.persist(id, write),
+            Output::Cut { id, through } => self.log.cut(id, through),
             Output::Fetch { peer, from, max_bytes } => self.log.fetch(peer, from, max_bytes),
             Output::Look { peer, life, wanted } => self.log.look(peer, life, wanted),
             Output::Trim(through) => self.log.trim(through),

@@ -247,7 +247,7 @@ impl Ground {
         let client_url = self.client_url.clone();
         let mut config = node_config(config, (id, founding), self.incarnation, client_url);
         config.rebuilt_after = rebuilt_after;
-        let node = Node::new(config, restored, store, random());
+        let node = Node::new(config, restored, store, random()).map_err(log_error)?;
         let gauge = self.gauge.clone();
         Ok(Opening::Ready(Box::new(Opened { node, log, state, cluster, id, gauge, blank })))
     }

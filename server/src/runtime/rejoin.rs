@@ -120,7 +120,7 @@ async fn asked(
     life: Option<Life>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Identity, StartError> {
-    let token = token_hash(&config.cluster_token);
+    let token = token_hash(&config.token());
     let may_be_added = config.bootstrap_expect.is_some();
     let (address, may_replace) = (config.own_address(), config.rejoin);
     let ask = Ask { token, address, may_replace, may_be_added, life };

@@ -282,8 +282,7 @@ impl Setup {
             let learner = Arc::new(AtomicBool::new(false));
             let ids = (opened.cluster, opened.id);
             let handle = NodeHandle::new(calls, reader, ids, Arc::clone(&learner));
-            let expect = config.bootstrap_expect;
-            let removal = Removal::new(handle.clone(), config.dead_server_after, expect);
+            let removal = Removal::new(handle.clone(), &config);
             let shown = (handle.identity(), ground.client_url.clone());
             if let Some(herald) = Herald::new(&config, shown, removal, stopping.clone()) {
                 tokio::spawn(herald.run());
@@ -381,7 +380,7 @@ fn driver(
     let (done, done_queue) = mpsc::unbounded_channel();
     let Network { links, messages, events, roster, register, me } = network;
     let ways = Ways::new(me, config.heartbeat, metrics.ways().clone());
-    let token = token_hash(&config.cluster_token);
+    let token = token_hash(&config.token());
     let mut members =
         Members::new((cluster, id), token, founders(config), (roster, register), learner);
     members.is_open = config.bootstrap_expect.is_some();
@@ -404,7 +403,7 @@ fn driver(
 
 /// The members as the settings have them.
 pub(super) fn founders(config: &Config) -> Vec<Peer> {
-    let token = &config.cluster_token;
+    let token = &config.token();
     let all = config.initial_cluster.iter().map(|member| Peer {
         id: member_id(member, token),
         name: member.name.clone(),

@@ -1,13 +1,13 @@
 //! What a replica is told of the settings.
 
-use node::Config as NodeConfig;
-use protocol::NodeId;
-use protocol::raft;
+use node::{Config as NodeConfig, Protocol};
+use protocol::zab::Timing;
+use protocol::{NodeId, raft};
 use store::watch::WatchLimits;
 use store::{Limits, Member};
 
 use super::identity::member_id;
-use crate::config::{Config, Reads};
+use crate::config::{Config, Consensus, Reads};
 
 pub(super) fn limits(config: &Config) -> Limits {
     Limits {
@@ -24,7 +24,7 @@ pub(super) fn node_config(
     incarnation: u64,
     client_url: String,
 ) -> NodeConfig {
-    let token = &config.cluster_token;
+    let token = &config.token();
     let founders = config.initial_cluster.iter().filter(|_| founding);
     let members: Vec<Member> = founders
         .map(|member| Member {
@@ -60,6 +60,12 @@ pub(super) fn node_config(
             max_append_bytes: 1 << 20,
             max_uncommitted_bytes: 64 << 20,
             cache_bytes: 32 << 20,
+        },
+        protocol: match config.consensus {
+            Consensus::Raft => Protocol::Raft,
+            Consensus::Zab => {
+                Protocol::Zab(Timing::between(config.heartbeat, config.election_timeout, longest))
+            }
         },
         members,
         publish,

@@ -16,9 +16,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use node::Message;
 use prometheus_client::metrics::counter::Counter;
 use protocol::mesh::{Config, Input, Mesh, Output, Packet};
-use protocol::raft::{Body, Membership, Message};
+use protocol::raft::Membership;
 use protocol::{NodeId, Time};
 
 use super::peers::{Identity, Links};
@@ -71,8 +72,7 @@ impl Ways {
 
     /// Says something to a member, by the way that there is.
     pub(crate) fn send(&mut self, now: Time, links: &mut Links, to: NodeId, message: Message) {
-        // A write that is passed on to the leader; whatever else gets lost is asked again.
-        let once = matches!(message.body, Body::Propose { .. });
+        let once = message.is_said_once();
         self.mesh.handle(now, Input::Send { to, message, once });
         // What is sent is delivered nowhere here.
         while self.poll(links).is_some() {}

@@ -55,7 +55,7 @@ fn founder(config: &Config) -> Result<Identity, StartError> {
             config.name
         )));
     };
-    let token = &config.cluster_token;
+    let token = &config.token();
     Ok(Identity { cluster: cluster_id(members, token), node: member_id(me, token) })
 }
 

@@ -4,10 +4,68 @@ use std::collections::BTreeSet;
 
 use protocol::NodeId;
 use protocol::raft::{Event, Membership, Role};
+use protocol::zab::{self, Abandon, Mode};
 use store::Store;
 
 /// What the consensus core tells of itself.
-pub(super) fn event(event: &Event, store: &Store) -> String {
+pub(super) fn event(event: &node::Event, store: &Store) -> String {
+    match event {
+        node::Event::Raft(event) => of_raft(event, store),
+        node::Event::Zab(event) => of_zab(event, store),
+    }
+}
+
+fn of_zab(event: &zab::Event, store: &Store) -> String {
+    use zab::{Phase, Role};
+    let of = |id: NodeId| member(id, store);
+    match event {
+        zab::Event::Role { role, phase, epoch, leader } => match (role, phase, leader) {
+            (Role::Leading, Phase::Broadcast, _) => format!("this member leads in epoch {epoch}"),
+            (Role::Leading, _, _) => {
+                format!("this member was voted for, and asks who follows it ({phase:?})")
+            }
+            (Role::Looking, _, _) => format!("this member looks for a leader after epoch {epoch}"),
+            (Role::Following | Role::Observing, _, Some(leader)) => {
+                format!("this member follows {} in epoch {epoch}", of(*leader))
+            }
+            (Role::Following | Role::Observing, _, None) => {
+                format!("this member is brought up to date ({phase:?})")
+            }
+        },
+        zab::Event::Abandoned(why) => format!("the leader is given up: {}", abandoned(*why)),
+        zab::Event::Synchronizing { peer, mode } => match mode {
+            Mode::Diff(from) => format!("{} is sent what comes after {from}", of(*peer)),
+            Mode::Trunc(to) => format!("{} goes back to {to}, and is sent the rest", of(*peer)),
+            Mode::Snap => format!("{} is sent the state", of(*peer)),
+        },
+        zab::Event::PeerAhead { peer } => {
+            format!("{} knows more than this member, and does not follow it", of(*peer))
+        }
+        zab::Event::Truncated { from, through } => {
+            format!("entries {from} to {through} of the log were never committed: they are removed")
+        }
+        zab::Event::DoubtResolved { through } => {
+            format!("the log is sound up to entry {through} again: this member votes")
+        }
+    }
+}
+
+const fn abandoned(why: Abandon) -> &'static str {
+    match why {
+        Abandon::InitLimit => "the members did not become one in time",
+        Abandon::SyncLimit => "it, or a majority, is silent",
+        Abandon::LinkLost => "the link to it ended",
+        Abandon::NotLeading => "it does not lead",
+        Abandon::OldEpoch => "its epoch is lower than one that was promised",
+        Abandon::Overtaken => "a member has promised a higher epoch",
+        Abandon::Deserted => "nobody came",
+        Abandon::Illegal => "it said what no leader says",
+        Abandon::Stalled => "the disk does not answer",
+        Abandon::Replaced => "the state was replaced",
+    }
+}
+
+fn of_raft(event: &Event, store: &Store) -> String {
     let of = |id: NodeId| member(id, store);
     match event {
         Event::Role { role, term, leader } => match (role, leader) {
@@ -75,7 +133,7 @@ mod tests {
     fn roles_and_members_are_told_in_words() {
         let store = Store::new(Limits::default());
         let (role, term, leader) = (Role::Follower, Term(3), Some(NodeId(7)));
-        let text = event(&Event::Role { role, term, leader }, &store);
+        let text = event(&node::Event::Raft(Event::Role { role, term, leader }), &store);
         assert_eq!(text, "this member follows 7 in term 3");
         let mut membership = Membership::of([NodeId(1), NodeId(2)]);
         membership.learners.insert(NodeId(3));

@@ -56,7 +56,7 @@ fn names_what(text: &str) -> bool {
 fn keeps_quiet(mut back: Back, history: &History) {
     let reply = back.replica.call(Request::Write(put("k", "v"))).unwrap();
     assert_eq!(reply.body.unwrap_err(), Failure::NoLeader);
-    assert_eq!(back.replica.node.raft().leader(), None);
+    assert_eq!(back.replica.node.core().leader(), None);
     let applied = back.replica.node.store().applied().index.0;
     assert_eq!(keys_at(&mut back.replica, 0, true), Err(Failure::NoLeader));
     let held = history::Moment::of(back.replica.node.store());

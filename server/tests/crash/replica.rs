@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use node::{Config, Input, Node, Output, Reply, Request, RequestId};
+use node::{Config, Input, Node, Output, Protocol, Reply, Request, RequestId};
 use protocol::raft::{self, Entry, WriteId};
 use protocol::{ClusterId, Index, NodeId, Position, Time};
 use storage::Identity;
@@ -142,7 +142,7 @@ impl<D: Disk, F: Files> Replica<D, F> {
         let store = restore(&mut state)?;
         let (log, recovered) = Log::open(log, log_options()).map_err(Refusal::Log)?;
         let restored = log.restored(store.applied().index).map_err(Refusal::Gap)?;
-        let node = Node::new(config(run), restored, store, run);
+        let node = Node::new(config(run), restored, store, run).expect("Raft takes what it held");
         Ok(Self {
             node,
             log,
@@ -187,7 +187,7 @@ impl<D: Disk, F: Files> Replica<D, F> {
     pub(crate) fn lead(&mut self) -> Result<(), Ended> {
         let last = self.log.last().index;
         self.until(|replica| {
-            replica.node.raft().leader().is_some() && replica.node.store().applied().index > last
+            replica.node.core().leader().is_some() && replica.node.store().applied().index > last
         })
     }
 
@@ -270,7 +270,7 @@ impl<D: Disk, F: Files> Replica<D, F> {
     /// A node asks for a trim once it frees a thousand entries. Here one follows each flush, so
     /// that short lives have them, too.
     fn trim_behind(&mut self, flushed: Position) -> Result<(), Ended> {
-        let bound = self.node.raft().trim_bound().min(flushed.index);
+        let bound = self.node.core().trim_bound().min(flushed.index);
         self.trim(bound)
     }
 
@@ -306,6 +306,7 @@ impl<D: Disk, F: Files> Replica<D, F> {
 
     fn carry_out(&mut self, output: Output) -> Result<(), Ended> {
         match output {
+            Output::Cut { .. } => unreachable!("only Zab cuts, and this runs Raft"),
             Output::Persist { id, write } => {
                 if let Some(last) = write.entries.last() {
                     self.progress.handed.store(last.position.index.0, Ordering::SeqCst);
@@ -374,6 +375,7 @@ fn config(run: u64) -> Config {
         client_urls: Vec::new(),
     };
     Config {
+        protocol: Protocol::Raft,
         raft: raft::Config {
             id: ID,
             voters: [ID].into(),

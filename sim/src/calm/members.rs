@@ -66,7 +66,7 @@ impl World {
         let leads = |at: &&Place| self.view(**at).is_some_and(|view| view.role == Role::Leader);
         let leader = whole.iter().filter(leads).max_by_key(|at| self.view(**at).map(|it| it.term));
         let Some(node) = leader.and_then(|at| self.node(*at)) else { return false };
-        let (raft, store) = (node.raft(), node.store());
+        let (raft, store) = (node.core(), node.store());
         let done = |members: &Membership| {
             !self.awaits_return()
                 && members == raft.membership()

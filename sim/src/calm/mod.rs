@@ -119,7 +119,7 @@ impl World {
         let core = self.choose_core();
         self.mend(&core);
         let voters = |world: &Self, at: Place| {
-            world.node(at).is_some_and(|node| node.raft().status().doubt.is_none())
+            world.node(at).is_some_and(|node| node.core().status().doubt.is_none())
         };
         let whole = core.iter().filter(|at| voters(self, **at)).count();
         if whole < self.nodes() / 2 + 1 {

@@ -259,6 +259,8 @@ fn duty(operation: &Operation) -> Duty {
             | Failure::NoSpace
             | Failure::NotLeader
             | Failure::BadTransferee
+            | Failure::StaticMembers
+            | Failure::FixedLeader
             | Failure::DiskFull
             | Failure::NotServing
             | Failure::Unreadable => Duty::MustNot,

@@ -62,6 +62,8 @@ const fn is_unsure(failure: Failure) -> bool {
         | Failure::NoSpace
         | Failure::NotLeader
         | Failure::BadTransferee
+        | Failure::StaticMembers
+        | Failure::FixedLeader
         | Failure::DiskFull
         | Failure::NotServing
         | Failure::Unreadable => false,

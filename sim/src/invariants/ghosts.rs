@@ -28,6 +28,8 @@ struct Pending {
     reset: Option<Position>,
     first: Index,
     count: usize,
+    /// What the log held from `first` on goes.
+    cuts: bool,
 }
 
 /// What the world remembers of one node.
@@ -98,7 +100,14 @@ impl Ghost {
 
     /// Whether a write on its way to the disk begins with this index.
     pub(crate) fn is_replacing(&self, first: Index) -> bool {
-        self.pending.iter().any(|write| write.count > 0 && write.first == first)
+        self.pending.iter().any(|write| write.cuts && write.first == first)
+    }
+
+    /// Whether the log is on its way to end there.
+    pub(crate) fn is_cutting(&self, through: Index) -> bool {
+        let ends =
+            |write: &Pending| write.cuts && write.count == 0 && write.first == through.next();
+        self.pending.iter().any(ends)
     }
 
     /// The hard states on their way to the disk.
@@ -213,7 +222,8 @@ impl Ghosts {
         let first = write.entries.first().map_or(Index(0), |entry| entry.position.index);
         let count = write.entries.len();
         let (hard_state, reset) = (write.hard_state, write.reset);
-        ghost.pending.push_back(Pending { id, hard_state, reset, first, count });
+        let cuts = count > 0;
+        ghost.pending.push_back(Pending { id, hard_state, reset, first, count, cuts });
         if let Some(base) = reset {
             ghost.log = self.committed.through(base.index);
         }
@@ -234,6 +244,15 @@ impl Ghosts {
         Ok(())
     }
 
+    /// The end of a log is to be cut off.
+    pub(crate) fn cut(&mut self, at: Place, id: WriteId, through: Index) {
+        let ghost = &mut self.nodes[at];
+        let first = through.next();
+        ghost.log.cut(first);
+        let write = Pending { id, hard_state: None, reset: None, first, count: 0, cuts: true };
+        ghost.pending.push_back(write);
+    }
+
     /// Applies the confirmed writes to what is durable.
     pub(crate) fn confirm(&mut self, at: Place, id: WriteId) {
         let Self { nodes, committed, .. } = self;
@@ -247,7 +266,7 @@ impl Ghosts {
                 ghost.durable = committed.through(base.index);
                 ghost.base = base;
             }
-            if write.count > 0 {
+            if write.cuts {
                 ghost.durable.cut(write.first);
             }
             for slot in ghost.pending_slots.drain(..write.count) {

@@ -70,7 +70,7 @@ mod ways;
 use std::collections::BTreeSet;
 
 use protocol::raft::{Body, Membership, Message, Restored, Role, Write, WriteId};
-use protocol::{NodeId, Term, Time};
+use protocol::{NodeId, Position, Term, Time};
 
 pub use committed::{CommittedEntry, Unreadable};
 pub use ghosts::{Ghost, Ghosts, LOSSES};
@@ -114,6 +114,8 @@ pub struct Config {
     pub expiries_per_tick: usize,
     /// Logs are kept until every member has them.
     pub keeps_log: bool,
+    /// The cluster runs Zab: the laws about votes, terms and messages of Raft do not ask.
+    pub zab: bool,
 }
 
 impl Config {
@@ -121,7 +123,7 @@ impl Config {
     #[must_use]
     pub fn new(nodes: usize) -> Self {
         let expiries_per_tick = store::Limits::default().expiries_per_tick;
-        Self { nodes, voters: nodes, expiries_per_tick, keeps_log: true }
+        Self { nodes, voters: nodes, expiries_per_tick, keeps_log: true, zab: false }
     }
 }
 
@@ -130,6 +132,7 @@ impl Config {
 pub struct Invariants {
     ghosts: Ghosts,
     keeps_log: bool,
+    zab: bool,
     states: States,
     election_safety: ElectionSafety,
     vote_durability: VoteDurability,
@@ -149,6 +152,7 @@ impl Invariants {
         Self {
             ghosts: Ghosts::new(nodes, config.voters, config.expiries_per_tick as u64),
             keeps_log: config.keeps_log,
+            zab: config.zab,
             states: States::default(),
             election_safety: ElectionSafety::new(nodes),
             vote_durability: VoteDurability::new(nodes),
@@ -211,10 +215,12 @@ impl Invariants {
                 Ok(())
             }
             Seen::Handed { at, id, write } => self.handed(at, id, write),
-            Seen::Durable { at, id } => {
-                self.ghosts.confirm(at, id);
-                self.vote_durability.durable(&self.ghosts, at, self.ghosts.nodes[at].hard_durable)
+            Seen::Cut { at, id, through } => {
+                state_machine_safety::cut(&self.ghosts, at, through)?;
+                self.ghosts.cut(at, id, through);
+                Ok(())
             }
+            Seen::Durable { at, id } => self.durable(at, id),
             Seen::Surrendered { at, last, .. } => {
                 self.ghosts.nodes[at].surrendered = Some(last.index);
                 Ok(())
@@ -235,13 +241,7 @@ impl Invariants {
                 self.ghosts.nodes[at].installing = Some(last);
                 Ok(())
             }
-            Seen::Installed { at, last } => {
-                snapshots::installed(&self.ghosts, at, last)?;
-                self.ghosts.installed(at, last);
-                self.own_term_commit.installed(at, last.index);
-                self.verified_commit.installed(at, last.index);
-                Ok(())
-            }
+            Seen::Installed { at, last } => self.installed(at, last),
             Seen::Passed { by, to, origin, target, number } => {
                 self.ways.passed(number, (by, to), (origin, target))
             }
@@ -269,8 +269,29 @@ impl Invariants {
         }
     }
 
+    fn durable(&mut self, at: Place, id: WriteId) -> Verdict {
+        self.ghosts.confirm(at, id);
+        if self.zab {
+            return Ok(());
+        }
+        self.vote_durability.durable(&self.ghosts, at, self.ghosts.nodes[at].hard_durable)
+    }
+
+    fn installed(&mut self, at: Place, last: Position) -> Verdict {
+        snapshots::installed(&self.ghosts, at, last)?;
+        self.ghosts.installed(at, last);
+        if !self.zab {
+            self.own_term_commit.installed(at, last.index);
+            self.verified_commit.installed(at, last.index);
+        }
+        Ok(())
+    }
+
     fn started(&mut self, at: Place, life: u64, restored: &Restored) -> Verdict {
         recovery::started(&mut self.ghosts, at, life, restored)?;
+        if self.zab {
+            return Ok(());
+        }
         self.acknowledgement.started(at);
         self.own_term_commit.started(&self.ghosts, at);
         self.verified_commit.started(&self.ghosts, at);
@@ -279,10 +300,12 @@ impl Invariants {
 
     fn handed(&mut self, at: Place, id: WriteId, write: &Write) -> Verdict {
         monotony::handed(&self.ghosts, at, write)?;
-        VoteDurability::handed(&self.ghosts, at, write)?;
         snapshots::handed(&self.ghosts, at, write)?;
         leader_append_only::handed(&self.ghosts, at, write)?;
-        self.acknowledgement.handed(&self.ghosts, at, write)?;
+        if !self.zab {
+            VoteDurability::handed(&self.ghosts, at, write)?;
+            self.acknowledgement.handed(&self.ghosts, at, write)?;
+        }
         state_machine_safety::handed(&self.ghosts, at, write)?;
         log_matching::handed(&mut self.ghosts, at, id, write)?;
         membership::handed(&self.ghosts, at, write)
@@ -331,23 +354,30 @@ impl Invariants {
         self.reads.turn(at, view)?;
         self.changes.turn(&self.ghosts, at, view)?;
         let ghosts = &mut self.ghosts;
-        self.verified_commit.turn(ghosts, at, view)?;
+        if !self.zab {
+            self.verified_commit.turn(ghosts, at, view)?;
+        }
         if ghosts.nodes[at].view.as_ref() == Some(view) {
             return Ok(());
         }
         order::turn(ghosts, at, view)?;
-        if !last {
+        // Epochs go to the disk alone, and what comes behind them waits.
+        if !last && !self.zab {
             order::handed_over(ghosts, at, view)?;
         }
-        monotony::turn(ghosts, at, view)?;
+        monotony::turn(ghosts, at, view, self.zab)?;
         trim::turn(ghosts, at, view)?;
-        self.own_term_commit.turn(ghosts, at, view)?;
+        if !self.zab {
+            self.own_term_commit.turn(ghosts, at, view)?;
+        }
         if view.role == Role::Leader && !ghosts.nodes[at].leads(view.term) {
             self.election_safety.claim(ghosts, at, view.term)?;
             leader_completeness::elected(ghosts, at, view.term)?;
-            membership::elected(ghosts, &self.vote_durability, at, view.term)?;
+            if !self.zab {
+                membership::elected(ghosts, &self.vote_durability, at, view.term)?;
+            }
         }
-        if view.role == Role::Leader {
+        if view.role == Role::Leader && !self.zab {
             membership::leads(ghosts, at, view)?;
         }
         if view.commit > ghosts.committed.last() {

@@ -10,10 +10,14 @@ pub(super) const LAW: &str = "RI7 monotony";
 
 /// Within a life nothing falls from turn to turn, and the first turn does not fall behind what the
 /// node started from (which [`super::recovery`] compares with what was durable before).
-pub(super) fn turn(ghosts: &Ghosts, at: Place, view: &View) -> Verdict {
+pub(super) fn turn(ghosts: &Ghosts, at: Place, view: &View, zab: bool) -> Verdict {
     let ghost = &ghosts.nodes[at];
     let hard = ghost.hard;
-    let (term, commit) = ghost.view.map_or((hard.term, hard.commit), |old| (old.term, old.commit));
+    // Of Zab it is the current epoch that is shown, not the one that was promised; and it begins
+    // with what its state has.
+    let begun =
+        if zab { (node::epochs(&hard).current, ghost.applied) } else { (hard.term, hard.commit) };
+    let (term, commit) = ghost.view.map_or(begun, |old| (old.term, old.commit));
     if view.term < term || view.commit < commit || view.applied.index < ghost.applied {
         let before = (term, commit, ghost.applied);
         let after = (view.term, view.commit, view.applied.index);

@@ -76,7 +76,10 @@ fn entries(
                 return broken(LAW, what);
             }
         }
-    } else if common < durable.index && !may_lack(ghost, restored.doubt, common.next()) {
+    } else if common < durable.index
+        && !ghost.is_cutting(common)
+        && !may_lack(ghost, restored.doubt, common.next())
+    {
         let what = format!("node {at} found a log to {last}, confirmed was {durable}");
         return broken(LAW, what);
     }

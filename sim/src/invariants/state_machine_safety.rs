@@ -1,8 +1,8 @@
 //! RI5, state machine safety: one entry at every applied index, everywhere and for ever
 //! (Raft §5.4.3, figure 3).
 
-use protocol::Position;
 use protocol::raft::Write;
+use protocol::{Index, Position};
 
 use super::ghosts::Ghosts;
 use super::verdict::{Verdict, broken};
@@ -21,6 +21,19 @@ pub(super) fn handed(ghosts: &Ghosts, at: Place, write: &Write) -> Verdict {
         Some(entry) if entry.chain == held.chain => {
             let what = format!("node {at} holds {}, which is committed", entry.position);
             broken(LAW, format!("{what}, and gives it up for {first}"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The same for the end of a log that is cut off.
+pub(super) fn cut(ghosts: &Ghosts, at: Place, through: Index) -> Verdict {
+    let first = through.next();
+    let Some(held) = ghosts.nodes[at].log.slot(first) else { return Ok(()) };
+    match ghosts.committed.entry(first) {
+        Some(entry) if entry.chain == held.chain => {
+            let what = format!("node {at} holds {}, which is committed", entry.position);
+            broken(LAW, format!("{what}, and cuts it off"))
         }
         Some(_) | None => Ok(()),
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use node::Protocol;
 use protocol::Rng;
 use protocol::raft::ReadMode;
 use store::watch::WatchLimits;
@@ -142,6 +143,7 @@ fn consensus(rng: &mut Rng) -> Consensus {
     // One entry a message and one message a round trip would be too slow ever to catch up.
     let small = if window < 8 { 1_000 } else { 300 };
     Consensus {
+        protocol: Protocol::Raft,
         election: ms(least)..=ms(least + width),
         heartbeat: ms((least / rng.one_of(&[3, 5, 5, 10, 10])).max(5)),
         pre_vote: !rng.percent(10),

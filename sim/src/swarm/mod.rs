@@ -10,10 +10,12 @@
 //! the others.
 
 mod draw;
+mod zab;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use node::Protocol;
 use protocol::raft::ReadMode;
 use store::Limits;
 use store::watch::WatchLimits;
@@ -26,6 +28,8 @@ pub use crate::storm::Plan;
 /// The consensus core's settings.
 #[derive(Clone, Debug)]
 pub struct Consensus {
+    /// Which protocol the group runs.
+    pub protocol: Protocol,
     /// Election timeouts are drawn from this range.
     pub election: RangeInclusive<Duration>,
     /// The period of heartbeats.
@@ -145,6 +149,7 @@ impl Options {
             nodes,
             joiners: 0,
             consensus: Consensus {
+                protocol: Protocol::Raft,
                 election: Duration::from_millis(1000)..=Duration::from_millis(2000),
                 heartbeat: Duration::from_millis(100),
                 pre_vote: true,

@@ -8,11 +8,11 @@
 use std::hash::{Hash, Hasher};
 
 use node::{Body as ReplyBody, Reply, Request};
-use protocol::raft::{Body, Entry, Mend, Message, Payload, Role, Write};
+use protocol::raft::{Body, Entry, Mend, Message, Payload, Role, Write, WriteId};
 use protocol::{Index, Position, Time};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::seen::{Fate, Seen, View};
+use crate::seen::{Fate, Place, Seen, View};
 
 /// The state of the hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,14 +71,9 @@ impl Mix {
                 self.word(id.0);
                 self.write_to_log(write);
             }
-            Seen::Durable { at, id } => {
-                self.head(9, at, 0, 0);
-                self.word(id.0);
-            }
-            Seen::Trimmed { at, base } => {
-                self.head(10, at, 0, 0);
-                self.position(base);
-            }
+            Seen::Cut { at, id, through } => self.named(27, at, through.0, id),
+            Seen::Durable { at, id } => self.named(9, at, 0, id),
+            Seen::Trimmed { at, base } => self.placed(10, at, base),
             Seen::Surrendered { at, leader, last } => {
                 self.head(22, at, leader, 0);
                 self.position(last);
@@ -110,19 +105,22 @@ impl Mix {
                 self.pair(stream, response.cost() as u64);
             }
             Seen::Note(text) => self.text(17, 0, text),
-            Seen::Flushed { at, applied } => {
-                self.head(18, at, 0, 0);
-                self.position(applied);
-            }
-            Seen::Installing { at, last } => {
-                self.head(19, at, 0, 0);
-                self.position(last);
-            }
-            Seen::Installed { at, last } => {
-                self.head(20, at, 0, 0);
-                self.position(last);
-            }
+            Seen::Flushed { at, applied } => self.placed(18, at, applied),
+            Seen::Installing { at, last } => self.placed(19, at, last),
+            Seen::Installed { at, last } => self.placed(20, at, last),
         }
+    }
+
+    /// Something about a write.
+    fn named(&mut self, kind: u64, at: Place, more: u64, id: WriteId) {
+        self.head(kind, at, 0, more);
+        self.word(id.0);
+    }
+
+    /// Something about a place in the log.
+    fn placed(&mut self, kind: u64, at: Place, position: Position) {
+        self.head(kind, at, 0, 0);
+        self.position(position);
     }
 
     fn request(&mut self, request: &Request) {

@@ -242,6 +242,9 @@ impl Record {
             }
             Seen::Fault(fault) => self.fault(now, fault),
             Seen::Handed { at, id, write } => self.handed(now, at, id, write),
+            Seen::Cut { at, through, .. } => {
+                self.loud(now, What::Note, format!("{} cuts its log after {through}", name(at)));
+            }
             Seen::Durable { at, id } => {
                 self.node(at).durable(id);
                 let what = What::Durable { at, id: id.0 };
@@ -253,11 +256,7 @@ impl Record {
                 self.quiet(now, what, format!("{} trims its log through {base}", name(at)));
             }
             Seen::Flushed { .. } => {}
-            Seen::Surrendered { at, leader, last } => {
-                let (who, leader) = (name(at), name(leader));
-                let text = format!("{who} gives up what {leader}, which leads to {last}, has not");
-                self.loud(now, What::Note, text);
-            }
+            Seen::Surrendered { at, leader, last } => self.surrendered(now, at, leader, last),
             Seen::Installing { at, last } => {
                 let what = What::Installing { at, last: last.into() };
                 self.loud(now, what, format!("{} has the state at {last} whole", name(at)));
@@ -289,6 +288,12 @@ impl Record {
             }
             Seen::Note(text) => self.loud(now, What::Note, text.to_owned()),
         }
+    }
+
+    fn surrendered(&mut self, now: Time, at: Place, leader: Place, last: Position) {
+        let (who, leader) = (name(at), name(leader));
+        let text = format!("{who} gives up what {leader}, which leads to {last}, has not");
+        self.loud(now, What::Note, text);
     }
 
     fn node(&mut self, at: Place) -> &mut NodeRecord {

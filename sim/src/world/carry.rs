@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use node::codec::{FRAME_HEADER, FrameHeader, decode_message, encode_message, frame, unframe};
-use node::{Input, Output, gather};
-use protocol::raft::{Body, Message, WriteId};
-use protocol::{Index, NodeId, Position};
+use node::{Event as Told, Input, Message, Output, gather};
+use protocol::{Index, NodeId, Position, WriteId};
 use storage::log::LogError;
 
-use super::machine::{Chore, Done, Durable, READER, WRITER};
-use super::network::bytes;
+use super::machine::{Chore, Done, Durable, Queued, READER, WRITER};
+use super::network::{bytes, piece};
 use super::{Event, Status, World, eyes};
 use crate::draw::Draw;
 use crate::marks::Mark;
@@ -66,12 +65,8 @@ impl World {
     fn carry_out(&mut self, at: Place, output: Output) {
         match output {
             Output::Send { to, message } => self.send(at, to, message),
-            Output::Persist { id, write } => {
-                self.eyes.see(self.now, &Seen::Handed { at, id, write: &write });
-                if let Some(running) = self.machines[at].running() {
-                    running.queued.push((id, write));
-                }
-            }
+            Output::Persist { id, write } => self.hand_to_log(at, id, Queued::Write(write)),
+            Output::Cut { id, through } => self.hand_to_log(at, id, Queued::Cut(through)),
             Output::Fetch { peer, from, max_bytes } => {
                 let life = self.machines[at].life;
                 let after =
@@ -129,10 +124,25 @@ impl World {
             Output::Membership { at: since, membership } => {
                 self.members_changed(at, since, membership)
             }
-            Output::Event(event) => self.eyes.marks.event(&event),
+            Output::Event(Told::Raft(event)) => self.eyes.marks.event(&event),
+            Output::Event(Told::Zab(event)) => {
+                self.eyes.marks.told(&event);
+                self.note(&format!("{}: {event:?}", name(at)));
+            }
             Output::Halt(error) => self.halt(at, &format!("the state failed: {error}")),
             Output::Removed => self.removed(at),
             Output::Stopped => self.stopped(at),
+        }
+    }
+
+    fn hand_to_log(&mut self, at: Place, id: WriteId, queued: Queued) {
+        let seen = match &queued {
+            Queued::Write(write) => Seen::Handed { at, id, write },
+            Queued::Cut(through) => Seen::Cut { at, id, through: *through },
+        };
+        self.eyes.see(self.now, &seen);
+        if let Some(running) = self.machines[at].running() {
+            running.queued.push((id, queued));
         }
     }
 
@@ -145,7 +155,7 @@ impl World {
         let mut message = message;
         let number = self.network.name();
         let (fate, mut flipped) = self.network.send(self.now, at, to, bytes(&message));
-        if flipped && let Body::Snapshot { data, .. } = &mut message.body {
+        if flipped && let Some(data) = piece(&mut message) {
             // Before the frame: what comes from a disk has a checksum of its own, end to end.
             flipped = false;
             *data = self.spoil(data);
@@ -154,8 +164,10 @@ impl World {
             self.corrupt(at, to, number, &message);
             return;
         }
-        let seen = Seen::Sent { from: at, to, number, message: &message, fate };
-        self.eyes.see(self.now, &seen);
+        if let Message::Raft(message) = &message {
+            let seen = Seen::Sent { from: at, to, number, message, fate };
+            self.eyes.see(self.now, &seen);
+        }
         match fate {
             Fate::Arrives(time) => {
                 self.queue.push(time, Event::Deliver { from: at, to, number, message });
@@ -180,8 +192,10 @@ impl World {
 
     /// A bit flips on the wire: production's frame must be refused, and the link breaks.
     fn corrupt(&mut self, at: Place, to: Place, number: u64, message: &Message) {
-        let seen = Seen::Sent { from: at, to, number, message, fate: Fate::Lost };
-        self.eyes.see(self.now, &seen);
+        if let Message::Raft(message) = message {
+            let seen = Seen::Sent { from: at, to, number, message, fate: Fate::Lost };
+            self.eyes.see(self.now, &seen);
+        }
         self.frame.clear();
         if frame(&mut self.frame, |out| encode_message(message, out)).is_err() {
             return;

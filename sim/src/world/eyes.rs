@@ -35,6 +35,7 @@ impl Eyes {
             expiries_per_tick: options.stores.limits.expiries_per_tick,
             // A node that is short of space keeps it for nobody.
             keeps_log: options.stores.log_keep_bytes == u64::MAX && options.disks.reserved == 0,
+            zab: options.runs_zab(),
         };
         Self {
             trace: Trace::new(options.machines(), options.record),
@@ -73,7 +74,7 @@ impl Eyes {
 
 /// A look at a node, without the digest.
 pub(crate) fn view(node: &Node) -> View {
-    let (raft, store) = (node.raft(), node.store());
+    let (raft, store) = (node.core(), node.store());
     View {
         role: raft.role(),
         term: raft.term(),

@@ -30,6 +30,13 @@ const CLUSTER: ClusterId = ClusterId(0xC1);
 /// Records read at once while the index is rebuilt.
 const SCAN: usize = 200;
 
+/// What the log is to do at its next sync.
+#[derive(Debug)]
+pub(crate) enum Queued {
+    Write(Write),
+    Cut(Index),
+}
+
 /// What a machine is doing.
 pub(crate) enum Status {
     /// The node is not running.
@@ -148,7 +155,7 @@ pub(crate) struct Running {
     pub(crate) log: Log<SharedDisk>,
     pub(crate) backend: State,
     /// Handed over while a sync is under way.
-    pub(crate) queued: Vec<(WriteId, Write)>,
+    pub(crate) queued: Vec<(WriteId, Queued)>,
     /// The sync under way covers everything up to this.
     pub(crate) syncing: Option<WriteId>,
     /// The number of the latest sync in this life.
@@ -328,6 +335,7 @@ impl Machine {
         let restored = log.restored(applied)?;
         self.life += 1;
         let node = Node::new(config, restored.clone(), store, rng.next());
+        let node = node.map_err(|error| Refusal::passing(&error))?;
         self.status = Status::Up(Box::new(Running {
             node,
             ways: None,
@@ -398,8 +406,11 @@ impl Running {
 
     /// Appends what has queued up, and gives the number of the sync that is to follow.
     pub(crate) fn begin_sync(&mut self) -> Result<u64, LogError> {
-        for (id, write) in self.queued.drain(..) {
-            self.log.append(&write)?;
+        for (id, queued) in self.queued.drain(..) {
+            match queued {
+                Queued::Write(write) => self.log.append(&write)?,
+                Queued::Cut(through) => self.log.cut(through)?,
+            }
             self.syncing = Some(id);
         }
         self.syncs += 1;

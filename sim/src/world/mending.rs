@@ -132,7 +132,7 @@ impl World {
 
     /// Whether what this node may have acknowledged is in doubt, and nothing else is wrong.
     pub(crate) fn is_in_doubt(&self, at: Place) -> bool {
-        let doubt = self.node(at).is_some_and(|node| node.raft().status().doubt.is_some());
+        let doubt = self.node(at).is_some_and(|node| node.core().status().doubt.is_some());
         doubt || self.machines[at].is_undecided()
     }
 

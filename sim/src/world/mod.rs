@@ -40,9 +40,8 @@ mod ways;
 
 use std::time::Duration;
 
-use node::{Input, Node};
+use node::{Input, Message, Node, Protocol};
 use protocol::mesh::{self, Packet};
-use protocol::raft::Message;
 use protocol::{Index, NodeId, Rng, Time};
 
 pub use network::Weather;
@@ -147,13 +146,17 @@ impl World {
         let mut child = || Rng::new(rng.next());
         let (nodes, machines) = (options.nodes, options.machines());
         let mut births = child();
+        let mut network = Network::new(machines, options.weather, child());
+        if let Protocol::Zab(_) = options.consensus.protocol {
+            network.connect();
+        }
         let places = (0..machines)
             .map(|at| Machine::new(at, nodes, options.disks.tables, &mut births))
             .collect();
         Self {
             now: Time(0),
             machines: places,
-            network: Network::new(machines, options.weather, child()),
+            network,
             crowd: Crowd::new(options.crowd.clone(), nodes, child()),
             storm: Storm::new(options.storm.clone(), nodes, options.joiners, child()),
             eyes: Eyes::new(&options),
@@ -258,7 +261,9 @@ impl World {
         if matches!(self.machines[to].status, Status::Down) || !self.may_speak(from, to) {
             return;
         }
-        self.eyes.see(self.now, &Seen::Delivered { from, to, number, message: &message });
+        if let Message::Raft(message) = &message {
+            self.eyes.see(self.now, &Seen::Delivered { from, to, number, message });
+        }
         self.feed(to, Input::Receive { from: crate::seen::id(from), message });
     }
 

@@ -3,13 +3,22 @@
 //! Every ordered pair of nodes has a link with rules of its own. There is no connection and no
 //! order: two messages on one link overtake each other whenever their delays say so. A message that
 //! arrives at a node which is down is lost; one that arrives at a paused node waits in its inbox.
+//!
+//! In worlds whose nodes speak over connections, none overtakes another: what the weather loses is
+//! sent again by the connection and comes late, nothing comes twice, and what a cut takes away is
+//! missed by whoever counts.
 
 use std::time::Duration;
 
-use protocol::raft::{Body, Mend, Message};
-use protocol::{Rng, Time};
+use node::Message;
+use protocol::link::Frame;
+use protocol::raft::{self, Body, Mend};
+use protocol::{Entry, Rng, Time, zab};
 
 use crate::seen::{Fate, Place};
+
+/// How much later a connection brings what it had to send again.
+const RESENT: Duration = Duration::from_millis(50);
 
 /// How a link behaves. Chances are in parts per million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,11 +105,19 @@ pub(crate) struct Network {
     rng: Rng,
     /// Messages given to it.
     sent: u64,
+    /// Where nothing overtakes: when the last message on each link arrives.
+    orders: Option<Vec<Time>>,
 }
 
 impl Network {
     pub(crate) fn new(nodes: usize, weather: Weather, rng: Rng) -> Self {
-        Self { nodes, links: vec![Link::usual(weather); nodes * nodes], rng, sent: 0 }
+        let links = vec![Link::usual(weather); nodes * nodes];
+        Self { nodes, links, rng, sent: 0, orders: None }
+    }
+
+    /// From now on nothing overtakes on a link.
+    pub(crate) fn connect(&mut self) {
+        self.orders = Some(vec![Time(0); self.links.len()]);
     }
 
     pub(crate) fn link(&mut self, from: Place, to: Place) -> &mut Link {
@@ -154,6 +171,9 @@ impl Network {
         if link.cut {
             return (Fate::Cut, false);
         }
+        if self.orders.is_some() {
+            return self.send_in_order(now, from, to, bytes);
+        }
         if link.largest.is_some_and(|largest| bytes > largest) || self.chance(link.weather.loss) {
             return (Fate::Lost, false);
         }
@@ -170,6 +190,23 @@ impl Network {
         (Fate::Arrives(first), flipped)
     }
 
+    fn send_in_order(&mut self, now: Time, from: Place, to: Place, bytes: usize) -> (Fate, bool) {
+        let link = self.links[from * self.nodes + to];
+        if link.largest.is_some_and(|largest| bytes > largest) {
+            return (Fate::Lost, false);
+        }
+        let again = if self.chance(link.weather.loss) { RESENT } else { Duration::ZERO };
+        let extra = link.slow + Duration::from_nanos(u64::from(link.byte) * bytes as u64) + again;
+        let first = (Time(now.0 + self.delay(&link.weather)) + extra).max(link.clogged);
+        let flipped = self.chance(link.weather.flips);
+        let mut arrives = first;
+        if let Some(last) = self.orders.as_mut().and_then(|it| it.get_mut(from * self.nodes + to)) {
+            arrives = first.max(*last);
+            *last = arrives;
+        }
+        (Fate::Arrives(arrives), flipped)
+    }
+
     /// How much later a replayed message comes.
     fn late(&mut self) -> Duration {
         Duration::from_millis(100 + self.rng.below(10_000))
@@ -183,18 +220,23 @@ impl Network {
 
 /// Bytes of entries in a message: what a slow or picky link goes by.
 pub(super) fn bytes(message: &Message) -> usize {
-    let payload = |payload: &protocol::raft::Payload| match payload {
-        protocol::raft::Payload::Empty => 0,
-        protocol::raft::Payload::Command(bytes) | protocol::raft::Payload::Membership(bytes) => {
-            bytes.len()
-        }
-    };
+    match message {
+        Message::Raft(message) => bytes_of_raft(message),
+        Message::Zab(Frame::Word { message, .. }) => bytes_of_zab(message),
+        Message::Zab(Frame::Open { .. } | Frame::Beat { .. }) => 0,
+    }
+}
+
+fn entries_bytes(entries: &[Entry]) -> usize {
+    entries.iter().map(|entry| entry.payload.bytes().len()).sum()
+}
+
+fn bytes_of_raft(message: &raft::Message) -> usize {
     match &message.body {
-        Body::Append { entries, .. } => entries.iter().map(|entry| payload(&entry.payload)).sum(),
-        Body::Propose { commands, .. } => commands.iter().map(bytes::Bytes::len).sum(),
-        Body::Mend(Mend::Reply { entries, .. }) => {
-            entries.iter().map(|entry| payload(&entry.payload)).sum()
+        Body::Append { entries, .. } | Body::Mend(Mend::Reply { entries, .. }) => {
+            entries_bytes(entries)
         }
+        Body::Propose { commands, .. } => commands.iter().map(bytes::Bytes::len).sum(),
         Body::Mend(Mend::Ask { .. })
         | Body::PreVote { .. }
         | Body::PreVoteReply { .. }
@@ -210,5 +252,44 @@ pub(super) fn bytes(message: &Message) -> usize {
         | Body::TimeoutNow
         | Body::Snapshot { .. }
         | Body::SnapshotReply { .. } => 0,
+    }
+}
+
+fn bytes_of_zab(message: &zab::Message) -> usize {
+    use zab::Message as Word;
+    match message {
+        Word::Proposals { entries, .. } | Word::Inform { entries, .. } => entries_bytes(entries),
+        Word::Requests { requests } => requests.iter().map(|(_, it)| it.len()).sum(),
+        Word::Notification(_)
+        | Word::LearnerInfo { .. }
+        | Word::NotLeading
+        | Word::LeaderInfo { .. }
+        | Word::AckEpoch { .. }
+        | Word::Sync(_)
+        | Word::Resume { .. }
+        | Word::Stored { .. }
+        | Word::NewLeader { .. }
+        | Word::AckLeader { .. }
+        | Word::UpToDate { .. }
+        | Word::Ack { .. }
+        | Word::Commit { .. }
+        | Word::Ping { .. }
+        | Word::Pong { .. }
+        | Word::RequestsRefused { .. }
+        | Word::ReadIndex { .. }
+        | Word::ReadIndexReply { .. }
+        | Word::Snapshot { .. }
+        | Word::SnapshotReply { .. } => 0,
+    }
+}
+
+/// The piece of a state in a message, if that is what it carries.
+pub(super) fn piece(message: &mut Message) -> Option<&mut bytes::Bytes> {
+    match message {
+        Message::Raft(raft::Message { body: Body::Snapshot { data, .. }, .. })
+        | Message::Zab(Frame::Word { message: zab::Message::Snapshot { data, .. }, .. }) => {
+            Some(data)
+        }
+        Message::Raft(_) | Message::Zab(_) => None,
     }
 }

@@ -370,6 +370,7 @@ impl World {
                 max_uncommitted_bytes: consensus.window * consensus.append_bytes * 8,
                 cache_bytes: consensus.cache_bytes,
             },
+            protocol: consensus.protocol.clone(),
             members: all.map(member).collect(),
             publish: Member { name: format!("n{}", at + 1), ..member(at) },
             limits: stores.limits,

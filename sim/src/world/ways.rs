@@ -12,13 +12,14 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use node::Message;
 use node::codec::{FRAME_HEADER, FrameHeader, decode_packet, encode_packet, frame, unframe};
 use protocol::NodeId;
 use protocol::mesh::{Config, Input, Mesh, Output, Packet};
-use protocol::raft::{Body, Membership, Message};
+use protocol::raft::Membership;
 
 use super::carry::BREATH;
-use super::network::bytes;
+use super::network::{bytes, piece};
 use super::{Event, Status, World};
 use crate::marks::Mark;
 use crate::seen::{Fate, Place, Seen, id, place};
@@ -76,8 +77,7 @@ impl World {
             return Some(message);
         }
         let number = self.network.name();
-        // As the server has it.
-        let once = matches!(message.body, Body::Propose { .. });
+        let once = message.is_said_once();
         self.tell_mesh(at, Input::Send { to, message: Letter { number, message }, once });
         None
     }
@@ -114,7 +114,7 @@ impl World {
         if flipped
             && from_here
             && let Packet::Direct(letter) | Packet::Relayed { message: letter, .. } = &mut packet
-            && let Body::Snapshot { data, .. } = &mut letter.message.body
+            && let Some(data) = piece(&mut letter.message)
         {
             flipped = false;
             *data = self.spoil(data);
@@ -146,7 +146,9 @@ impl World {
             }
         };
         let Letter { number, message } = letter;
-        if from == at {
+        if from == at
+            && let Message::Raft(message) = message
+        {
             let seen = Seen::Sent { from, to: target, number: *number, message, fate };
             self.eyes.see(self.now, &seen);
         }

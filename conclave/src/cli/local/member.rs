@@ -10,6 +10,7 @@ use protocol::bootstrap::Pledge;
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::cli::start_line::quote;
+use crate::config::Consensus;
 use crate::failure::{Failure, Result};
 
 /// The most of a log's end that is searched for a member's last words, in bytes.
@@ -33,6 +34,7 @@ pub(super) struct Member {
     pub(super) http: SocketAddr,
     pub(super) data_dir: PathBuf,
     pub(super) log: PathBuf,
+    pub(super) consensus: Consensus,
     pub(super) flags: Vec<String>,
 }
 
@@ -60,6 +62,9 @@ impl Member {
             pairs.push(("--listen-client", client.to_string().into()));
             pairs.push(("--listen-peer", peer.to_string().into()));
             pairs.push(founding(members));
+            if self.consensus == Consensus::Zab {
+                pairs.push(("--consensus", "zab".into()));
+            }
         }
         let servers = members.iter().filter(|member| member.doors.is_some());
         let others = servers.filter(|member| member.gossip != self.gossip);
@@ -117,11 +122,13 @@ impl Member {
     }
 }
 
-/// How servers come to each other: in the pool, unless they did otherwise in an earlier life.
+/// How servers come to each other: in the pool, unless they are static or did otherwise in an
+/// earlier life.
 fn founding(members: &[Member]) -> (&'static str, OsString) {
     let servers: Vec<(&Member, Doors)> =
         members.iter().filter_map(|member| Some((member, member.doors?))).collect();
-    if servers.iter().any(|(member, _)| member.is_listed()) {
+    let is_static = |member: &Member| member.consensus == Consensus::Zab || member.is_listed();
+    if servers.iter().any(|(member, _)| is_static(member)) {
         let named = servers.iter().map(|(member, doors)| format!("{}={}", member.name, doors.peer));
         return ("--initial-cluster", named.collect::<Vec<_>>().join(",").into());
     }

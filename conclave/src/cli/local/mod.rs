@@ -15,6 +15,7 @@ use self::member::{Doors, Member, Running};
 use super::output;
 use super::table::table;
 use super::target::block_on;
+use crate::config::Consensus;
 use crate::failure::{Failure, Result};
 use crate::preflight;
 use crate::serve::{self, Leash};
@@ -37,6 +38,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 ///
 ///   conclave local --servers 3 --dir ./cluster
 ///   conclave local --servers 5 --agents 20 --dir /tmp/c --base-port 7000
+///   conclave local --dir ./cluster --consensus zab
 ///   conclave local --dir ./cluster -- --gossip-label mine
 ///   conclave local --dir ./cluster --json
 #[derive(Debug, Args)]
@@ -57,6 +59,9 @@ pub(crate) struct Local {
     #[arg(long, default_value_t = 2379, value_name = "PORT")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     base_port: u16,
+    /// How the servers agree. With zab they are static: those of the first start.
+    #[arg(long, value_enum, default_value_t = Consensus::Raft, value_name = "PROTOCOL")]
+    consensus: Consensus,
     /// Print one line of JSON instead of the table.
     #[arg(long)]
     json: bool,
@@ -101,6 +106,7 @@ impl Local {
                 data_dir: dir.join(&name),
                 log: dir.join(format!("{name}.log")),
                 name,
+                consensus: self.consensus,
                 flags: self.flags.clone(),
             });
         }

@@ -24,6 +24,7 @@ use crate::failure::{Failure, Result};
 ///   conclave sim sweep --seeds 2000
 ///   conclave sim sweep --minutes 30 --from 100000 --twice-every 10
 ///   conclave sim sweep --seeds 200 --busy -o json
+///   conclave sim sweep --seeds 30000 --zab
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, group = ArgGroup::new("length").required(true))]
 pub(crate) struct Sweep {
@@ -40,6 +41,9 @@ pub(crate) struct Sweep {
     /// Three busy nodes and every kind of fault, instead of what each seed draws.
     #[arg(long)]
     busy: bool,
+    /// Groups that run Zab, with the faults that can befall one.
+    #[arg(long)]
+    zab: bool,
     /// Worlds at once; as many as there are cores, when it is not said.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -94,7 +98,7 @@ impl Sweep {
         })?;
         Ok(Plan {
             seeds: self.from..end,
-            ground: Case { busy: self.busy, ..Case::default() },
+            ground: Case { busy: self.busy, zab: self.zab, ..Case::default() },
             threads: self.threads.map_or_else(parallel::cores, usize::from),
             twice_every: self.twice_every,
             fail_fast: self.fail_fast,

@@ -93,6 +93,10 @@ errors! {
     NotCapable => FailedPrecondition, "not capable";
     NotSupportedForLearner => FailedPrecondition, "rpc not supported for learner";
     BadLeaderTransferee => FailedPrecondition, "bad leader transferee";
+    StaticMembers => FailedPrecondition, "the group runs Zab, and its members do not change: they \
+                                          are those that every one was started with";
+    FixedLeader => FailedPrecondition, "the group runs Zab, whose leader does not hand over: stop \
+                                        it, and the others elect another one";
     ClusterVersionUnavailable => FailedPrecondition,
         "cluster version not found during downgrade";
     DowngradeInProgress => FailedPrecondition, "cluster has a downgrade job in progress";
@@ -174,6 +178,8 @@ impl From<Failure> for EtcdError {
             Failure::Stopped => Self::Stopped,
             Failure::NotLeader => Self::NotLeader,
             Failure::BadTransferee => Self::BadLeaderTransferee,
+            Failure::StaticMembers => Self::StaticMembers,
+            Failure::FixedLeader => Self::FixedLeader,
             Failure::NotServing => Self::NotSupportedForLearner,
             Failure::Unreadable => Self::Corrupt,
             Failure::DiskFull => Self::NoSpace,

@@ -10,7 +10,7 @@ use protocol::{Index, NodeId, Position, Term};
 pub(crate) fn status_of_one() -> NodeStatus {
     let last = Position::new(Term(2), Index(7));
     NodeStatus {
-        raft: Status {
+        core: Status {
             id: NodeId(1),
             role: Role::Leader,
             hard_state: HardState { term: Term(2), vote: Some(NodeId(1)), commit: Index(7) },

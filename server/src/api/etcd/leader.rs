@@ -59,7 +59,7 @@ pub(super) async fn has_leader(api: &Api) -> bool {
     match api.ask(Request::Status).await {
         Ok((header, Body::Status(status))) => {
             api.headers.observe(header.term);
-            status.raft.leader.is_some()
+            status.core.leader.is_some()
         }
         Ok(_) | Err(_) => false,
     }

@@ -54,9 +54,9 @@ pub(super) async fn alarm(
 /// What `Status` lists as errors: no leader, every alarm of the state, and that this member's own
 /// state is wrong.
 fn errors(status: &NodeStatus) -> Vec<String> {
-    let leaderless = status.raft.leader.is_none().then(|| EtcdError::NoLeader.text().to_owned());
+    let leaderless = status.core.leader.is_none().then(|| EtcdError::NoLeader.text().to_owned());
     let wrong = (status.condemned.is_some() || status.rebuilding).then(|| {
-        let alarm = alarm_text((status.raft.id, Alarm::Corrupt));
+        let alarm = alarm_text((status.core.id, Alarm::Corrupt));
         format!("{alarm}(this member's state was wrong; it is being had anew)")
     });
     let alarms = status.alarms.iter().copied().map(alarm_text);
@@ -78,9 +78,9 @@ pub(super) async fn status(
         version: COMPATIBLE_VERSION.into(),
         // What is not flushed yet counts: a member that runs in memory is not empty.
         db_size: signed(size.total.saturating_add(status.unflushed_bytes)),
-        leader: status.raft.leader.map_or(0, |leader| leader.0),
-        raft_index: status.raft.hard_state.commit.0,
-        raft_term: status.raft.hard_state.term.0,
+        leader: status.core.leader.map_or(0, |leader| leader.0),
+        raft_index: status.core.hard_state.commit.0,
+        raft_term: status.core.hard_state.term.0,
         raft_applied_index: status.applied.index.0,
         errors: errors(&status),
         db_size_in_use: signed(size.in_use.saturating_add(status.unflushed_bytes)),

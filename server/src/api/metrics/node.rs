@@ -125,12 +125,12 @@ impl NodeMetrics {
     }
 
     pub(super) fn observe(&self, status: &NodeStatus, size: Size) {
-        self.has_leader.set(i64::from(status.raft.leader.is_some()));
-        self.is_leader.set(i64::from(status.raft.role == Role::Leader));
-        let votes = status.raft.membership.votes(status.raft.id);
+        self.has_leader.set(i64::from(status.core.leader.is_some()));
+        self.is_leader.set(i64::from(status.core.role == Role::Leader));
+        let votes = status.core.membership.votes(status.core.id);
         self.is_learner.set(i64::from(!votes));
         raise(&self.leader_changes, status.leader_changes);
-        set(&self.committed, status.raft.hard_state.commit.0);
+        set(&self.committed, status.core.hard_state.commit.0);
         set(&self.applied, status.applied.index.0);
         set(&self.pending, status.pending);
         raise(&self.failed, status.proposals_failed);

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use node::Judgement;
+use node::Message;
 use node::codec::{DecodeError, FRAME_HEADER, FrameHeader, decode_packet, unframe};
 use prometheus_client::metrics::counter::Counter;
 use protocol::NodeId;
 use protocol::mesh::Packet;
-use protocol::raft::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;

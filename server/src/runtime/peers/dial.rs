@@ -11,9 +11,9 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use node::Message;
 use node::codec::{encode_packet, frame};
 use protocol::mesh::Packet;
-use protocol::raft::Message;
 use protocol::{NodeId, Rng};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -344,13 +344,13 @@ async fn closed(stream: &TcpStream) -> io::Error {
 mod tests {
     use std::collections::BTreeSet;
 
-    use protocol::raft::Body;
+    use protocol::raft::{self, Body};
     use protocol::{ClusterId, Term};
 
     use super::*;
 
     fn said() -> Packet<Message> {
-        Packet::Direct(Message { term: Term(1), body: Body::TimeoutNow })
+        Packet::Direct(raft::Message { term: Term(1), body: Body::TimeoutNow }.into())
     }
 
     #[tokio::test]

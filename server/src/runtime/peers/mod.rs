@@ -39,9 +39,9 @@ pub(crate) use roster::Roster;
 use std::io;
 use std::time::Duration;
 
+use node::Message;
 use protocol::NodeId;
 use protocol::mesh::Packet;
-use protocol::raft::Message;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 

@@ -16,8 +16,8 @@
 //! The cluster need not be told: relay and target have shown it to each other, and so have relay
 //! and origin.
 
+use node::Message;
 use protocol::mesh::Packet;
-use protocol::raft::Message;
 
 use super::accept::Acceptor;
 use super::handshake::Identity;
@@ -48,7 +48,7 @@ mod tests {
 
     use node::{Acquaintances, Life};
     use prometheus_client::metrics::counter::Counter;
-    use protocol::raft::Body;
+    use protocol::raft::{self, Body};
     use protocol::{ClusterId, NodeId, Term};
     use tokio::sync::mpsc;
 
@@ -77,7 +77,7 @@ mod tests {
     }
 
     fn relayed(origin: u64, target: u64, life: u64) -> Packet<Message> {
-        let message = Message { term: Term(1), body: Body::TimeoutNow };
+        let message = raft::Message { term: Term(1), body: Body::TimeoutNow }.into();
         Packet::Relayed { origin: NodeId(origin), target: NodeId(target), life, message }
     }
 

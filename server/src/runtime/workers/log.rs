@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use node::{Input, gather};
 use prometheus_client::metrics::histogram::Histogram;
-use protocol::raft::{Write, WriteId};
-use protocol::{Index, NodeId, Position};
+use protocol::raft::Write;
+use protocol::{Index, NodeId, Position, WriteId};
 use storage::disk::{Disk, FaultyDisk, FileInfo, RealDisk};
 use storage::log::{Log, LogError};
 use tokio::sync::mpsc;
@@ -83,6 +83,7 @@ impl Disk for AnyDisk {
 #[derive(Debug)]
 pub(crate) enum Job {
     Persist(WriteId, Write),
+    Cut(WriteId, Index),
     Fetch {
         peer: NodeId,
         from: Index,
@@ -164,6 +165,11 @@ impl LogWorker {
     /// Appends; durable after the next `sync`.
     pub(crate) fn persist(&mut self, id: WriteId, write: Write) {
         self.submit(Job::Persist(id, write));
+    }
+
+    /// Cuts off what comes after this entry; durable after the next `sync`.
+    pub(crate) fn cut(&mut self, id: WriteId, through: Index) {
+        self.submit(Job::Cut(id, through));
     }
 
     /// Reads entries for a lagging follower.
@@ -254,6 +260,10 @@ impl Inline {
     fn run(&mut self, job: Job) {
         match job {
             Job::Persist(id, write) => match self.log.append(&write) {
+                Ok(()) => self.unsynced = Some(id),
+                Err(error) => self.tell(Done::LogFailed(error)),
+            },
+            Job::Cut(id, through) => match self.log.cut(through) {
                 Ok(()) => self.unsynced = Some(id),
                 Err(error) => self.tell(Done::LogFailed(error)),
             },

@@ -26,7 +26,7 @@ fn reason(status: &NodeStatus, query: &Query<'_>, serializable: bool) -> Option<
     if must_not_serve(status) && !query.says("exclude", "CORRUPT") {
         return Some("ALARM CORRUPT");
     }
-    (!serializable && status.raft.leader.is_none()).then_some("RAFT NO LEADER")
+    (!serializable && status.core.leader.is_none()).then_some("RAFT NO LEADER")
 }
 
 /// Whether this member's own state was found wrong. What is wrong with another's speaks against
@@ -101,7 +101,7 @@ mod tests {
         let none = Query::of("");
         let mut node = status_of_one();
         assert_eq!(reason(&node, &none, false), None);
-        node.raft.leader = None;
+        node.core.leader = None;
         assert_eq!(reason(&node, &none, false), Some("RAFT NO LEADER"));
         assert_eq!(reason(&node, &none, true), None);
         node.alarms = vec![(NodeId(1), Alarm::NoSpace), (NodeId(2), Alarm::Corrupt)];
