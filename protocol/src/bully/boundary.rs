@@ -135,6 +135,10 @@ pub enum Input {
     Persisted(WriteId),
     /// How fresh the own program's state is. Only the ranking by freshness goes by it.
     Freshness(u64),
+    /// Whether there is a program that wants to lead; there is one until this says otherwise.
+    /// Without one a member of the electorate only grants; its own lease, if it has one, is
+    /// resigned.
+    Stand(bool),
     /// The program wants to lead no more, for now.
     Resign,
     /// The program has stopped acting for this epoch, or ended: the lease may be released.

@@ -81,12 +81,13 @@ impl Classic {
                     self.show();
                 }
             }
-            Input::Resign => self.resign(),
+            // Here whoever has no program is no candidate; its core ends with the program.
+            Input::Resign | Input::Stand(false) => self.resign(),
             Input::Change(_) => {
                 self.core.out(Output::ChangeRefused(ChangeRefusal::NotLeader));
             }
             // Nothing is written here, and nothing is leased.
-            Input::Persisted(_) | Input::Stopped(_) => {}
+            Input::Persisted(_) | Input::Stopped(_) | Input::Stand(true) => {}
         }
         self.maybe_time_out();
     }
