@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 /// What the names of variables of the environment begin with.
 const PREFIX: &str = "CONCLAVE_";
 /// Variables of other commands, which a server does not mind.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 7] = [
     "CONCLAVE_CONFIG",
     "CONCLAVE_ENDPOINTS",
     "CONCLAVE_HTTP",
@@ -18,6 +18,7 @@ const OTHERS: [&str; 6] = [
     "CONCLAVE_FENCE",
     "CONCLAVE_KEY",
     "CONCLAVE_LEASE",
+    "CONCLAVE_GROUP",
 ];
 /// How far a name may be from the one that was meant, in letters.
 const TYPOS: usize = 2;

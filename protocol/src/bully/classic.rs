@@ -76,6 +76,11 @@ impl Classic {
                 self.check();
                 self.core.peers.remove(&id);
             }
+            Input::Priority(priority) => {
+                if self.core.priority(priority) {
+                    self.show();
+                }
+            }
             Input::Freshness(freshness) => {
                 if self.core.freshness(freshness) {
                     self.show();

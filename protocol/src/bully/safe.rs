@@ -106,7 +106,8 @@ impl Safe {
         let own = match &self.role {
             Role::Follower { wake, .. } => {
                 let free = self.promise.map_or(Time(0), |promise| promise.until);
-                (self.is_member() && self.stands.is_some()).then(|| (*wake).max(free).max(self.rests))
+                (self.is_member() && self.stands.is_some())
+                    .then(|| (*wake).max(free).max(self.rests))
             }
             Role::Asking(asking) => Some(asking.until),
             Role::Claiming(claiming) => Some(claiming.until),
@@ -141,6 +142,11 @@ impl Safe {
                 }
             }
             Input::Persisted(id) => self.on_persisted(id),
+            Input::Priority(priority) => {
+                if self.core.priority(priority) {
+                    self.show();
+                }
+            }
             Input::Freshness(freshness) => {
                 if self.core.freshness(freshness) {
                     self.show();
