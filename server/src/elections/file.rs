@@ -110,9 +110,8 @@ fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
 fn damaged(path: &Path) -> String {
     format!(
         "{} is damaged, and with it what this agent has granted in a group that it elects in: it \
-         could grant the same again. Put the file back as it was; or, if no backup of it is \
-         newer than its last grant, remove it and start this agent with another --name and an \
-         empty data directory, as a new member",
+         could grant the same again. Start it as a new member: with another --name, and a data \
+         directory without that file",
         path.display()
     )
 }

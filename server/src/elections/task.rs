@@ -123,6 +123,8 @@ impl Office {
             programs: 0,
             refused: 0,
             is_stale: true,
+            is_tagged: false,
+            is_refused: false,
             round: 0,
         };
         for record in records {
@@ -176,6 +178,10 @@ struct Task {
     refused: u64,
     /// Something has changed in the pool, or in what this agent is to say there.
     is_stale: bool,
+    /// This agent may say in the pool that it is in groups.
+    is_tagged: bool,
+    /// The pool does not take the tag, and the log says so.
+    is_refused: bool,
     round: u32,
 }
 
@@ -205,7 +211,7 @@ impl Task {
                     Some(_) => self.is_stale = true,
                     None => return,
                 },
-                _ = ticks.tick(), if elects || self.is_stale => self.tick().await,
+                _ = ticks.tick(), if elects || self.is_tagged => self.tick().await,
             }
         }
     }
@@ -392,6 +398,7 @@ impl Task {
             self.carry_out(&name);
         }
         let wanted = tag(self.groups.keys());
+        self.is_tagged = ours.is_some() || wanted.is_some();
         if ours != wanted {
             self.say(wanted).await;
         }
@@ -400,9 +407,15 @@ impl Task {
     /// Others set tags of this member, too: what they have not seen is said again.
     async fn say(&mut self, wanted: Option<String>) {
         let Ok(tags) = self.pool.own_tags().await else { return };
-        if let Err(error) = self.pool.set_tags(peers::with_tag(tags, wanted)).await {
-            tracing::error!(%error, "the pool does not take the tag of this agent's groups: \
-                                      nobody elects with it");
+        match self.pool.set_tags(peers::with_tag(tags, wanted)).await {
+            Ok(()) => self.is_refused = false,
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_refused, true) {
+                    let text = "the pool does not take the tag of this agent's groups: nobody \
+                                elects with it";
+                    tracing::error!(%error, "{text}");
+                }
+            }
         }
     }
 
