@@ -77,16 +77,17 @@ fn the_classic_mode_needs_no_directory_and_the_next_one_takes_over_from_the_dead
     for _ in 0..2 {
         stage.add_bare(&[]);
     }
-    let _zero = stage.stands(0, "zero", &["g", "--mode", "classic"], WORK);
+    let mut zero = stage.stands(0, "zero", &["g", "--mode", "classic"], WORK);
     stage.leader("zero");
     // The better one takes over at once, and the other one's command ends.
     let words = ["g", "--mode", "classic", "--rank", "2"];
     let one = stage.stands(1, "one", &words, WORK);
     stage.leader("one");
-    stage.knows(0, 1);
+    assert_eq!(zero.end(), Some(1));
     std::fs::remove_file(stage.dir.path().join("zero")).unwrap();
     let _again = stage.stands(0, "zero", &["g", "--mode", "classic"], WORK);
     stage.knows(0, 1);
+    assert!(!stage.leads("zero"), "whoever comes looks first who is there");
     drop(one);
     stage.leader("zero");
 }

@@ -152,14 +152,14 @@ impl Group {
             Output::Elected(lease) => {
                 let epoch = lease.map(|lease| lease.epoch);
                 let until = lease.map(|lease| lease.until.0);
-                tracing::info!(group = %self.name, ?epoch, "this agent leads the group");
+                tracing::info!(group = %self.name, ?epoch, "leads the group");
                 self.tell_candidate(Told::Elected { epoch, until });
             }
             Output::Extended(lease) => {
                 self.tell_candidate(Told::Extended { epoch: lease.epoch, until: lease.until.0 });
             }
             Output::Lost { epoch, why } => {
-                tracing::info!(group = %self.name, ?epoch, ?why, "this agent leads the group no more");
+                tracing::info!(group = %self.name, ?epoch, ?why, "leads the group no more");
                 self.tell_candidate(Told::Lost { epoch, why });
             }
             Output::Leader(leader) => self.effects.push(Effect::Leader(leader)),

@@ -23,9 +23,9 @@
 //! The stream of events begins with a line `{"event": "members", "members": [...]}`, and has
 //! another one after each gap, so that whoever follows it knows everybody at any time.
 //!
-//! Of an election, each line is a JSON object with an `event`: `settings`, `leader` (and `null` when
-//! nobody leads), `elected` and `extended` (until when the program may act, in nanoseconds since the
-//! machine was started), `lost`, `warning`. A program stands for as long as its connection does; it
+//! Of an election, each line is a JSON object with an `event`: `settings`, `leader` (`null` when
+//! nobody leads), `elected` and `extended` (until when the program may act, in nanoseconds since
+//! the machine was started), `lost`, `warning`. A program stands for as long as its connection does; it
 //! says `stopped` when it has stopped, and until then, or until the lease has run out, nobody else
 //! leads.
 //!

@@ -128,8 +128,8 @@ fn failed(error: &Failed) -> Response<Body> {
 fn unknown(path: &str) -> Response<Body> {
     let names = requests::NAMES.join(", ");
     let text = format!(
-        "there is nothing at {path}: {PREFIX} has elections, members, events, pool (GET), {names} and \
-         elections/{} (POST)",
+        "there is nothing at {path}: {PREFIX} has elections, members, events, pool (GET), \
+         {names} and elections/{} (POST)",
         elections::NAMES.join(", elections/")
     );
     answer(StatusCode::NOT_FOUND, &json!({ "error": text }))

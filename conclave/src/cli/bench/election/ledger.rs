@@ -119,8 +119,8 @@ fn check(terms: &[Term], leases: &BTreeMap<u64, Time>) -> Result {
             if over.is_none_or(|over| over > term.start) {
                 let over = over.map_or_else(|| "never".to_owned(), shown);
                 return Err(Failure::new(format!(
-                    "two leases at once: the one of member {member} with fence {fence} ended {over}, \
-                     and member {} began with fence {} at {}",
+                    "two leases at once: the one of member {member} with fence {fence} ended \
+                     {over}, and member {} began with fence {} at {}",
                     term.member,
                     term.fence,
                     shown(term.start)

@@ -8,7 +8,7 @@
 //!
 //! A holder is the command that runs while its agent leads. It notes when it begins and ends, by
 //! the clock that all processes of a machine have in common. The agent that leads is killed; its
-//! holder is told to end, and its lease counts as used until it runs out, whenever the holder ended.
+//! holder is told to end, and its lease counts as used until it runs out, whenever that was.
 
 mod cast;
 mod ledger;
