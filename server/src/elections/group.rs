@@ -314,3 +314,106 @@ impl Group {
         self.observers.retain(|program| program.lines.try_send(told.clone()).is_ok());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::time::Duration;
+
+    use protocol::bully::Timing;
+
+    use super::*;
+    use crate::elections::settings::Wish;
+
+    const OWN: NodeId = NodeId(7);
+    const START: Time = Time(1_000_000_000);
+
+    /// A group whose only elector is this agent.
+    fn alone() -> Group {
+        let settings = GroupSettings::of(&Wish::parse("expect=1,ttl=10s").unwrap()).unwrap();
+        let ms = Duration::from_millis;
+        let timing = Timing { alive: ms(500), victory: ms(1_500) };
+        let config = settings.config(OWN, timing);
+        Group::new(Name::new("g").unwrap(), settings, config, Durable::default(), START)
+    }
+
+    fn write(group: &mut Group) -> Option<WriteId> {
+        group.effects().into_iter().find_map(|effect| match effect {
+            Effect::Write(id, _) => Some(id),
+            Effect::Send(..) | Effect::Show(_) | Effect::Leader(_) => None,
+        })
+    }
+
+    /// Its timers, and all that it writes, until it wants no more; gives the time.
+    fn goes_on(group: &mut Group, mut now: Time, until: Time) -> Time {
+        loop {
+            while let Some(id) = write(group) {
+                group.written(now, id, Ok(()));
+            }
+            match group.due().filter(|due| *due <= until) {
+                Some(due) => now = now.max(due),
+                None => return until,
+            }
+            group.handle(now, Input::Timeout);
+        }
+    }
+
+    fn told(lines: &mut mpsc::Receiver<Told>) -> Vec<Told> {
+        std::iter::from_fn(|| lines.try_recv().ok()).collect()
+    }
+
+    #[test]
+    fn a_program_leads_once_what_was_granted_is_durable_and_loses_when_it_goes() {
+        let mut group = alone();
+        let (lines, mut coming) = mpsc::channel(LINES);
+        let second = START + Duration::from_secs(1);
+        let now = goes_on(&mut group, START, second);
+        group.attach(now, 1, lines);
+        // Until the write is reported, nobody leads, however long that takes.
+        let id = loop {
+            match write(&mut group) {
+                Some(id) => break id,
+                None => group.handle(group.due().unwrap(), Input::Timeout),
+            }
+        };
+        group.handle(now + Duration::from_millis(900), Input::Timeout);
+        assert!(told(&mut coming).is_empty());
+        group.written(now + Duration::from_millis(900), id, Ok(()));
+        let now = goes_on(&mut group, now, now + Duration::from_secs(5));
+        let lines = told(&mut coming);
+        assert!(matches!(lines[0], Told::Elected { epoch: Some(_), until: Some(_) }), "{lines:?}");
+        assert!(group.stands() && group.detach(now, 1) && !group.stands());
+        assert!(!group.detach(now, 1));
+    }
+
+    #[test]
+    fn a_write_that_failed_ends_its_part_and_tells_the_program() {
+        let mut group = alone();
+        let (lines, mut coming) = mpsc::channel(LINES);
+        group.attach(START, 1, lines);
+        let id = loop {
+            match write(&mut group) {
+                Some(id) => break id,
+                None => group.handle(group.due().unwrap(), Input::Timeout),
+            }
+        };
+        group.written(START, id, Err(io::Error::other("the disk is gone")));
+        let lines = told(&mut coming);
+        assert!(matches!(&lines[..], [Told::Warning(text)] if text.contains("the disk is gone")));
+        assert!(coming.is_closed() && group.is_broken() && group.due().is_none());
+        group.handle(START + Duration::from_secs(60), Input::Timeout);
+        assert!(group.effects().is_empty());
+    }
+
+    #[test]
+    fn a_program_that_does_not_read_is_left_and_its_office_resigned() {
+        let mut group = alone();
+        let (lines, mut coming) = mpsc::channel(2);
+        group.attach(START, 1, lines);
+        goes_on(&mut group, START, START + Duration::from_secs(60));
+        assert!(!group.stands());
+        assert_eq!(told(&mut coming).len(), 2);
+        assert!(coming.is_closed());
+        assert_eq!(group.core().status().lease, None, "nothing is renewed for it");
+    }
+}

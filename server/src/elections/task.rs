@@ -21,7 +21,7 @@ use super::file::{Folder, Record};
 use super::group::{Effect, Group, LINES};
 use super::handle::{ElectionError, Elections, GroupView, Program, Told};
 use super::peers::{self, Peer};
-use super::settings::{GroupSettings, Mode, Wish};
+use super::settings::{GroupSettings, Mode, Who, Wish};
 use super::{candidate, peers::tag};
 use crate::gossip::{PoolHandle, Profile, Subscription};
 
@@ -142,6 +142,21 @@ fn no_folder() -> String {
 
 fn too_many() -> String {
     format!("an agent can be in {GROUPS} groups at most: start another one")
+}
+
+/// What a program should know that may wait for long.
+fn advice(group: &Group, own: NodeId) -> Option<String> {
+    let electorate = group.core().status().electorate;
+    match (&group.settings.who, electorate) {
+        (_, Some(electorate)) => {
+            let text = "this agent is not among those who decide in this group, and cannot lead it";
+            (!electorate.has(own)).then(|| text.to_owned())
+        }
+        (Some(Who::Expect(expect @ 2..)), None) => {
+            Some(format!("nobody leads before {expect} agents of this group have met"))
+        }
+        (_, None) => None,
+    }
 }
 
 /// A write that has ended.
@@ -490,6 +505,10 @@ impl Task {
         }
         let (program, number, lines) = self.enter(name)?;
         if let Some(group) = self.groups.get_mut(name) {
+            if let Some(text) = advice(group, self.own) {
+                // There is room for it.
+                let _sent = lines.try_send(Told::Warning(text));
+            }
             group.attach(boot_time(), number, lines);
         }
         self.carry_out(name);
