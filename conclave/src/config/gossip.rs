@@ -43,10 +43,10 @@ pub(crate) struct Gossip {
     /// What this agent says of itself in the pool.
     #[arg(long, value_name = "NAME=VALUE,…", value_delimiter = ',', value_parser = tag)]
     pub(crate) tag: Vec<(String, String)>,
-    /// A group that this agent elects in, with or without a program: `conclave elect` has more of
-    /// it. Not from the environment, where CONCLAVE_GROUP tells a command its group.
-    #[arg(long, value_name = "NAME:expect=N,…", value_parser = groups)]
-    pub(crate) group: Vec<Groups>,
+    /// Groups that this agent elects in from its start, with or without a program; `conclave elect`
+    /// has more of it.
+    #[arg(long, visible_alias = "group", value_name = "NAME:expect=N,…", value_parser = groups)]
+    pub(crate) groups: Vec<Groups>,
     /// The pool's label: pools with different ones never mix. Serf before 2022 knows none.
     #[arg(long, value_name = "TEXT")]
     pub(crate) gossip_label: Option<String>,
@@ -77,7 +77,7 @@ impl Gossip {
             listen_http: self.listen_http.or(below.listen_http),
             gossip_profile: self.gossip_profile.or(below.gossip_profile),
             tag: list(self.tag, below.tag),
-            group: if self.group.is_empty() { below.group } else { self.group },
+            groups: if self.groups.is_empty() { below.groups } else { self.groups },
             gossip_label: self.gossip_label.or(below.gossip_label),
             encrypt: self.encrypt.or(below.encrypt),
             encrypt_verify_incoming: self.encrypt_verify_incoming.or(below.encrypt_verify_incoming),
@@ -121,7 +121,7 @@ impl Gossip {
             tags: self.tag.into_iter().collect(),
             policy,
             key: self.encrypt,
-            groups: self.group.into_iter().flat_map(|groups| groups.0).collect(),
+            groups: self.groups.into_iter().flat_map(|groups| groups.0).collect(),
             join: self.join,
             ..default
         })

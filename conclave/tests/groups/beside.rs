@@ -10,7 +10,7 @@ fn agents_of_serf_do_not_mind_elections_even_when_letters_come_to_them() {
     let Some(program) = find() else { return };
     let mut stage = Stage::new(0);
     for _ in 0..3 {
-        stage.add(&["--group", "g:expect=3,ttl=2s"]);
+        stage.add(&["--groups", "g:expect=3,ttl=2s"]);
     }
     let tag = eventually("an agent to say in which groups it is", || {
         let members = stage.agents[0].members();

@@ -9,7 +9,7 @@ const WORDS: [&str; 5] = ["g", "--expect", "3", "--ttl", "4"];
 fn led(script: &str) -> (Stage, crate::stage::Standing, Vec<crate::stage::Standing>) {
     let mut stage = Stage::new(0);
     for _ in 0..3 {
-        stage.add(&["--group", "g:expect=3,ttl=4s"]);
+        stage.add(&["--groups", "g:expect=3,ttl=4s"]);
     }
     let first = stage.stands(0, "first", &WORDS, script);
     stage.leader("first");

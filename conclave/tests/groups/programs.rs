@@ -30,7 +30,7 @@ fn a_command_is_told_its_group_and_fence_and_its_exit_code_is_handed_on() {
 fn the_best_rank_leads_and_agents_without_a_program_decide_too() {
     let mut stage = Stage::new(0);
     for _ in 0..3 {
-        stage.add(&["--group", "g:expect=3,ttl=2s"]);
+        stage.add(&["--groups", "g:expect=3,ttl=2s"]);
     }
     // Two of three agents only grant.
     let mut one = stage.stands(1, "one", &["g", "--rank", "5"], WORK);

@@ -470,7 +470,7 @@ impl Task {
     fn member(&mut self, name: &Name) -> Result<&mut Group, ElectionError> {
         let text = format!(
             "this agent is not in the group {:?}: it is from when a program has stood there, or \
-             with --group",
+             with --groups",
             name.as_str()
         );
         self.groups.get_mut(name).ok_or(ElectionError::Refused(text))

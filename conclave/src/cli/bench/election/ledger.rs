@@ -20,9 +20,16 @@ use crate::cli::block_on;
 use crate::failure::{Failure, Result};
 
 /// What runs while its agent leads, in `conclave bench election`.
+///
+/// Example:
+///
+///   conclave elect g --algorithm bully --expect 3 -- conclave bench holder ./ledger 0
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Holder {
+    /// Where it notes when it begins and ends.
     ledger: PathBuf,
+    /// Whose it is.
     member: usize,
 }
 
