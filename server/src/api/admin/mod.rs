@@ -25,9 +25,9 @@
 //!
 //! Of an election, each line is a JSON object with an `event`: `settings`, `leader` (`null` when
 //! nobody leads), `elected` and `extended` (until when the program may act, in nanoseconds since
-//! the machine was started), `lost`, `warning`. A program stands for as long as its connection does; it
-//! says `stopped` when it has stopped, and until then, or until the lease has run out, nobody else
-//! leads.
+//! the machine was started), `lost`, `warning`. A program stands for as long as its connection
+//! does; it says `stopped` when it has stopped, and until then, or until the lease has run out,
+//! nobody else leads.
 //!
 //! Nobody proves here who they are. So it listens on loopback only, and refuses what a browser
 //! sends for another page (`Origin`). A failed request is answered with
