@@ -4,6 +4,7 @@ mod agent;
 pub mod api;
 mod bootstrap;
 mod config;
+pub mod elections;
 pub mod gossip;
 mod reserve;
 pub mod runtime;

@@ -1,15 +1,28 @@
 //! `conclave elect`.
 
-use clap::Args;
+mod bully;
+mod gossip;
+
+use clap::{Args, ValueEnum};
 use client::{Change, Election};
 use serde_json::{Value, json};
 
-use super::hold::{self, Contender, Contest, Terms};
+use self::bully::Bully;
+use super::hold::{self, Candidate, Contender, Contest, Terms};
 use super::json;
 use super::output::{self, Format, Output};
 use super::target::{Target, block_on};
 use crate::config::machine;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
+
+/// How a leader is elected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Algorithm {
+    /// Through the log of a cluster.
+    Raft,
+    /// By gossip among agents, without servers.
+    Bully,
+}
 
 /// Run a command while leading a group, or follow who leads it.
 ///
@@ -20,11 +33,19 @@ use crate::failure::Result;
 ///
 /// Whoever stands for the same group with `etcdctl elect` is one of the candidates.
 ///
+/// With --algorithm bully no server is needed: agents elect one of those where a program stands,
+/// by gossip. Who decides is said once, the same everywhere: the first N agents that meet
+/// (--expect), or a list of them (--electors); they are remembered. One agent is one candidate.
+/// CMD finds its fencing token in CONCLAVE_FENCE and the group in CONCLAVE_GROUP.
+///
 /// Examples:
 ///
 ///   conclave elect scheduler -- ./scheduler --port 8080
 ///   conclave elect scheduler --value 10.0.0.7:8080 --ttl 5 -- ./scheduler
 ///   conclave elect scheduler --observe
+///   conclave elect scheduler --algorithm bully --expect 3 --rank 10 -- ./scheduler
+///   conclave elect scheduler --algorithm bully --electors web-1,web-2,web-3 -- ./scheduler
+///   conclave elect scheduler --algorithm bully --observe
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Elect {
@@ -37,6 +58,11 @@ pub(crate) struct Elect {
     /// Print a line now and at each change of who leads, instead of standing.
     #[arg(long, conflicts_with_all = ["value", "ttl", "grace", "command"])]
     observe: bool,
+    /// How the leader is elected: through the log of a cluster, or by gossip among agents.
+    #[arg(long, value_enum, default_value_t = Algorithm::Raft)]
+    algorithm: Algorithm,
+    #[command(flatten)]
+    bully: Bully,
     #[command(flatten)]
     terms: Terms,
     #[command(flatten)]
@@ -47,6 +73,10 @@ pub(crate) struct Elect {
 
 impl Elect {
     pub(crate) fn run(&self) -> Result {
+        match self.algorithm {
+            Algorithm::Bully => return self.by_gossip(),
+            Algorithm::Raft => self.bully.refuse()?,
+        }
         let election = Election::new(&self.target.client()?, &self.group)?;
         if self.observe {
             return block_on(self.follow(election));
@@ -60,6 +90,32 @@ impl Elect {
             output: self.output,
         };
         block_on(contender.run())
+    }
+
+    fn by_gossip(&self) -> Result {
+        if self.value.is_some() {
+            return Err(Failure::usage(
+                "--value is for --algorithm raft: by gossip, others read the agent's name",
+            ));
+        }
+        let Bully { http, report, .. } = &self.bully;
+        if let Some(freshness) = report {
+            return block_on(async {
+                let body = json!({ "group": self.group, "freshness": freshness });
+                http.post("elections/report", &body).await.map(drop)
+            });
+        }
+        if self.observe {
+            return block_on(gossip::follow(http, &self.group, self.output.format));
+        }
+        let candidate = Candidate {
+            http,
+            group: &self.group,
+            wish: self.bully.wish(),
+            terms: &self.terms,
+            output: self.output,
+        };
+        block_on(candidate.run())
     }
 
     async fn follow(&self, election: Election) -> Result {

@@ -6,6 +6,7 @@ mod completions;
 mod dev;
 mod elect;
 mod hold;
+mod http;
 mod inspect;
 mod json;
 mod kv;

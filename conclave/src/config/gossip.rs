@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use protocol::bully::wire::Group;
 use server::Agent;
+use server::elections::{GroupSettings, Wish};
 use server::gossip::{Key, Policy, Profile, Settings as Pool};
 
 use crate::failure::{Failure, Result};
@@ -41,6 +43,10 @@ pub(crate) struct Gossip {
     /// What this agent says of itself in the pool.
     #[arg(long, value_name = "NAME=VALUE,…", value_delimiter = ',', value_parser = tag)]
     pub(crate) tag: Vec<(String, String)>,
+    /// Groups that this agent elects in from its start, with or without a program; `conclave elect`
+    /// has more of it.
+    #[arg(long, visible_alias = "group", value_name = "NAME:expect=N,…", value_parser = groups)]
+    pub(crate) groups: Vec<Groups>,
     /// The pool's label: pools with different ones never mix. Serf before 2022 knows none.
     #[arg(long, value_name = "TEXT")]
     pub(crate) gossip_label: Option<String>,
@@ -71,6 +77,7 @@ impl Gossip {
             listen_http: self.listen_http.or(below.listen_http),
             gossip_profile: self.gossip_profile.or(below.gossip_profile),
             tag: list(self.tag, below.tag),
+            groups: if self.groups.is_empty() { below.groups } else { self.groups },
             gossip_label: self.gossip_label.or(below.gossip_label),
             encrypt: self.encrypt.or(below.encrypt),
             encrypt_verify_incoming: self.encrypt_verify_incoming.or(below.encrypt_verify_incoming),
@@ -114,6 +121,7 @@ impl Gossip {
             tags: self.tag.into_iter().collect(),
             policy,
             key: self.encrypt,
+            groups: self.groups.into_iter().flat_map(|groups| groups.0).collect(),
             join: self.join,
             ..default
         })
@@ -144,6 +152,30 @@ fn tag(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Groups, and what is said of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Groups(Vec<(Group, Wish)>);
+
+/// Reads `NAME:expect=3,rank=10`, or several of them with commas between.
+fn groups(text: &str) -> Result<Groups, String> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for word in text.split(',') {
+        match (word.split_once(':'), groups.last_mut()) {
+            (Some((name, first)), _) => groups.push((name, vec![first])),
+            (None, Some((_, words))) => words.push(word),
+            (None, None) => return Err(format!("{text:?} is no group such as web:expect=3")),
+        }
+    }
+    let read = |(name, words): (&str, Vec<&str>)| {
+        let group = Group::new(name);
+        let group = group.ok_or_else(|| format!("{name:?} is no name of a group"))?;
+        let wish = Wish::parse(&words.join(","))?;
+        GroupSettings::of(&wish)?;
+        Ok::<_, String>((group, wish))
+    };
+    groups.into_iter().map(read).collect::<Result<_, _>>().map(Groups)
+}
+
 fn key(text: &str) -> Result<Key, String> {
     Key::from_base64(text).map_err(|error| error.to_string())
 }
@@ -163,6 +195,12 @@ mod tests {
         assert_eq!(tag("a="), Ok(("a".to_owned(), String::new())));
         for wrong in ["a", "=b", ""] {
             assert!(tag(wrong).is_err(), "{wrong}");
+        }
+        let two = groups("a:expect=3,rank=1,b:electors=x+y").unwrap().0;
+        let told: Vec<String> = two.iter().map(|(name, wish)| format!("{name} {wish}")).collect();
+        assert_eq!(told, ["a expect=3,rank=1", "b electors=x+y"]);
+        for wrong in ["a", "a:", ":expect=3", "a:expect=3,b", "a:size=1"] {
+            assert!(groups(wrong).is_err(), "{wrong}");
         }
         assert!(key("short").unwrap_err().contains("openssl rand"));
     }

@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 /// What the names of variables of the environment begin with.
 const PREFIX: &str = "CONCLAVE_";
 /// Variables of other commands, which a server does not mind.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 7] = [
     "CONCLAVE_CONFIG",
     "CONCLAVE_ENDPOINTS",
     "CONCLAVE_HTTP",
@@ -18,6 +18,7 @@ const OTHERS: [&str; 6] = [
     "CONCLAVE_FENCE",
     "CONCLAVE_KEY",
     "CONCLAVE_LEASE",
+    "CONCLAVE_GROUP",
 ];
 /// How far a name may be from the one that was meant, in letters.
 const TYPOS: usize = 2;
@@ -217,6 +218,7 @@ mod tests {
                 | "listen-http" | "join" => "127.0.0.1:1",
                 "advertise-peer" => "127.0.0.1:1",
                 "gossip-profile" => "wan",
+                "groups" => "a:expect=3,b:electors=x+y,rank=2",
                 "tag" => "role=web,zone=a",
                 "encrypt" => "AAECAwQFBgcICQoLDA0ODw==",
                 "initial-cluster" => "a=h:1,b=h:2",
@@ -273,7 +275,8 @@ mod tests {
             assert!(failure.text().ends_with("unknown setting data_dir; did you mean data-dir?"));
         });
         assert!(Layer::try_parse_from(["--nmae", "n1"]).is_err());
-        let told = ["CONCLAVE_FENCE", "CONCLAVE_KEY", "CONCLAVE_LEASE"].map(|name| (name, "7"));
+        let told = ["CONCLAVE_FENCE", "CONCLAVE_KEY", "CONCLAVE_LEASE", "CONCLAVE_GROUP"];
+        let told = told.map(|name| (name, "7"));
         let others = [&told[..], &[("CONCLAVE_ENDPOINTS", "h:1"), ("HOME", "/")]].concat();
         let others = environment(&others);
         collect(Settings::default(), others, None).unwrap();

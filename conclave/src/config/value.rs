@@ -97,7 +97,7 @@ pub(super) fn address(text: &str) -> Result<String, String> {
 
 /// Reads how many servers found a group.
 pub(super) fn expect(text: &str) -> Result<usize, String> {
-    let most = protocol::bootstrap::Pledge::MOST;
+    let most = protocol::bootstrap::Pledge::MOST_SERVERS;
     let number = text.parse().ok().filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| format!("{text:?} is no number of servers from 1 to {most}"))
 }

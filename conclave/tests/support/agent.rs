@@ -129,6 +129,11 @@ impl Agent {
         signal(self.child.as_ref().unwrap().id(), "TERM");
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.child.as_ref().unwrap().id(), name);
+    }
+
     /// Waits until it has ended, and gives its exit code.
     pub(crate) fn ended(&mut self) -> Option<i32> {
         let mut child = self.child.take().unwrap();

@@ -107,7 +107,7 @@ impl Founding {
     /// A server that starts, with what its disk holds. It shows itself at once.
     #[must_use]
     pub fn new(config: Config, restored: Restored) -> Self {
-        assert!((1..=Pledge::MOST).contains(&config.expect), "a group has 1 to 9 founders");
+        assert!((1..=Pledge::MOST).contains(&config.expect), "a group has 1 to 16 founders");
         let Restored { pledge, cluster } = restored;
         let mut founding = Self {
             config,

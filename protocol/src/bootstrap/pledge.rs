@@ -16,8 +16,10 @@ use crate::NodeId;
 pub struct Pledge(Vec<NodeId>);
 
 impl Pledge {
-    /// Servers that one pledge can name. All of them have to fit into the tags of a member.
-    pub const MOST: usize = 9;
+    /// Whom one pledge can name, where it is told in messages.
+    pub const MOST: usize = 16;
+    /// Servers that one pledge can name: all of them have to fit into the tags of a member.
+    pub const MOST_SERVERS: usize = 9;
 
     /// The pledge that names these, each once; `None` when that is nobody, or too many.
     #[must_use]
@@ -97,7 +99,7 @@ mod tests {
         {
             assert_eq!(Pledge::parse(other), None, "{other:?}");
         }
-        assert_eq!(Pledge::new((0..10).map(NodeId)), None);
+        assert_eq!(Pledge::new((0..17).map(NodeId)), None);
     }
 
     #[test]

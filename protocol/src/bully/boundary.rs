@@ -133,8 +133,14 @@ pub enum Input {
     Forgotten(NodeId),
     /// Everything up to and including this write is durable.
     Persisted(WriteId),
+    /// The operator has given it this priority. Only rankings by priority go by it.
+    Priority(u64),
     /// How fresh the own program's state is. Only the ranking by freshness goes by it.
     Freshness(u64),
+    /// Whether there is a program that wants to lead; there is one until this says otherwise.
+    /// Without one a member of the electorate only grants; its own lease, if it has one, is
+    /// resigned.
+    Stand(bool),
     /// The program wants to lead no more, for now.
     Resign,
     /// The program has stopped acting for this epoch, or ended: the lease may be released.

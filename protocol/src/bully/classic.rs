@@ -1,7 +1,8 @@
 //! The textbook's algorithm: the highest that is heard leads, and bullies whoever leads below it.
 //!
 //! ```text
-//! start, or the leader is suspected ──▶ Election to all above; nobody is: Victory
+//! start, after T_alive; or the leader
+//! is suspected                      ──▶ Election to all above; nobody is: Victory
 //!   nobody answers in T_alive       ──▶ Victory to all below
 //!   somebody answers                ──▶ wait T_victory for a Victory; none: begin again
 //! Election from below               ──▶ Alive, and an election of one's own
@@ -60,7 +61,8 @@ impl Classic {
     pub(super) fn handle(&mut self, now: Time, input: Input) {
         if self.core.tick(now) {
             self.show();
-            self.elect();
+            // Whoever has just come knows nobody yet, and would lead beside those who are there.
+            self.stage = Stage::Awaiting { until: self.core.now + self.core.config.timing.alive };
         }
         match input {
             Input::Timeout => {}
@@ -76,17 +78,23 @@ impl Classic {
                 self.check();
                 self.core.peers.remove(&id);
             }
+            Input::Priority(priority) => {
+                if self.core.priority(priority) {
+                    self.show();
+                }
+            }
             Input::Freshness(freshness) => {
                 if self.core.freshness(freshness) {
                     self.show();
                 }
             }
-            Input::Resign => self.resign(),
+            // Here whoever has no program is no candidate; its core ends with the program.
+            Input::Resign | Input::Stand(false) => self.resign(),
             Input::Change(_) => {
                 self.core.out(Output::ChangeRefused(ChangeRefusal::NotLeader));
             }
             // Nothing is written here, and nothing is leased.
-            Input::Persisted(_) | Input::Stopped(_) => {}
+            Input::Persisted(_) | Input::Stopped(_) | Input::Stand(true) => {}
         }
         self.maybe_time_out();
     }

@@ -79,6 +79,11 @@ impl Core {
         self.outbox.push_back(output);
     }
 
+    /// `true` when that is news.
+    pub(super) fn priority(&mut self, priority: u64) -> bool {
+        core::mem::replace(&mut self.config.priority, priority) != priority
+    }
+
     /// Each once, and no more than so many.
     pub(super) fn warn(&mut self, warning: Warning) {
         if self.warned.len() < WARNINGS && self.warned.insert(warning.clone()) {

@@ -58,8 +58,10 @@ impl Safe {
         self.follow(from, epoch);
         if self.is_member() {
             self.vote(epoch, from, lease);
-            let up = self.core.now - self.core.started.unwrap_or(self.core.now);
-            self.send(from, Body::Ack { epoch, sent, up });
+            let now = self.core.now;
+            let began = self.core.started.max(self.stands).unwrap_or(now);
+            let stands = self.stands.is_some();
+            self.send(from, Body::Ack { epoch, sent, up: now - began, stands });
         }
     }
 

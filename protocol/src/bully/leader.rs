@@ -39,7 +39,7 @@ struct Member {
     /// When it last answered, and since when it does so without a gap.
     heard: Time,
     since: Time,
-    /// What it said of itself; `None` until it has answered a renewal.
+    /// What it said of itself; `None` until it has answered a renewal, and when it would not stand.
     rank: Option<Rank>,
     up: Duration,
 }
@@ -105,7 +105,7 @@ impl Safe {
         }
     }
 
-    pub(super) fn on_ack(&mut self, from: NodeId, rank: Rank, acked: Acked) {
+    pub(super) fn on_ack(&mut self, from: NodeId, rank: Option<Rank>, acked: Acked) {
         let (now, gap) = (self.core.now, self.safety.lease);
         let Some(electorate) = &self.durable.electorate else { return };
         let (is_member, version) = (electorate.has(from), electorate.version);
@@ -120,7 +120,7 @@ impl Safe {
             member.since = now;
         }
         member.agreed = member.agreed.max(agreed);
-        (member.heard, member.rank, member.up) = (now, Some(rank), acked.up);
+        (member.heard, member.rank, member.up) = (now, rank, acked.up);
         if !acked.is_behind {
             member.version = Some(version);
         }

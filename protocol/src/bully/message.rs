@@ -85,8 +85,10 @@ pub enum Body {
         epoch: Epoch,
         /// As in the renewal.
         sent: Time,
-        /// How long the sender has been up.
+        /// How long the sender has been up, with a program that wants to lead.
         up: Duration,
+        /// Whether it has one: nobody yields to a member that would not stand.
+        stands: bool,
     },
     /// The sender does not use this epoch any more.
     Release {

@@ -69,6 +69,7 @@ pub mod message;
 mod rank;
 mod safe;
 mod status;
+pub mod wire;
 mod writes;
 
 use alloc::boxed::Box;

@@ -64,6 +64,8 @@ pub(super) struct Safe {
     pub(super) seen: Epoch,
     /// The better ones had their time and did not win: they are not waited for again.
     pub(super) impatient: bool,
+    /// Since when there is a program that wants to lead.
+    pub(super) stands: Option<Time>,
     /// It has just given up office, and leaves it to others until then.
     pub(super) rests: Time,
     pub(super) damping: Damping,
@@ -93,6 +95,7 @@ impl Safe {
             role: Role::Follower { wake: Time(0), yielded: false },
             seen,
             impatient: false,
+            stands: Some(Time(0)),
             rests: Time(0),
             damping: Damping::default(),
             meeting,
@@ -103,7 +106,8 @@ impl Safe {
         let own = match &self.role {
             Role::Follower { wake, .. } => {
                 let free = self.promise.map_or(Time(0), |promise| promise.until);
-                self.is_member().then(|| (*wake).max(free).max(self.rests))
+                (self.is_member() && self.stands.is_some())
+                    .then(|| (*wake).max(free).max(self.rests))
             }
             Role::Asking(asking) => Some(asking.until),
             Role::Claiming(claiming) => Some(claiming.until),
@@ -138,11 +142,17 @@ impl Safe {
                 }
             }
             Input::Persisted(id) => self.on_persisted(id),
+            Input::Priority(priority) => {
+                if self.core.priority(priority) {
+                    self.show();
+                }
+            }
             Input::Freshness(freshness) => {
                 if self.core.freshness(freshness) {
                     self.show();
                 }
             }
+            Input::Stand(stands) => self.on_stand(stands),
             Input::Resign => self.on_resign(),
             Input::Stopped(epoch) => self.on_stopped(epoch),
             Input::Change(members) => self.on_change(members),
@@ -250,7 +260,8 @@ impl Safe {
     }
 
     pub(super) fn may_stand(&self) -> bool {
-        self.is_member() && self.promise.is_none() && self.core.now >= self.rests
+        let free = self.promise.is_none() && self.core.now >= self.rests;
+        self.is_member() && self.stands.is_some() && free
     }
 
     /// Waits for others, a little or, when they may need it, longer.
@@ -334,8 +345,8 @@ impl Safe {
             Body::Grant { epoch, sent } => self.on_grant(from, epoch, sent),
             Body::Refuse { epoch, ballot } => self.on_refuse(from, epoch, ballot),
             Body::Renew(terms) => self.on_renew(from, terms, is_behind),
-            Body::Ack { epoch, sent, up } => {
-                self.on_ack(from, rank, Acked { epoch, sent, up, is_behind });
+            Body::Ack { epoch, sent, up, stands } => {
+                self.on_ack(from, stands.then_some(rank), Acked { epoch, sent, up, is_behind });
             }
             Body::Release { epoch, successor } => self.on_release(from, epoch, successor),
             Body::Election | Body::Alive | Body::Victory => self.core.dropped += 1,
@@ -402,6 +413,25 @@ impl Safe {
         self.core.out(Output::Lost { epoch: Some(epoch), why });
         if planted(Mutant::G8) {
             self.on_stopped(epoch);
+        }
+    }
+
+    /// A program has come that wants to lead, or has gone. What one before it gave up is nothing to
+    /// the new one.
+    fn on_stand(&mut self, stands: bool) {
+        if stands == self.stands.is_some() {
+            return;
+        }
+        self.stands = stands.then_some(self.core.now);
+        if stands {
+            self.rests = self.core.now;
+            return;
+        }
+        match &self.role {
+            Role::Leading(_) => self.leave_office(Loss::Resigned, None),
+            Role::Claiming(_) => self.withdraw(),
+            Role::Asking(_) => self.wait(false),
+            Role::Follower { .. } | Role::Stopping { .. } => {}
         }
     }
 

@@ -9,3 +9,5 @@ mod leader;
 mod meeting;
 mod random;
 mod stage;
+mod stand;
+mod wire;

@@ -44,7 +44,7 @@ fn body(rng: &mut Rng) -> Body {
         6 => Body::Grant { epoch, sent },
         7 => Body::Refuse { epoch, ballot: Epoch(rng.below(9)) },
         8 => Body::Renew(terms),
-        9 => Body::Ack { epoch, sent, up: terms.lease },
+        9 => Body::Ack { epoch, sent, up: terms.lease, stands: rng.below(2) == 0 },
         _ => Body::Release { epoch, successor: Some(NodeId(rng.below(5))) },
     }
 }
@@ -60,6 +60,7 @@ fn input(rng: &mut Rng, safe: bool, last: &mut Vec<WriteId>) -> Input {
         1 => Input::Forgotten(from),
         2..=4 => last.pop().map_or(Input::Persisted(WriteId(rng.below(99))), Input::Persisted),
         5 => Input::Freshness(rng.below(3)),
+        6 if rng.below(2) == 0 => Input::Stand(rng.below(3) != 0),
         6 => Input::Resign,
         7 => Input::Stopped(Epoch(rng.below(9))),
         8 => Input::Change(set(rng)),

@@ -1,6 +1,7 @@
 //! What must hold of any bytes at all. The fuzz targets under coverage run the same.
 
 use bytes::Bytes;
+use protocol::bully::wire as letters;
 use protocol::swim::message::{Addr, Facts, Name, StreamMessage, Vsn};
 use protocol::swim::serf::{self, Filter, Tags};
 use protocol::swim::wire::envelope::unlabel;
@@ -79,6 +80,18 @@ pub(crate) fn serf(data: &[u8]) {
     }
     if let Ok(filter) = Filter::decode(&data) {
         assert_eq!(Filter::decode(&filter.encode()), Ok(filter), "a filter survives the wire");
+    }
+}
+
+/// What candidates say to each other, and what they keep: written in one way only.
+pub(crate) fn letter(data: &[u8]) {
+    if let Some(letter) = letters::decode(data) {
+        assert_eq!(letters::encode(&letter).as_deref(), Some(data), "there is one way to write it");
+    }
+    if let Some(durable) = letters::decode_durable(data) {
+        let mut again = Vec::new();
+        assert_eq!(letters::encode_durable(&durable, &mut again), Some(()));
+        assert_eq!(again, data, "there is one way to write it");
     }
 }
 

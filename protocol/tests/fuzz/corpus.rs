@@ -1,15 +1,20 @@
 //! Bytes to begin with, and what happens to them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::Rng;
+use protocol::bootstrap::Pledge;
+use protocol::bully::message::{Body, Terms};
+use protocol::bully::wire::{self, Group, Letter, Says};
+use protocol::bully::{self, Ballot, Durable, Electorate, Epoch, Rank, Shown};
 use protocol::swim::message::{
     Ack, Alive, Dead, Facts, IndirectPing, Message, Nack, Name, NodeState, Ping, PushPull, Source,
     State, StreamMessage, Suspect, Vsn,
 };
 use protocol::swim::serf::{self, Filter, Tags};
 use protocol::swim::wire::{Packer, checksum, encode, encode_stream};
+use protocol::{NodeId, Rng, Time};
 
 /// Bytes that lengths, kinds and signs turn on.
 const EDGES: [u8; 16] =
@@ -76,6 +81,40 @@ pub(crate) fn streams() -> Vec<Vec<u8>> {
         bytes
     });
     encoded.into()
+}
+
+/// What candidates say to each other, and what they keep.
+pub(crate) fn letters() -> Vec<Vec<u8>> {
+    let (own, other) = (NodeId(1), NodeId(2));
+    let rank = Rank { freshness: 3, priority: 2, id: own };
+    let electorate = Electorate::first([own, other].into_iter().collect());
+    let (epoch, sent, lease) = (Epoch(7), Time(9), Duration::from_secs(1));
+    let terms = Terms { epoch, sent, lease };
+    let bodies = [
+        Body::Victory,
+        Body::Answer { free: true, stands: false, seen: epoch },
+        Body::Claim(terms),
+        Body::Grant { epoch, sent },
+        Body::Refuse { epoch, ballot: epoch },
+        Body::Renew(terms),
+        Body::Ack { epoch, sent, up: lease, stands: true },
+        Body::Release { epoch, successor: Some(other) },
+    ];
+    let message = |body| {
+        Says::Message(bully::message::Message { electorate: Some(electorate.clone()), rank, body })
+    };
+    let (pledge, group) = (Pledge::new([own, other]), Some(electorate.group));
+    let shown = Shown { rank, expect: Some(2), pledge: pledge.clone(), group };
+    let says = bodies.map(message).into_iter().chain([Says::Shown(shown), Says::Gone(own)]);
+    let group = Group::new("web").unwrap();
+    let letter = |says| wire::encode(&Letter { group: group.clone(), says }).unwrap();
+    let mut found: Vec<Vec<u8>> = says.map(letter).collect();
+    let ballot = Some(Ballot { epoch, holder: own, lease });
+    let durable = Durable { ballot, electorate: Some(electorate.clone()), pledge };
+    let mut bytes = Vec::new();
+    wire::encode_durable(&durable, &mut bytes).unwrap();
+    found.push(bytes);
+    found
 }
 
 /// Messages of Serf, tags and filters.

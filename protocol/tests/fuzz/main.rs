@@ -52,6 +52,11 @@ fn serf() {
 }
 
 #[test]
+fn letters_of_candidates() {
+    run(&corpus::letters(), bodies::letter);
+}
+
+#[test]
 fn a_member_that_hears_anything_keeps_its_laws() {
     let mut corpus = corpus::packets();
     corpus.extend(corpus::streams().into_iter().map(|stream| stream[1..].to_vec()));

@@ -226,9 +226,9 @@ mod tests {
 
     #[test]
     fn the_largest_pledge_fits_into_the_tags() {
-        let ids = (0..Pledge::MOST as u64).map(|id| NodeId(u64::MAX - id));
+        let ids = (0..Pledge::MOST_SERVERS as u64).map(|id| NodeId(u64::MAX - id));
         let shown = Shown { pledge: Pledge::new(ids), cluster: Some(ClusterId(u64::MAX)) };
-        let bytes = card(Pledge::MOST).tags(&shown).encode().len();
+        let bytes = card(Pledge::MOST_SERVERS).tags(&shown).encode().len();
         assert!(bytes <= Tags::META_MAX - 80, "{bytes} bytes leave too few for other tags");
     }
 }

@@ -17,12 +17,37 @@ pub(super) type Reply = oneshot::Sender<Result<(), RequestError>>;
 pub(super) enum Call {
     Members(oneshot::Sender<Vec<PoolMember>>),
     Status(oneshot::Sender<Box<PoolStatus>>),
-    Join { to: Address, ignore_old: bool, reply: oneshot::Sender<Result<usize, NotJoined>> },
+    Join {
+        to: Address,
+        ignore_old: bool,
+        reply: oneshot::Sender<Result<usize, NotJoined>>,
+    },
     SetTags(Tags, Reply),
-    Event { name: Bytes, payload: Bytes, coalesce: bool, reply: Reply },
-    Query { question: Question, answers: mpsc::Sender<Answer> },
-    Respond { id: QueryId, payload: Bytes, reply: Reply },
-    ForceLeave { node: Name, prune: bool, reply: Reply },
+    Event {
+        name: Bytes,
+        payload: Bytes,
+        coalesce: bool,
+        reply: Reply,
+    },
+    Query {
+        question: Question,
+        answers: mpsc::Sender<Answer>,
+    },
+    Respond {
+        id: QueryId,
+        payload: Bytes,
+        reply: Reply,
+    },
+    /// A letter to one member, which may be lost.
+    Tell {
+        to: Address,
+        letter: Bytes,
+    },
+    ForceLeave {
+        node: Name,
+        prune: bool,
+        reply: Reply,
+    },
     Leave(oneshot::Sender<bool>),
 }
 

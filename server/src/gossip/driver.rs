@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::Time;
+use protocol::bully::wire::KIND;
 use protocol::swim::message::{Message, PushPull};
 use protocol::swim::serf::{self, Input, KeyResponse, Output, QueryId, RequestError, Serf};
 use protocol::swim::{Address, StreamId, Tag};
@@ -80,6 +81,8 @@ pub(super) struct Parts {
     pub(super) keeper: Arc<Keeper>,
     pub(super) arrivals: mpsc::Receiver<Arrival>,
     pub(super) calls: mpsc::Receiver<Call>,
+    /// Where letters of elections go; without it they are user messages like any other.
+    pub(super) letters: Option<mpsc::Sender<Bytes>>,
     pub(super) events: broadcast::Sender<Arc<serf::Event>>,
     pub(super) incarnation: watch::Sender<Option<u32>>,
     /// Bytes of a packet without its envelope.
@@ -207,10 +210,26 @@ impl Driver {
             if let Some(refusal) = refused {
                 self.parts.complaints.refused(from, refusal);
             }
+            let messages = self.sort(messages);
             if !messages.is_empty() {
                 self.handle(Input::Receive { from: to_wire(from), messages });
             }
         }
+    }
+
+    /// Takes letters of elections out of what has come. A letter that finds no room is lost.
+    fn sort(&self, mut messages: Vec<Message>) -> Vec<Message> {
+        if let Some(letters) = &self.parts.letters {
+            messages.retain(|message| {
+                let Message::User(bytes) = message else { return true };
+                let is_letter = bytes.first() == Some(&KIND);
+                if is_letter {
+                    let _lost = letters.try_send(bytes.clone());
+                }
+                !is_letter
+            });
+        }
+        messages
     }
 
     fn on_arrival(&mut self, arrival: Arrival) {
@@ -253,6 +272,9 @@ impl Driver {
                 let status = PoolStatus { swim: serf.swim().status(), serf: serf.stats() };
                 let _ended = reply.send(Box::new(status));
                 return;
+            }
+            Call::Tell { to, letter } => {
+                return self.send(to, &[Message::User(letter)], false);
             }
             Call::Leave(reply) => return self.leave(Some(reply)),
             Call::Join { to, ignore_old, reply } => {

@@ -48,6 +48,9 @@ pub enum PoolError {
         /// Why.
         source: io::Error,
     },
+    /// What the agent has kept of its groups cannot be used, or a group cannot be joined.
+    #[error("{0}")]
+    Elections(String),
     /// A key is none.
     #[error("--encrypt: {0}")]
     Key(#[from] KeyError),

@@ -16,6 +16,7 @@ use super::keys::KeyReport;
 use super::member::PoolMember;
 use super::sockets::to_wire;
 use super::traffic::Traffic;
+use crate::elections::Elections;
 
 /// Answers to a query that may wait to be read; further ones are dropped.
 const ANSWERS: usize = 4_096;
@@ -29,6 +30,7 @@ pub struct PoolHandle {
     pub(super) name: Name,
     pub(super) advertised: SocketAddr,
     pub(super) encrypted: bool,
+    pub(super) elections: Option<Elections>,
 }
 
 /// Why a call came to nothing.
@@ -62,6 +64,17 @@ impl PoolHandle {
     #[must_use]
     pub const fn advertised(&self) -> SocketAddr {
         self.advertised
+    }
+
+    /// The elections that this member takes part in; one of a crowd takes part in none.
+    #[must_use]
+    pub const fn elections(&self) -> Option<&Elections> {
+        self.elections.as_ref()
+    }
+
+    /// Sends a letter to the member there; it is lost when there is no room for it.
+    pub(crate) fn tell(&self, to: Address, letter: Bytes) {
+        let _lost = self.calls.try_send(Call::Tell { to, letter });
     }
 
     /// Figures of the sockets.

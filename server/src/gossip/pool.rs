@@ -28,6 +28,7 @@ use super::settings::Settings;
 use super::sockets::{Sockets, to_wire};
 use super::streams::Streams;
 use super::traffic::Traffic;
+use crate::elections::{self, Elections, Office};
 
 /// Bytes of a name, as Serf has it.
 const NAME_MAX: usize = 128;
@@ -56,12 +57,18 @@ impl Pool {
     /// # Errors
     /// [`PoolError`], each with what to do about it.
     pub fn start(settings: Settings, stop: watch::Receiver<bool>) -> Result<Self, PoolError> {
+        let profile = settings.profile;
+        let (name, data_dir) = (settings.name.clone(), settings.data_dir.clone());
+        let groups = settings.groups.clone();
         let newborn = Newborn::open(settings)?;
+        // The folder is this process's from here on.
+        let office = Office::open(&name, data_dir.as_deref(), profile, &groups);
+        let office = office.map_err(PoolError::Elections)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(PoolError::Thread)?;
         let life = {
             let _inside = runtime.enter();
-            newborn.into_life()?
+            newborn.into_life()?.with_elections(office)
         };
         let handle = life.handle.clone();
         let (end, ended) = watch::channel(false);
@@ -117,8 +124,9 @@ pub(super) struct Newborn {
 impl Newborn {
     /// Opens sockets and files.
     pub(super) fn open(settings: Settings) -> Result<Self, PoolError> {
-        let Settings { name, listen, advertise, data_dir, profile, tags, policy, key, join } =
-            settings;
+        let Settings {
+            name, listen, advertise, data_dir, profile, tags, policy, key, join, ..
+        } = settings;
         let notebook = data_dir.map(notebook).transpose()?;
         let envelope = Arc::new(Envelope::new(policy, keyring(notebook.as_ref(), key)?));
         let sockets = Sockets::open(listen)?;
@@ -152,6 +160,7 @@ impl Newborn {
             name: name.clone(),
             advertised,
             encrypted: envelope.keyring().is_some(),
+            elections: None,
         };
         let noted = (Arc::clone(&traffic), Arc::clone(&complaints));
         let streams = Streams::new(name, Arc::clone(&envelope), noted, arrivals, patience);
@@ -168,12 +177,21 @@ impl Newborn {
             streams: Arc::clone(&streams),
             arrivals: arrived,
             calls: called,
+            letters: None,
             events,
             incarnation: kept,
             budget,
         };
         let tcp = TcpListener::from_std(tcp).map_err(PoolError::Thread)?;
-        Ok(Life { handle, parts, streams, tcp, kept: notebook.map(|book| (book, to_keep)), join })
+        Ok(Life {
+            handle,
+            parts,
+            streams,
+            tcp,
+            kept: notebook.map(|book| (book, to_keep)),
+            join,
+            office: None,
+        })
     }
 }
 
@@ -185,14 +203,27 @@ pub(super) struct Life {
     tcp: TcpListener,
     kept: Option<(Notebook, watch::Receiver<Option<u32>>)>,
     join: Vec<String>,
+    office: Option<(Office, mpsc::Receiver<Bytes>)>,
 }
 
 impl Life {
+    /// The same member, with groups that it elects in.
+    fn with_elections(mut self, (elections, office): (Elections, Office)) -> Self {
+        let (letters, coming) = elections::letters();
+        self.parts.letters = Some(letters);
+        self.handle.elections = Some(elections);
+        self.office = Some((office, coming));
+        self
+    }
+
     pub(super) async fn live(self, stop: watch::Receiver<bool>) -> PoolEnd {
-        let Self { handle, parts, streams, tcp, kept, join } = self;
+        let Self { handle, parts, streams, tcp, kept, join, office } = self;
         tokio::spawn(streams.accept(tcp));
         if let Some((notebook, incarnations)) = kept {
             tokio::spawn(keep_incarnations(notebook, incarnations));
+        }
+        if let Some((office, letters)) = office {
+            tokio::spawn(office.run(handle.clone(), letters));
         }
         if join.is_empty() {
             drop(handle);

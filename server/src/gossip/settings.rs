@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use protocol::bully::wire::Group;
 use protocol::swim::serf;
 
 use super::envelope::Policy;
 use super::keyring::Key;
+use crate::elections::Wish;
 
 /// Timers that belong together. All members of a pool should have the same ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Settings {
     /// The first key of the keyring. A keyring in the data directory counts before it: keys have
     /// gone round since.
     pub key: Option<Key>,
+    /// The groups that it elects in, from the start.
+    pub groups: Vec<(Group, Wish)>,
     /// Where others of the pool may be, as `host:port`; tried until somebody answers.
     pub join: Vec<String>,
 }
@@ -72,6 +76,7 @@ impl Settings {
             tags: BTreeMap::new(),
             policy: Policy::default(),
             key: None,
+            groups: Vec::new(),
             join: Vec::new(),
         }
     }

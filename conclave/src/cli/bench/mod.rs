@@ -1,5 +1,6 @@
 //! `conclave bench`: throughput, latency, and the proof that nothing acknowledged was lost.
 
+mod election;
 mod gaps;
 mod gossip;
 mod history;
@@ -24,6 +25,9 @@ pub(crate) enum Bench {
     Lease(lease::Lease),
     Verify(verify::Verify),
     Gossip(gossip::Gossip),
+    Election(election::Election),
+    #[command(hide = true)]
+    Holder(election::Holder),
 }
 
 impl Bench {
@@ -34,6 +38,8 @@ impl Bench {
             Bench::Lease(lease) => lease.run(),
             Bench::Verify(verify) => verify.run(),
             Bench::Gossip(gossip) => gossip.run(),
+            Bench::Election(election) => election.run(),
+            Bench::Holder(holder) => holder.run(),
         }
     }
 }

@@ -1,13 +1,11 @@
 //! The command that runs while a place is held.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Instant;
 
-use client::Place;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process;
 
@@ -30,13 +28,11 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts the command, with what it needs to know of the place in its environment.
-    pub(super) fn start(words: &[OsString], place: &Place) -> Result<Child> {
+    /// Starts the command, with what it needs to know in its environment.
+    pub(super) fn start(words: &[OsString], facts: &[(&str, OsString)]) -> Result<Child> {
         let has_group = !io::stdin().is_terminal();
         let mut command = tether::command(words);
-        command.env("CONCLAVE_FENCE", place.fence().to_string());
-        command.env("CONCLAVE_KEY", OsStr::from_bytes(place.key()));
-        command.env("CONCLAVE_LEASE", format!("{:016x}", place.lease()));
+        command.envs(facts.iter().map(|(name, value)| (name, value)));
         let mut command = process::Command::from(command);
         if has_group {
             command.process_group(0);

@@ -7,10 +7,12 @@
 //! for that: whoever the command writes to refuses a smaller one than it has seen.
 
 mod child;
+mod gossip;
 mod signals;
 pub(super) mod tether;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -18,6 +20,7 @@ use client::{Code, Election, Lost, Mutex, Outcome, Place};
 use serde_json::json;
 
 use self::child::Child;
+pub(super) use self::gossip::Candidate;
 use self::signals::Signals;
 use super::json;
 use super::output::{self, Format, Output};
@@ -29,16 +32,18 @@ use crate::failure::{Failure, Result};
 const GRACES_PER_TTL: u32 = 5;
 /// How long somebody who ends the command may wait for a place that is just being taken.
 const PARTING: Duration = Duration::from_secs(2);
+/// The time to live, unless it is given, in seconds.
+const TTL: i64 = 10;
 /// The longest time to live, in seconds: a day.
 const TTL_MAX: i64 = 86_400;
 
 /// How a place is held.
 #[derive(Debug, Args)]
 pub(super) struct Terms {
-    /// How many seconds after the last sign of life another may take over.
-    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    /// How many seconds after the last sign of life another may take over [default: 10].
+    #[arg(long, value_name = "SECONDS")]
     #[arg(value_parser = clap::value_parser!(i64).range(2..=TTL_MAX))]
-    ttl: i64,
+    ttl: Option<i64>,
     /// How long CMD may take to end when it is told to, before it is killed [default: a fifth of
     /// the time to live].
     #[arg(long, value_parser = duration, value_name = "TIME")]
@@ -88,7 +93,7 @@ impl Contender<'_> {
         if self.terms.command.is_empty() {
             return self.hold(place, &mut signals).await;
         }
-        let child = match Child::start(&self.terms.command, &place) {
+        let child = match Child::start(&self.terms.command, &facts(&place)) {
             Ok(child) => child,
             Err(failure) => {
                 self.leave(place).await;
@@ -142,7 +147,7 @@ impl Contender<'_> {
     }
 
     async fn enter(&self) -> Result<Place> {
-        let ttl = self.terms.ttl;
+        let ttl = self.terms.ttl.unwrap_or(TTL);
         let entered = match &self.contest {
             Contest::Lock(mutex) => mutex.enter(ttl).await,
             Contest::Election { election, value } => election.campaign(value.clone(), ttl).await,
@@ -196,7 +201,7 @@ impl Contender<'_> {
         place: &mut Place,
         grace: Duration,
         signals: &mut Signals,
-    ) -> Result<Ended> {
+    ) -> Result<Ended<Lost>> {
         let lost = {
             let mut lost = std::pin::pin!(place.lost(grace));
             loop {
@@ -227,15 +232,28 @@ impl Contender<'_> {
     }
 }
 
+/// What the command is told of the place.
+fn facts(place: &Place) -> [(&'static str, OsString); 3] {
+    [
+        ("CONCLAVE_FENCE", place.fence().to_string().into()),
+        ("CONCLAVE_KEY", OsStr::from_bytes(place.key()).to_owned()),
+        ("CONCLAVE_LEASE", format!("{:016x}", place.lease()).into()),
+    ]
+}
+
 /// How the command ended.
-enum Ended {
+enum Ended<L> {
     ByItself(u8),
-    With(Lost),
+    With(L),
 }
 
 impl Terms {
     fn grace(&self) -> Result<Duration> {
-        let ttl = Duration::from_secs(self.ttl.unsigned_abs());
+        self.grace_of(Duration::from_secs(self.ttl.unwrap_or(TTL).unsigned_abs()))
+    }
+
+    /// The grace of a command that is told to end, where this is the time to live.
+    fn grace_of(&self, ttl: Duration) -> Result<Duration> {
         let grace = self.grace.unwrap_or(ttl / GRACES_PER_TTL);
         if grace > ttl / 2 {
             let text = "--grace is more than half of --ttl: the command would be told to end \
@@ -262,7 +280,7 @@ mod tests {
     use super::*;
 
     fn terms(ttl: i64, grace_ms: Option<u64>) -> Terms {
-        Terms { ttl, grace: grace_ms.map(Duration::from_millis), command: Vec::new() }
+        Terms { ttl: Some(ttl), grace: grace_ms.map(Duration::from_millis), command: Vec::new() }
     }
 
     #[test]

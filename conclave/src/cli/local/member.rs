@@ -132,7 +132,7 @@ fn founding(members: &[Member]) -> (&'static str, OsString) {
         let named = servers.iter().map(|(member, doors)| format!("{}={}", member.name, doors.peer));
         return ("--initial-cluster", named.collect::<Vec<_>>().join(",").into());
     }
-    let expect = servers.len().min(Pledge::MOST);
+    let expect = servers.len().min(Pledge::MOST_SERVERS);
     ("--bootstrap-expect", expect.to_string().into())
 }
 

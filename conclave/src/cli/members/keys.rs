@@ -3,8 +3,8 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::http::Http;
 use super::text;
+use crate::cli::http::Http;
 use crate::cli::output::{self, Format};
 use crate::cli::table::table;
 use crate::failure::{Failure, Result};

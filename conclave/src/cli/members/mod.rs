@@ -1,14 +1,13 @@
 //! `conclave members`: the pool, as one agent sees it.
 
-mod http;
 mod keys;
 mod watch;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use self::http::Http;
 use super::block_on;
+use super::http::Http;
 use super::output::{self, Format, Output};
 use super::table::table;
 use crate::failure::{Failure, Result};

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::http::Http;
 use super::{on_a_line, row, text};
+use crate::cli::http::Http;
 use crate::cli::output::{self, Format};
 use crate::cli::table::table;
 use crate::failure::{Failure, Result};

@@ -170,7 +170,7 @@ async fn keys(pool: &PoolHandle, fields: &Map<String, Value>) -> Result<Value, F
     }))
 }
 
-fn fields(body: &Bytes) -> Result<Map<String, Value>, Failed> {
+pub(super) fn fields(body: &Bytes) -> Result<Map<String, Value>, Failed> {
     if body.is_empty() {
         return Ok(Map::new());
     }
@@ -182,7 +182,7 @@ fn wrong(name: &str, what: &str) -> Failed {
     Failed::Request(format!("\"{name}\" must be {what}"))
 }
 
-fn string<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&'a str, Failed> {
+pub(super) fn string<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&'a str, Failed> {
     let text = fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     text.ok_or_else(|| wrong(name, "a text"))
 }
@@ -194,7 +194,7 @@ fn flag(fields: &Map<String, Value>, name: &str) -> Result<bool, Failed> {
     }
 }
 
-fn number(fields: &Map<String, Value>, name: &str) -> Result<u64, Failed> {
+pub(super) fn number(fields: &Map<String, Value>, name: &str) -> Result<u64, Failed> {
     fields.get(name).and_then(Value::as_u64).ok_or_else(|| wrong(name, "a number"))
 }
 

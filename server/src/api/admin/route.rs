@@ -10,7 +10,8 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use super::{events, figures, requests, views};
+use super::{elections, events, figures, requests, views};
+use crate::elections::ElectionError;
 use crate::gossip::{CallError, PoolHandle};
 
 /// Bytes of the body of a request.
@@ -30,11 +31,19 @@ pub(super) enum Failed {
     Request(String),
     /// The pool has refused.
     Call(CallError),
+    /// The election has.
+    Election(ElectionError),
 }
 
 impl From<CallError> for Failed {
     fn from(error: CallError) -> Self {
         Self::Call(error)
+    }
+}
+
+impl From<ElectionError> for Failed {
+    fn from(error: ElectionError) -> Self {
+        Self::Election(error)
     }
 }
 
@@ -59,13 +68,15 @@ pub(super) async fn route(pool: PoolHandle, request: Request<Incoming>) -> Respo
     let Some(name) = path.strip_prefix(PREFIX) else { return unknown(&path) };
     if method == Method::GET {
         return match name {
+            "elections" => finish(elections::list(&pool).await),
             "members" => finish(views::members(&pool).await),
             "pool" => finish(views::pool(&pool).await),
             "events" => events::stream(&pool).await.unwrap_or_else(|error| failed(&error.into())),
             _ => unknown(&path),
         };
     }
-    if !requests::NAMES.contains(&name) {
+    let election = name.strip_prefix("elections/").filter(|it| elections::NAMES.contains(it));
+    if election.is_none() && !requests::NAMES.contains(&name) {
         return unknown(&path);
     }
     if method != Method::POST {
@@ -76,10 +87,15 @@ pub(super) async fn route(pool: PoolHandle, request: Request<Incoming>) -> Respo
         Ok(body) => body.to_bytes(),
         Err(_) => return failed(&Failed::Request(format!("more than {BODY_MAX} bytes"))),
     };
+    if let Some(name) = election {
+        return elections::carry_out(&pool, name, &body)
+            .await
+            .unwrap_or_else(|error| failed(&error));
+    }
     finish(requests::carry_out(&pool, name, &body).await)
 }
 
-fn finish(result: Result<Value, Failed>) -> Response<Body> {
+pub(super) fn finish(result: Result<Value, Failed>) -> Response<Body> {
     match result {
         Ok(value) => answer(StatusCode::OK, &value),
         Err(error) => failed(&error),
@@ -89,6 +105,14 @@ fn finish(result: Result<Value, Failed>) -> Response<Body> {
 fn failed(error: &Failed) -> Response<Body> {
     let (status, text) = match error {
         Failed::Request(text) => (StatusCode::BAD_REQUEST, text.clone()),
+        Failed::Election(error) => {
+            let status = match error {
+                ElectionError::Ended => StatusCode::SERVICE_UNAVAILABLE,
+                ElectionError::Refused(_) => StatusCode::BAD_REQUEST,
+                ElectionError::Conflict(_) => StatusCode::CONFLICT,
+            };
+            (status, error.to_string())
+        }
         Failed::Call(error) => {
             let status = match error {
                 CallError::Ended => StatusCode::SERVICE_UNAVAILABLE,
@@ -104,7 +128,9 @@ fn failed(error: &Failed) -> Response<Body> {
 fn unknown(path: &str) -> Response<Body> {
     let names = requests::NAMES.join(", ");
     let text = format!(
-        "there is nothing at {path}: {PREFIX} has members, events, pool (GET) and {names} (POST)"
+        "there is nothing at {path}: {PREFIX} has elections, members, events, pool (GET), \
+         {names} and elections/{} (POST)",
+        elections::NAMES.join(", elections/")
     );
     answer(StatusCode::NOT_FOUND, &json!({ "error": text }))
 }

@@ -1,6 +1,7 @@
 //! The agent's own API, as a command speaks to it: one request a connection, and the answer until
 //! the connection ends (HTTP/1.0: nothing to take apart).
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
@@ -30,6 +31,11 @@ pub(super) struct Http {
 }
 
 impl Http {
+    /// The agent whose API listens there.
+    pub(super) fn at(place: SocketAddr) -> Self {
+        Self { http: place.to_string() }
+    }
+
     pub(super) async fn get(&self, name: &str) -> Result<Value> {
         self.whole("GET", name, "").await
     }
@@ -57,7 +63,16 @@ impl Http {
 
     /// The lines of a stream.
     pub(super) async fn lines(&self, name: &str) -> Result<Lines> {
-        let (status, mut answer) = self.ask("GET", name, "").await?;
+        self.stream("GET", name, "").await
+    }
+
+    /// The lines of a stream that something is said for.
+    pub(super) async fn lines_of(&self, name: &str, body: &Value) -> Result<Lines> {
+        self.stream("POST", name, &body.to_string()).await
+    }
+
+    async fn stream(&self, method: &str, name: &str, body: &str) -> Result<Lines> {
+        let (status, mut answer) = self.ask(method, name, body).await?;
         if status != 200 {
             let mut text = String::new();
             (&mut answer).take(ANSWER_MAX).read_to_string(&mut text).await?;

@@ -1,0 +1,125 @@
+//! Elections by gossip: programs that stand, and those that observe.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{Response, StatusCode};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use protocol::bully::{Epoch, Loss, Part};
+use serde_json::{Value, json};
+
+use super::requests::{fields, number, string};
+use super::route::{Body, Failed, finish, with_body};
+use crate::elections::{ElectionError, Elections, GroupView, Program, Told, Wish};
+use crate::gossip::PoolHandle;
+
+/// Every request.
+pub(super) const NAMES: [&str; 4] = ["stand", "observe", "stopped", "report"];
+
+fn elections(pool: &PoolHandle) -> Result<&Elections, Failed> {
+    pool.elections().ok_or(Failed::Election(ElectionError::Ended))
+}
+
+pub(super) async fn list(pool: &PoolHandle) -> Result<Value, Failed> {
+    Ok(elections(pool)?.list().await?.iter().map(group).collect())
+}
+
+/// Carries out one of [`NAMES`].
+pub(super) async fn carry_out(
+    pool: &PoolHandle,
+    name: &str,
+    body: &Bytes,
+) -> Result<Response<Body>, Failed> {
+    let (elections, fields) = (elections(pool)?, fields(body)?);
+    let name_of_group = string(&fields, "group")?;
+    match name {
+        "stand" => {
+            let settings = fields.get("settings").and_then(Value::as_str).unwrap_or_default();
+            let wish = Wish::parse(settings).map_err(Failed::Request)?;
+            Ok(lines(elections.stand(name_of_group, wish).await?))
+        }
+        "observe" => Ok(lines(elections.observe(name_of_group).await?)),
+        "stopped" => {
+            let epoch = Epoch(number(&fields, "epoch")?);
+            elections.stopped(name_of_group, epoch).await?;
+            Ok(finish(Ok(json!({}))))
+        }
+        _ => {
+            elections.report(name_of_group, number(&fields, "freshness")?).await?;
+            Ok(finish(Ok(json!({}))))
+        }
+    }
+}
+
+fn lines(program: Program) -> Response<Body> {
+    let lines = stream::unfold(program, |mut program| async move {
+        let line = line(program.next().await?);
+        let frame = Frame::data(Bytes::from(format!("{line}\n")));
+        Some((Ok::<_, Infallible>(frame), program))
+    });
+    with_body(StatusCode::OK, "application/x-ndjson", StreamBody::new(lines).boxed_unsync())
+}
+
+fn line(told: Told) -> Value {
+    let number = |epoch: Option<Epoch>| epoch.map(|epoch| epoch.0);
+    match told {
+        Told::Settings(settings) => {
+            json!({ "event": "settings", "settings": settings.to_string() })
+        }
+        Told::Leader(leader) => {
+            let leader =
+                leader.map(|(name, epoch)| json!({ "name": name, "epoch": number(epoch) }));
+            json!({ "event": "leader", "leader": leader })
+        }
+        Told::Elected { epoch, until } => {
+            json!({ "event": "elected", "epoch": number(epoch), "until": until })
+        }
+        Told::Extended { epoch, until } => {
+            json!({ "event": "extended", "epoch": epoch.0, "until": until })
+        }
+        Told::Lost { epoch, why } => {
+            json!({ "event": "lost", "epoch": number(epoch), "why": word(why) })
+        }
+        Told::Warning(text) => json!({ "event": "warning", "text": text }),
+    }
+}
+
+/// Why a term of office has ended, for people.
+const fn word(why: Loss) -> &'static str {
+    match why {
+        Loss::Expired => "no majority has answered in time",
+        Loss::Superseded => "another one leads",
+        Loss::Resigned => "its program has left",
+        Loss::HandedOver => "a better candidate takes over",
+        Loss::Removed => "it does not belong to the electorate any more",
+    }
+}
+
+fn group(view: &GroupView) -> Value {
+    let status = &view.status;
+    let part = match status.part {
+        Part::Follower => "follower",
+        Part::Candidate => "candidate",
+        Part::Leader => "leader",
+        Part::Stopping => "stopping",
+    };
+    let leader = view.leader.as_ref().map(|name| {
+        let epoch = status.leader.and_then(|leader| leader.epoch);
+        json!({ "name": name, "epoch": epoch.map(|epoch| epoch.0) })
+    });
+    json!({
+        "group": view.group,
+        "settings": view.settings.to_string(),
+        "part": part,
+        "stands": view.stands,
+        "leader": leader,
+        "granted": status.ballot.map(|ballot| ballot.epoch.0),
+        "until": status.lease.map(|lease| lease.until.0),
+        "electorate": view.electorate,
+        "meets": status.electorate.is_none() && status.meeting.is_some(),
+        "dropped": status.dropped,
+        "refused": view.refused,
+    })
+}
