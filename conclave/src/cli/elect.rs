@@ -62,13 +62,14 @@ pub(crate) struct Elect {
     #[arg(long, value_enum, default_value_t = Algorithm::Raft)]
     algorithm: Algorithm,
     #[command(flatten)]
-    bully: Bully,
-    #[command(flatten)]
     terms: Terms,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
     target: Target,
+    // Last, since its heading goes for all that follows.
+    #[command(flatten)]
+    bully: Bully,
 }
 
 impl Elect {

@@ -54,6 +54,26 @@ fn the_best_rank_leads_and_agents_without_a_program_decide_too() {
 }
 
 #[test]
+fn nobody_less_fresh_than_who_grants_is_elected() {
+    let stage = Stage::new(2);
+    let words = ["g", "--electors", "agent-0,agent-1", "--rank-by", "freshness", "--ttl", "2"];
+    let mut zero = stage.stands(0, "zero", &words, WORK);
+    eventually("the first to stand", || (stage.group(0)["stands"] == true).then_some(()));
+    assert!(stage.says(0, &["g", "--report", "5"]).status.success());
+    let one = stage.stands(1, "one", &words, WORK);
+    let (_, fence) = stage.leader("zero");
+    assert!(!stage.leads("one"));
+    // When the fresher one leaves, the other one has to have caught up.
+    assert!(stage.says(1, &["g", "--report", "5"]).status.success());
+    zero.signal("TERM");
+    zero.end();
+    assert!(stage.leader("one").1 > fence);
+    drop(one);
+    let error = stage.fails(0, 1, &["h", "--report", "5"]);
+    assert!(error.contains("not in the group \"h\""), "{error}");
+}
+
+#[test]
 fn who_observes_is_told_of_every_change() {
     let stage = Stage::new(1);
     let words = ["g", "--expect", "1", "--ttl", "60", "--", "true"];
