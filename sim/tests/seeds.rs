@@ -14,7 +14,7 @@ const SEEDS: [(&str, &str, &str); 3] = [
 ];
 
 /// Seeds whose bugs cannot be planted: shown by tests of their own, too.
-const MENDED: [(&str, &str); 13] = [
+const MENDED: [(&str, &str); 14] = [
     ("298", "a number that came too late for a session's window kept its member busy for ever"),
     ("1667", "what was written during a transfer was trimmed behind it, and it began again"),
     ("4538", "a leader took in more than it could commit, and the time of leases queued behind it"),
@@ -29,6 +29,7 @@ const MENDED: [(&str, &str); 13] = [
     ("21844", "a learner that went with the first half of a change kept all from writing for ever"),
     ("26222", "a state that was harmed twice before its log had anything could be rightly refused"),
     ("24856", "a newcomer that was taken out at once asked to be taken in under the same name"),
+    ("365:zab", "a leader let logs be trimmed up to what its own disk had still to store"),
     (
         "144:zab",
         "who followed a leader in discovery told its own epoch, and late comers found no quorum",

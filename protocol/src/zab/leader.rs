@@ -321,11 +321,13 @@ impl Zab {
         self.ping();
     }
 
-    /// The lowest index that is known to be durable at every member.
+    /// The lowest index that is known to be durable at every member, itself included: a quorum may
+    /// have committed what this node's own disk is still to store.
     pub(super) fn lowest_match(&self) -> Index {
         let State::Leading(leader) = &self.state else { return Index(0) };
         let held = |peer| leader.matched.get(&peer).copied().unwrap_or_default();
         let lowest = self.config.peers().map(held).min();
-        lowest.map_or(self.commit, |lowest| lowest.min(self.commit))
+        let own = self.commit.min(self.writes.durable());
+        lowest.map_or(own, |lowest| lowest.min(own))
     }
 }
