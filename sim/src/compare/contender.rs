@@ -34,8 +34,7 @@ pub enum Contender {
 
 impl Contender {
     /// One of each kind.
-    pub const FIVE: [Self; 5] =
-        [Self::Raft, Self::PreVote, Self::Zab, Self::Classic, Self::Sticky];
+    pub const FIVE: [Self; 5] = [Self::Raft, Self::PreVote, Self::Zab, Self::Classic, Self::Sticky];
     /// Those whose leaders change differently when the best one comes and goes.
     pub const ALL: [Self; 7] = [
         Self::Raft,

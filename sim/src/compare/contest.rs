@@ -85,7 +85,6 @@ impl Contest {
         &mut self.rng
     }
 
-
     /// The highest term, epoch or ballot of all that are up.
     pub(super) fn epoch(&self) -> u64 {
         self.up().map(|n| self.seats[n].view.epoch).max().unwrap_or(0)
@@ -106,6 +105,11 @@ impl Contest {
         let Some(leader) = self.leader() else { return false };
         let mut all = self.up().filter(|&n| n == leader || self.network.joins(n, leader));
         all.all(|n| self.seats[n].view.follows == Some(leader))
+    }
+
+    /// What stands now has been, although no time has passed.
+    pub(super) fn look(&mut self) {
+        self.meter.settle(self.now + Duration::from_nanos(1));
     }
 
     /// From here on it is measured.
@@ -331,7 +335,7 @@ impl Contest {
                 self.meter.served_by.push(node);
             }
             self.judge();
-            self.note_served(node, chain);
+            self.note_served(chain);
         }
         for effect in effects {
             self.carry_out(node, effect, chain);
@@ -339,16 +343,12 @@ impl Contest {
         self.arm(node, chain);
     }
 
-    /// The first to act that did not lead at the mark.
-    fn note_served(&mut self, node: usize, chain: Chain) {
-        let acting = self.up().find(|&n| self.seats[n].acts && self.seats[n].led.is_some());
-        if let Some(led) = acting.and_then(|n| self.seats[n].led)
-            && self.meter.served.is_none()
-        {
-            self.meter.decided = Some(led);
-            // Who acts is the one to whom something has happened, or a follower completes it.
-            let chain = if acting == Some(node) { chain } else { led.1 };
-            self.meter.served = Some((self.now, chain));
+    /// The first to act that did not lead at the mark. What has happened just now completes it, to
+    /// itself or to one of those behind it.
+    fn note_served(&mut self, chain: Chain) {
+        let acting = self.up().filter(|&n| self.seats[n].acts).find_map(|n| self.seats[n].led);
+        if self.meter.served.is_none() && acting.is_some() {
+            (self.meter.decided, self.meter.served) = (acting, Some((self.now, chain)));
         }
     }
 
@@ -402,7 +402,7 @@ impl Contest {
         }
         let with = self.up().filter(|&n| {
             let view = self.seats[n].view;
-            let follows = view.follows == Some(node) && view.epoch == seat.view.epoch;
+            let follows = !view.electing && view.epoch == seat.view.epoch;
             n == node || (self.network.joins(n, node) && follows)
         });
         with.count() > self.seats.len() / 2

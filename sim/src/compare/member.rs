@@ -35,12 +35,25 @@ pub(super) enum Purpose {
 #[derive(Clone, Debug)]
 pub(super) enum Input {
     Timeout,
-    Receive { from: usize, generation: u64, parcel: Parcel },
+    Receive {
+        from: usize,
+        generation: u64,
+        parcel: Parcel,
+    },
     /// The oldest write under way is durable.
     Synced,
-    LinkUp { peer: usize, generation: u64 },
-    LinkDown { peer: usize, generation: u64 },
-    Saw { shown: Shown, standing: Standing },
+    LinkUp {
+        peer: usize,
+        generation: u64,
+    },
+    LinkDown {
+        peer: usize,
+        generation: u64,
+    },
+    Saw {
+        shown: Shown,
+        standing: Standing,
+    },
     Stopped(Epoch),
 }
 
@@ -48,9 +61,18 @@ pub(super) enum Input {
 #[derive(Clone, Debug)]
 pub(super) enum Effect {
     /// `generation` is of the link, where the protocol knows links.
-    Send { to: usize, generation: u64, kind: &'static str, purpose: Purpose, parcel: Parcel },
+    Send {
+        to: usize,
+        generation: u64,
+        kind: &'static str,
+        purpose: Purpose,
+        parcel: Parcel,
+    },
     Sync,
-    Reset { peer: usize, generation: u64 },
+    Reset {
+        peer: usize,
+        generation: u64,
+    },
     Show(Shown),
     Stop(Epoch),
 }

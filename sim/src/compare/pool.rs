@@ -61,7 +61,8 @@ impl Pool {
     /// What a candidate makes of such news.
     pub(super) fn hears(&mut self, who: usize, news: News, now: Time, rng: &mut Rng) -> Vec<Input> {
         let mut inputs = Vec::new();
-        for (of, (alive, shown)) in news.into_iter().enumerate().filter_map(|(of, it)| Some((of, it?)))
+        for (of, (alive, shown)) in
+            news.into_iter().enumerate().filter_map(|(of, it)| Some((of, it?)))
         {
             let known = self.heard[who][of].as_ref();
             if of == who || known.is_some_and(|known| known.alive >= alive) {

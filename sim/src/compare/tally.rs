@@ -101,6 +101,8 @@ pub struct Tally {
     pub opening: Spread,
     /// Writes of all nodes.
     pub syncs: Spread,
+    /// The share of trials at whose end somebody followed the wrong one, or nobody.
+    pub misled: f64,
     /// What came of the fault.
     pub fault: Course,
     /// What came of its end.
@@ -120,8 +122,8 @@ pub fn measure(
     let settings = Settings::near();
     // The same seeds for all contenders.
     let mut seeds = Rng::new(seed ^ (nodes as u64) << 32 ^ (scenario as u64) << 48);
-    let trials = (0..trials.max(1))
-        .map(|_| trial::run(contender, nodes, scenario, &settings, seeds.next()));
+    let trials =
+        (0..trials.max(1)).map(|_| trial::run(contender, nodes, scenario, &settings, seeds.next()));
     sum(contender, nodes, scenario, &trials.collect::<Vec<_>>())
 }
 
@@ -151,6 +153,7 @@ fn sum(contender: Contender, nodes: usize, scenario: Scenario, trials: &[Trial])
         recovery_kinds: means(trials.iter().map(|trial| &trial.recovery)),
         opening: numbers(|trial| trial.opening),
         syncs: numbers(|trial| trial.syncs),
+        misled: trials.iter().filter(|trial| trial.misled).count() as f64 / trials.len() as f64,
         fault: Course::of(&trials.iter().map(|trial| &trial.fault).collect::<Vec<_>>()),
         healed: (!healed.is_empty()).then(|| Course::of(&healed)),
         strip: trials.first().map(|trial| trial.strip.clone()).unwrap_or_default(),
