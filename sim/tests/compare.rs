@@ -165,9 +165,9 @@ fn a_leader_that_comes_and_goes_changes_who_leads_as_often_as_predicted() {
     for contender in Contender::ALL {
         let flap = flaps::measure(contender, period, 1);
         if contender == Contender::Damped {
-            assert!((1..=flap.predicted as usize).contains(&flap.changes), "{flap:?}");
+            assert!((1..=flap.predicted).contains(&(flap.changes as u64)), "{flap:?}");
         } else {
-            assert_eq!(flap.changes, flap.predicted as usize, "{flap:?}");
+            assert_eq!(flap.changes as u64, flap.predicted, "{flap:?}");
         }
     }
 }

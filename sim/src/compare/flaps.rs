@@ -35,7 +35,7 @@ pub struct Flap {
     /// How often somebody else came to lead.
     pub changes: usize,
     /// The same as predicted: a number, or a bound from above.
-    pub predicted: f64,
+    pub predicted: u64,
     /// Terms, epochs or ballots that were used up.
     pub burnt: u64,
     /// The most that were able to act at one time.
@@ -72,14 +72,14 @@ pub fn measure(contender: Contender, period: Duration, seed: u64) -> Flap {
 /// Twice a period for whoever bullies: out and back. Otherwise once, when it dies first. A damped
 /// leader yields at most once a hold-down, and each time the best one may die again.
 #[must_use]
-pub fn predict(contender: Contender, period: Duration) -> f64 {
-    let periods = LENGTH.as_secs_f64() / period.as_secs_f64();
+pub fn predict(contender: Contender, period: Duration) -> u64 {
+    let periods = LENGTH.as_secs() / period.as_secs().max(1);
     match contender {
-        Contender::Classic | Contender::Quorum => 2.0 * periods,
-        Contender::Raft | Contender::PreVote | Contender::Zab | Contender::Sticky => 1.0,
+        Contender::Classic | Contender::Quorum => 2 * periods,
+        Contender::Raft | Contender::PreVote | Contender::Zab | Contender::Sticky => 1,
         Contender::Damped => {
-            let held = LENGTH.as_secs_f64() / Contender::HOLD_DOWN.as_secs_f64();
-            (1.0 + 2.0 * held).min(2.0 * periods)
+            let held = LENGTH.as_secs() / Contender::HOLD_DOWN.as_secs();
+            (1 + 2 * held).min(2 * periods)
         }
     }
 }

@@ -98,7 +98,7 @@ impl Comparison {
                 self.flaps.iter().filter(|flap| flap.contender == contender).collect();
             let line = own.iter().map(|it| (it.period_s, it.changes as f64)).collect();
             let bullies = matches!(contender, Contender::Classic | Contender::Quorum);
-            let rings = own.iter().filter(|_| bullies).map(|it| (it.period_s, it.predicted));
+            let rings = own.iter().filter(|_| bullies).map(|it| (it.period_s, it.predicted as f64));
             Series { name: contender.name().to_owned(), line, rings: rings.collect() }
         });
         let minutes = flaps::LENGTH.as_secs() / 60;

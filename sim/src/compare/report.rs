@@ -174,7 +174,7 @@ impl Comparison {
         for contender in Contender::ALL {
             let own = self.flaps.iter().filter(|flap| flap.contender == contender);
             let bound = if contender == Contender::Damped { "≤ " } else { "" };
-            let cells = own.map(|flap| format!("{} / {bound}{:.0}", flap.changes, flap.predicted));
+            let cells = own.map(|flap| format!("{} / {bound}{}", flap.changes, flap.predicted));
             table.row(std::iter::once(contender.name().to_owned()).chain(cells));
         }
         writeln!(f, "{table}")
