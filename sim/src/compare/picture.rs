@@ -41,15 +41,14 @@ impl Comparison {
             let tallies = self.nodes.iter();
             let tallies = tallies.filter_map(|&n| self.tally(contender, n, Scenario::LeaderCrash));
             let line = tallies.map(|tally| (tally.nodes as f64, tally.messages.mean)).collect();
-            let least = |n: f64| match contender {
+            let predicted = |n: f64| match contender {
                 Contender::Raft => Some(3.0 * n - 4.0),
                 Contender::PreVote => Some(5.0 * n - 7.0),
                 Contender::Classic => Some(n * n - n - 1.0),
-                Contender::Zab => Some((n - 1.0) * (n - 2.0)),
-                Contender::Sticky | Contender::Quorum | Contender::Damped => None,
+                Contender::Zab | Contender::Sticky | Contender::Quorum | Contender::Damped => None,
             };
             let each = self.nodes.iter().map(|&n| n as f64);
-            let rings = each.filter_map(|n| Some((n, least(n)?))).collect();
+            let rings = each.filter_map(|n| Some((n, predicted(n)?))).collect();
             Series { name: contender.name().to_owned(), line, rings }
         });
         let all = series.iter().flat_map(|it| it.line.iter().chain(&it.rings));
@@ -61,7 +60,7 @@ impl Comparison {
             x: axis("nodes, the dead one among them", from, to, Scale::Linear),
             y: axis("messages", 2.0, most * 1.2, Scale::Logarithmic),
             series: series.into(),
-            rings: "predicted".to_owned(),
+            rings: "predicted; classic: most".to_owned(),
         }
         .to_svg()
     }
