@@ -4,6 +4,7 @@ pub mod bully;
 mod calm;
 pub mod case;
 pub mod check;
+pub mod compare;
 pub mod crowd;
 mod draw;
 pub mod explore;

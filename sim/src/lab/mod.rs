@@ -4,7 +4,7 @@ pub mod cluster;
 pub mod figure16;
 pub mod links;
 pub mod sample;
-mod table;
+pub(crate) mod table;
 pub mod theory;
 pub mod topology;
 pub mod wan;

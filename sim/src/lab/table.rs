@@ -3,16 +3,16 @@
 use std::fmt;
 
 /// A table with a heading; the first column is set to the left, the others to the right.
-pub(super) struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(super) fn new(heading: &[&str]) -> Self {
+    pub(crate) fn new(heading: &[&str]) -> Self {
         Self { rows: vec![heading.iter().map(|&word| word.to_owned()).collect()] }
     }
 
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 }
@@ -43,7 +43,7 @@ impl fmt::Display for Table {
 }
 
 /// A number of milliseconds, whole from 100 on; `–` for none.
-pub(super) fn millis(value: Option<f64>) -> String {
+pub(crate) fn millis(value: Option<f64>) -> String {
     match value {
         Some(value) if value < 99.95 => format!("{value:.1}"),
         Some(value) => format!("{value:.0}"),

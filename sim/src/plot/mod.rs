@@ -5,6 +5,7 @@
 //! lines; the background is light. What lies outside the axes is cut off.
 
 mod axis;
+pub mod strip;
 
 pub use axis::{Axis, Scale};
 

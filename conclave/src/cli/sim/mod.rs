@@ -8,6 +8,7 @@
 mod bench;
 mod bully;
 mod check;
+mod compare;
 mod elections;
 mod explore;
 mod faults;
@@ -45,6 +46,7 @@ pub(crate) enum Sim {
     Explore(explore::Explore),
     Topologies(topologies::Topologies),
     Elections(elections::Elections),
+    Compare(compare::Compare),
     Swim(swim::Swim),
     Lifeguard(lifeguard::Lifeguard),
     Faults(faults::Faults),
@@ -65,6 +67,7 @@ impl Sim {
             Sim::Explore(explore) => explore.run(),
             Sim::Topologies(topologies) => topologies.run(),
             Sim::Elections(elections) => elections.run(),
+            Sim::Compare(compare) => compare.run(),
             Sim::Swim(swim) => swim.run(),
             Sim::Lifeguard(lifeguard) => lifeguard.run(),
             Sim::Faults(faults) => faults.run(),
