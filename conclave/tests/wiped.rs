@@ -141,7 +141,7 @@ fn no_majority_without_memory(harm: Harm) {
     let runtime = Runtime::new().unwrap();
     let mut cluster = Cluster::start(3);
     let put = |cluster: &Cluster, at: usize, key: &'static str| {
-        eventually("a put", || runtime.block_on(cluster.client(at).put(key, "v")).ok());
+        eventually("a put", || runtime.block_on(cluster.client(at).put(key.to_owned(), "v")).ok());
     };
     put(&cluster, a, "all have this");
     let before = id_of(&runtime, &cluster, a);
@@ -198,4 +198,40 @@ fn without_rejoin_the_member_ends_and_says_what_to_do() {
     assert!(said.contains("conclave member replace ID http://127.0.0.1:"), "{said}");
     let members = members(&runtime, &cluster, 1).unwrap();
     assert!(members.iter().any(|(id, ..)| *id == before), "nobody was replaced");
+}
+
+/// A group that runs Zab has no other name under which such a member could come in.
+#[test]
+fn a_member_of_a_group_that_runs_zab_is_turned_away_and_told_why() {
+    let runtime = Runtime::new().unwrap();
+    let mut cluster = Cluster::start_with(3, &["--consensus", "zab"]);
+    let put = |cluster: &Cluster, at: usize, key: &str| {
+        eventually("a put", || runtime.block_on(cluster.client(at).put(key.to_owned(), "v")).ok());
+    };
+    put(&cluster, 0, "before");
+    let lost = (cluster.leader(&runtime) + 1) % 3;
+    cluster.kill(lost);
+    strike(&cluster, lost, Harm::Wiped);
+    cluster.run(lost);
+    assert_eq!(cluster.await_end(lost), Some(1));
+    let said = cluster.log(&cluster.members[lost].name);
+    assert!(said.contains("never change: give it back the data directory"), "{said}");
+    put(&cluster, (lost + 1) % 3, "after");
+}
+
+/// What a group was founded with it stays with.
+#[test]
+fn a_directory_of_zab_is_not_opened_by_raft() {
+    let mut zab = Cluster::start_with(1, &["--consensus", "zab"]);
+    assert_eq!(zab.terminate(0), Some(0));
+    let mut command = zab.command(0);
+    let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
+    let raft = arguments.iter().filter(|it| *it != "--consensus" && *it != "zab");
+    let mut again = support::cluster::conclave();
+    again.args(raft).stdin(std::process::Stdio::null());
+    command = again;
+    zab.run_by(0, command);
+    assert_eq!(zab.await_end(0), Some(1));
+    let said = zab.log("m0");
+    assert!(said.contains("--consensus"), "{said}");
 }

@@ -54,6 +54,18 @@ pub enum RunError {
          --initial-cluster-state existing"
     )]
     Removed,
+    /// The same in a group whose members never change: nobody can come in under another name.
+    #[error(
+        "this member cannot go on: {by} says: {why}. The members of a group that runs Zab never \
+         change: give it back the data directory that it had. While the others are a majority they \
+         go on without it; if what it had is lost, found a new group and copy the data there"
+    )]
+    Lost {
+        /// Who says so: its address.
+        by: String,
+        /// What it says.
+        why: &'static str,
+    },
     /// The others do not take this member for what it was, and it is not to come back by itself.
     #[error(
         "this member cannot go on: {by} says: {why}. Give it back the data directory that it had; \

@@ -21,7 +21,7 @@ use super::identity::token_hash;
 use super::peers::{Ask, Disowned, join};
 use super::server::ServerError;
 use crate::api::etcd::attend;
-use crate::config::Config;
+use crate::config::{Config, Consensus};
 
 /// Asks the members of the cluster who this new one is, until one of them knows.
 pub(super) async fn taken_in(
@@ -100,7 +100,11 @@ pub(super) async fn taken_back(
 /// What an operator reads who does not want members to come back by themselves.
 pub(super) fn refused(config: &Config, disowned: &Disowned) -> RunError {
     let Disowned { by, why } = disowned;
-    RunError::Disowned { by: by.clone(), why, own: config.own_address() }
+    let by = by.clone();
+    match config.consensus {
+        Consensus::Raft => RunError::Disowned { by, why, own: config.own_address() },
+        Consensus::Zab => RunError::Lost { by, why },
+    }
 }
 
 /// Whether the settings name anybody who could be asked.

@@ -72,7 +72,7 @@ fn remedy(error: &DataDirError) -> &'static str {
         DataDirError::Locked(_) => "stop that one, or choose another directory with --data-dir",
         DataDirError::Foreign { .. } => {
             "choose this member's own with --data-dir, or correct --name, --listen-peer, \
-             --initial-cluster or --cluster-token"
+             --initial-cluster, --cluster-token or --consensus"
         }
         DataDirError::NotADirectory(_) | DataDirError::NotWritable { .. } => {
             "choose another one with --data-dir"
