@@ -39,7 +39,7 @@ pub enum Done {
 pub struct Comparison {
     /// What all contenders share.
     pub settings: Told,
-    /// Trials of each election; of each partition there are a tenth, of each vote ten times as many.
+    /// Trials of each election; of each partition there are a tenth, of each vote ten times more.
     pub seeds: u32,
     /// How many nodes there are in turn.
     pub nodes: Vec<usize>,

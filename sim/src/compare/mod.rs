@@ -7,16 +7,16 @@
 //!
 //! # What is counted
 //!
-//! - *Messages of an election*: from the beginning of the scenario until one acts and all that reach
-//!   it know it. Requests and answers, and the first word of the new leader to each (a Victory, an
-//!   append, a renewal). Not counted: later heartbeats, pings, renewals and their answers, and the
-//!   pool's gossip, on which Bully rests as Raft rests on heartbeats.
+//! - *Messages of an election*: from the beginning of the scenario until one acts and all that
+//!   reach it know it. Requests and answers, and the first word of the new leader to each (a
+//!   Victory, an append, a renewal). Not counted: later heartbeats, pings, renewals and their
+//!   answers, and the pool's gossip, on which Bully rests as Raft rests on heartbeats.
 //! - *Messages to serve*: Raft's first entry and Zab's recovery.
 //! - *Hops*: messages one after the other, along the way that led to the event: what a message does
 //!   comes from it, what a write's end does from the write, what a timer does from the event that
 //!   set it.
-//! - *Acting*: what a majority that reaches the leader both ways and goes by its term or epoch would
-//!   follow now; with leases, an unexpired one; in the classic mode, whoever leads.
+//! - *Acting*: what a majority that reaches the leader both ways and goes by its term or epoch
+//!   would follow now; with leases, an unexpired one; in the classic mode, whoever leads.
 //!
 //! Faults are silent: neither a crash nor a cut is told to anybody. So all detect by silence, which
 //! for Zab is worse than with connections that a dying process closes.
