@@ -148,6 +148,8 @@ mutants! {
     Z5, false, "ZI11, ZI13", "A node looks for a leader with what it knows to be committed.";
     Z6, false, "ZI8", "What a learner was sent counts as committed before a quorum has it.";
     Z7, false, "ZI9, ZI6", "Histories do not matter to who may lead, only epochs do.";
+    Z8, false, "ZI15", "An entry is acknowledged before the history that it stands in.";
+    Z9, false, "ZI11", "A node looks for a leader while its disk owes the last one answers.";
     F1, false, "RI15", "A parcel of proposals counts each time it arrives.";
     F2, false, "recovery, RI15", "What a failed sync left in the cache is believed.";
     F3, false, "RI16", "Only the answer to the very latest beat frees a lost probe.";

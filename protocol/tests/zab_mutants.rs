@@ -48,7 +48,7 @@ struct Case {
     scenes: &'static [&'static str],
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 9] = [
     Case { mutant: Mutant::Z1, law: "ZI8", scenes: &["SPEC-1"] },
     Case { mutant: Mutant::Z2, law: "ZI8", scenes: &["SPEC-3"] },
     Case { mutant: Mutant::Z3, law: "ZI14", scenes: &["ZK-4643"] },
@@ -56,6 +56,8 @@ const CASES: [Case; 7] = [
     Case { mutant: Mutant::Z5, law: "ZI11", scenes: &["ZK-2845"] },
     Case { mutant: Mutant::Z6, law: "ZI8", scenes: &["ZK-3911 of five", "ZK-4394"] },
     Case { mutant: Mutant::Z7, law: "ZI9", scenes: &["ZK-4925"] },
+    Case { mutant: Mutant::Z8, law: "ZI15", scenes: &["ZK-4685"] },
+    Case { mutant: Mutant::Z9, law: "ZI11", scenes: &["ZK-4712"] },
 ];
 
 /// How many storms a bug may survive.

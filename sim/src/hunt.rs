@@ -149,7 +149,9 @@ pub fn ground(mutant: Mutant) -> Ground {
         | Mutant::Z4
         | Mutant::Z5
         | Mutant::Z6
-        | Mutant::Z7 => return Ground::Disks("protocol/tests/zab_mutants.rs"),
+        | Mutant::Z7
+        | Mutant::Z8
+        | Mutant::Z9 => return Ground::Disks("protocol/tests/zab_mutants.rs"),
         // So is a founding.
         Mutant::B1 | Mutant::B2 | Mutant::B3 | Mutant::B4 => {
             return Ground::Disks("sim/tests/founding_mutants.rs");

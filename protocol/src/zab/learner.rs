@@ -9,6 +9,7 @@ use super::boundary::{Abandon, ReadId, Refusal, Tag};
 use super::message::Message;
 use super::status::Phase;
 use super::{State, Zab};
+use crate::mutant::{Mutant, planted};
 use crate::{Index, NodeId, Time};
 
 /// How often a learner knocks without a link before it looks for another leader.
@@ -200,6 +201,7 @@ impl Zab {
             match step {
                 Step::Syncing => self.tell_leader(Message::Stored { through }),
                 Step::Serving => self.tell_leader(Message::Ack { through }),
+                Step::Complete if planted(Mutant::Z8) => self.tell_leader(Message::Ack { through }),
                 Step::Knocking | Step::Promised | Step::Installing | Step::Complete => {}
             }
         }
