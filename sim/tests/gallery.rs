@@ -93,4 +93,5 @@ stories! {
     s1_22_disk_reserve "s1_22"
     s1_21_a_damaged_disk_gets_its_entries_back "s1_21"
     s1_21_all_disks_damaged_in_other_places "s1_21h"
+    s2_11_programs_elect_by_the_store "s2_11"
 }

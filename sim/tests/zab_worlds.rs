@@ -6,13 +6,13 @@
 use sim::case::Case;
 use sim::run;
 
-/// Worlds that are run in every test; `sim sweep --zab` runs more.
+/// Worlds before a merge, unless `ZAB_WORLDS` says otherwise; `sim sweep --zab` runs more.
 const WORLDS: u64 = 40;
 
 #[test]
 fn groups_that_run_zab_break_no_law() {
-    let first: u64 = std::env::var("FROM").map_or(0, |it| it.parse().unwrap());
-    let seeds: u64 = std::env::var("SEEDS").map_or(WORLDS, |it| it.parse().unwrap());
+    let first: u64 = std::env::var("ZAB_FROM").map_or(0, |it| it.parse().unwrap());
+    let seeds: u64 = std::env::var("ZAB_WORLDS").map_or(WORLDS, |it| it.parse().unwrap());
     let mut counted = 0;
     for seed in first..first + seeds {
         let case = Case { zab: true, ..Case::whole(seed) };

@@ -43,6 +43,6 @@ fn five_contenders_for_a_lock_add_to_a_counter_one_at_a_time() {
 }
 
 #[test]
-fn so_do_five_candidates_for_a_group() {
+fn s2_11_so_do_five_candidates_for_a_group() {
     contend(&["elect", "counter"]);
 }

@@ -44,6 +44,20 @@ fn a_story_of_a_pool_is_told_drawn_and_written() {
 }
 
 #[test]
+fn a_story_of_leaders_is_told_drawn_and_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let [svg, json] = ["a.svg", "a.json"].map(|name| folder.path().join(name));
+    let (svg, json) = (svg.to_str().unwrap(), json.to_str().unwrap());
+    let told = say(&["sim", "run", "s2_06", "--twice", "--svg", svg, "--json", json]).ok();
+    assert!(told.starts_with("s2_06 · ") && told.contains("step 3: n3 is leading"), "{told}");
+    let end: Vec<&str> = told.lines().rev().take(2).collect();
+    assert_eq!(end, ["verdict  it is so", "twice    the same"]);
+    assert_well_formed(&fs::read_to_string(svg).unwrap());
+    let lines: Vec<String> = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
+    assert!(lines.len() > 10, "{lines:?}");
+}
+
+#[test]
 fn a_story_is_drawn_and_written() {
     let folder = tempfile::tempdir().unwrap();
     let [svg, json] = ["a.svg", "a.json"].map(|name| folder.path().join(name));

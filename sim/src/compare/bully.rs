@@ -49,6 +49,11 @@ impl Candidate {
         Self { config, durable, writes, bully: None, told: BTreeSet::new() }
     }
 
+    /// Whoever has the freshest state ranks highest, as MongoDB had it.
+    pub(super) const fn rank_by_freshness(&mut self) {
+        self.config.ranking = Ranking::Freshness;
+    }
+
     pub(super) fn start(&mut self, seed: u64) {
         self.bully = Some(Bully::new(self.config.clone(), self.durable.clone(), seed));
     }
@@ -96,6 +101,7 @@ impl Candidate {
             }
             Input::Saw { shown, standing } => Raw::Saw { shown, standing },
             Input::Stopped(epoch) => Raw::Stopped(epoch),
+            Input::Fresh(freshness) => Raw::Freshness(freshness),
             Input::Receive { .. } | Input::LinkUp { .. } | Input::LinkDown { .. } => {
                 return Vec::new();
             }

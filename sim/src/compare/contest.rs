@@ -10,6 +10,7 @@ use super::member::{Effect, Input, Member, Parcel, View};
 use super::meter::{Chain, Meter, Standing};
 use super::network::Network;
 use super::pool::{News, Pool};
+use super::record::{Seen, What};
 use super::settings::Settings;
 use crate::draw::Draw;
 use crate::lab::links::Links;
@@ -51,6 +52,8 @@ pub(super) struct Contest {
     network: Network,
     pool: Option<Pool>,
     pub(super) meter: Meter,
+    /// Everything that happens, where somebody tells of it.
+    record: Option<Vec<Seen>>,
 }
 
 impl Contest {
@@ -78,7 +81,39 @@ impl Contest {
             network: Network::new(nodes, settings.latency),
             pool: contender.gossips().then(|| Pool::new(nodes, settings)),
             meter: Meter::default(),
+            record: None,
         }
+    }
+
+    // -- for those who tell of it
+
+    pub(super) fn keep_record(&mut self) {
+        self.record = Some(Vec::new());
+    }
+
+    pub(super) fn record(&self) -> &[Seen] {
+        self.record.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn saw(&mut self, what: impl FnOnce() -> What) {
+        let at = self.now;
+        if let Some(record) = &mut self.record {
+            record.push(Seen { at, what: what() });
+        }
+    }
+
+    /// A node that has not started yet, to be told more.
+    pub(super) fn member(&mut self, node: usize) -> &mut Member {
+        &mut self.seats[node].member
+    }
+
+    pub(super) fn view(&self, node: usize) -> View {
+        self.seats[node].view
+    }
+
+    /// Something happens to a node's program.
+    pub(super) fn tell(&mut self, node: usize, input: Input) {
+        self.input(node, input, self.cause());
     }
 
     pub(super) const fn rng(&mut self) -> &mut Rng {
@@ -140,6 +175,7 @@ impl Contest {
     }
 
     fn boot(&mut self, node: usize) {
+        self.saw(|| What::Up(node));
         let seed = self.rng.next();
         let seat = &mut self.seats[node];
         (seat.up, seat.disk_free) = (true, self.now);
@@ -167,6 +203,7 @@ impl Contest {
     }
 
     pub(super) fn crash(&mut self, node: usize) {
+        self.saw(|| What::Down(node));
         let seat = &mut self.seats[node];
         seat.up = false;
         seat.member.crash();
@@ -176,6 +213,7 @@ impl Contest {
 
     /// Replaces the links.
     pub(super) fn connect(&mut self, links: Links) {
+        self.saw(|| What::Ways(links.to_string()));
         for (a, b) in self.network.connect(links) {
             self.reconnect(a, b);
         }
@@ -331,6 +369,7 @@ impl Contest {
             self.seats[node].led = view.leads.then_some((self.now, chain));
         }
         if view != before {
+            self.saw(|| What::became(node, view));
             if view.serves && !before.serves {
                 self.meter.served_by.push(node);
             }
@@ -366,6 +405,8 @@ impl Contest {
             Effect::Send { to, generation, kind, purpose, parcel } => {
                 self.meter.sends(self.now, purpose, kind);
                 let at = self.network.arrival(self.now, node, to, &mut self.rng);
+                let arrives = (self.network.is_open(node, to) && self.seats[to].up).then_some(at);
+                self.saw(|| What::sent((node, to), arrives, (kind, purpose), &parcel));
                 self.plan(at, Happening::Deliver { from: node, to, generation, parcel, chain });
             }
             Effect::Sync => {

@@ -55,6 +55,8 @@ pub(super) enum Input {
         standing: Standing,
     },
     Stopped(Epoch),
+    /// How fresh the state of its program is, for those whom that ranks.
+    Fresh(u64),
 }
 
 /// What a node wants done.

@@ -117,7 +117,8 @@ impl Voter {
             | Input::LinkUp { .. }
             | Input::LinkDown { .. }
             | Input::Saw { .. }
-            | Input::Stopped(_) => return Vec::new(),
+            | Input::Stopped(_)
+            | Input::Fresh(_) => return Vec::new(),
         };
         let mut effects = Vec::new();
         let Some(raft) = &mut self.raft else { return effects };

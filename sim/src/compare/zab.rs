@@ -62,6 +62,19 @@ impl Peer {
         }
     }
 
+    /// These have no vote, and learn.
+    pub(super) fn observe(&mut self, observers: &[usize]) {
+        for observer in observers {
+            self.config.voters.remove(&id(*observer));
+            self.config.observers.insert(id(*observer));
+        }
+    }
+
+    /// What it is, in Zab's words.
+    pub(super) fn role(&self) -> Option<Role> {
+        self.zab.as_ref().map(Zab::role)
+    }
+
     pub(super) fn start(&mut self, seed: u64) {
         let mut terms: Vec<(Index, Term)> = Vec::new();
         for Position { term, index } in self.log.iter().map(|entry| entry.position) {
@@ -122,7 +135,9 @@ impl Peer {
             Input::LinkDown { peer, generation } => {
                 Raw::LinkDown { peer: id(peer), generation: Generation(generation) }
             }
-            Input::Receive { .. } | Input::Saw { .. } | Input::Stopped(_) => return Vec::new(),
+            Input::Receive { .. } | Input::Saw { .. } | Input::Stopped(_) | Input::Fresh(_) => {
+                return Vec::new();
+            }
         };
         let mut effects = Vec::new();
         let mut next = Some(raw);

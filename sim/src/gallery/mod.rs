@@ -8,14 +8,15 @@
 //! first. Such a script says so, and is played with the seeds 1, 2, … until the dice fall right.
 //! Luck is only asked for where the story begins; a claim that does not hold fails at once.
 //!
-//! Stories of gossip stand beside: [`crate::pool::gallery`]. Left out: what the seeds say of other
-//! elections.
+//! Stories of gossip stand beside: [`crate::pool::gallery`]; those of ways to a leader, too:
+//! [`crate::compare::gallery`].
 
 mod clusters;
 mod disks;
 mod elections;
 mod logs;
 mod partitions;
+mod programs;
 mod reads;
 mod roles;
 mod sessions;
@@ -115,6 +116,7 @@ pub fn all() -> Vec<Scenario> {
         &space::SCENARIOS,
         &disks::SCENARIOS,
         &sessions::SCENARIOS,
+        &programs::SCENARIOS,
     ] {
         all.extend_from_slice(theme);
     }

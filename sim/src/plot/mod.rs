@@ -5,9 +5,11 @@
 //! lines; the background is light. What lies outside the axes is cut off.
 
 mod axis;
+mod lanes;
 pub mod strip;
 
 pub use axis::{Axis, Scale};
+pub(crate) use lanes::Lanes;
 
 use std::fmt::Write;
 

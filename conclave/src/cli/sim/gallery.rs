@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
+use sim::compare::gallery as leaders;
 use sim::gallery::{Scenario, all};
 use sim::pool::gallery::{self as pools, Story};
 use sim::trace::svg;
@@ -36,6 +37,7 @@ impl Gallery {
     pub(crate) fn run(&self) -> Result {
         let mut tales: Vec<Tale> = all().into_iter().map(Tale::Cluster).collect();
         tales.extend(pools::all().into_iter().map(Tale::Pool));
+        tales.extend(leaders::all().into_iter().map(Tale::Leaders));
         tales.sort_by_key(Tale::tag);
         let files = self.files(&tales)?;
         let broken = if files.is_empty() { Vec::new() } else { draw(&tales, &files)? };
@@ -61,10 +63,11 @@ impl Gallery {
     }
 }
 
-/// A story, of a cluster or of a pool.
+/// A story, of a cluster, of a pool, or of ways to a leader.
 enum Tale {
     Cluster(Scenario),
     Pool(Story),
+    Leaders(leaders::Story),
 }
 
 impl Tale {
@@ -72,6 +75,7 @@ impl Tale {
         match self {
             Self::Cluster(scenario) => scenario.tag,
             Self::Pool(story) => story.tag,
+            Self::Leaders(story) => story.tag,
         }
     }
 
@@ -79,6 +83,7 @@ impl Tale {
         match self {
             Self::Cluster(scenario) => scenario.title,
             Self::Pool(story) => story.title,
+            Self::Leaders(story) => story.title,
         }
     }
 
@@ -86,6 +91,7 @@ impl Tale {
         match self {
             Self::Cluster(scenario) => scenario.story,
             Self::Pool(story) => story.story,
+            Self::Leaders(story) => story.story,
         }
     }
 
@@ -99,6 +105,10 @@ impl Tale {
                 (drawn.unwrap_or_default(), outcome.verdict)
             }
             Self::Pool(story) => {
+                let outcome = story.run();
+                (outcome.to_svg(story), outcome.verdict)
+            }
+            Self::Leaders(story) => {
                 let outcome = story.run();
                 (outcome.to_svg(story), outcome.verdict)
             }

@@ -1,8 +1,8 @@
 //! `conclave sim run`.
 
-mod pool;
 pub(super) mod seed;
 mod story;
+mod tale;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -70,9 +70,9 @@ impl Run {
             panics::quieten();
             return story::run(self, &scenario, &self.files()?);
         }
-        if let Some(story) = sim::pool::gallery::find(&self.what) {
+        if let Some(tale) = tale::Tale::find(&self.what) {
             panics::quieten();
-            return pool::run(self, &story, &self.files()?);
+            return tale::run(self, &tale, &self.files()?);
         }
         let case = self.case()?;
         panics::quieten();
