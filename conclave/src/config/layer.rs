@@ -223,6 +223,7 @@ mod tests {
                 "encrypt" => "AAECAwQFBgcICQoLDA0ODw==",
                 "initial-cluster" => "a=h:1,b=h:2",
                 "initial-cluster-state" => "existing",
+                "consensus" => "zab",
                 "profile" => "lan-fast",
                 "reads" => "quorum",
                 "threads" => "shared",

@@ -7,7 +7,7 @@ fn what_is_neither_seed_nor_story_is_refused() {
     let sentence = say(&["sim", "run", "s9_99"]).fails(2);
     assert!(sentence.contains("`s9_99`") && sentence.contains("conclave sim gallery"));
     let sentence = say(&["sim", "run", "4711:colour=red"]).fails(2);
-    assert!(sentence.contains("`colour=red` is not one of busy, length=12s"), "{sentence}");
+    assert!(sentence.contains("`colour=red` is not one of busy, zab, length=12s"), "{sentence}");
     assert!(say(&["sim", "shrink", "x"]).misused().contains("`x` is no case"));
 }
 

@@ -68,11 +68,11 @@ impl Lanes {
             let place = free.max(x + 3.0);
             self.text((place, TOP - 14.0), 14, "#1c1c1c", &mark);
             free = place + DIGIT * mark.len() as f64 + 6.0;
-            let words = format!("{mark}  {:.2} s  {note}", (at - self.from).as_secs_f64());
+            let words = format!("{mark}  {}  {note}", self.time((at - self.from).as_secs_f64()));
             let row = foot + 14.0 + number as f64 * ROW;
             self.text((LEFT - 40.0, row), 16, "#1c1c1c", &words);
         }
-        let words = format!("{:.2} s in all, {last}", self.span);
+        let words = format!("{} in all, {last}", self.time(self.span));
         self.text((LEFT - 40.0, self.bottom), 14, "#5f5f5f", &words);
         self.svg += "</svg>\n";
         self.svg
@@ -117,6 +117,11 @@ impl Lanes {
         let (begins, ends, y) = (self.x(from), self.x(to), self.y(member));
         let style = format!("stroke=\"{colour}\" stroke-width=\"9\" stroke-opacity=\"0.45\"");
         self.line((begins, y), (ends, y), &style);
+    }
+
+    /// In seconds; in milliseconds where all of it takes less than one.
+    fn time(&self, seconds: f64) -> String {
+        if self.span < 1.0 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.2} s") }
     }
 
     fn put(&mut self, words: std::fmt::Arguments<'_>) {

@@ -55,6 +55,13 @@ const KNOWN: &[(Code, &str)] = &[
          of the request id is not known any more, the request was not done now|request was done \
          before, and its answer was too large to be kept",
     ),
+    // Nor these: about groups that run Zab.
+    (
+        Code::FailedPrecondition,
+        "the group runs Zab, and its members do not change: they are those that every one was \
+         started with|the group runs Zab, whose leader does not hand over: stop it, and the others \
+         elect another one",
+    ),
 ];
 
 #[test]
@@ -122,6 +129,18 @@ fn errors_of_the_node_tell_who_must_act() {
         (Failure::Stopped, Code::Unavailable, "etcdserver: server stopped"),
         (Failure::NotLeader, Code::FailedPrecondition, "etcdserver: not leader"),
         (Failure::BadTransferee, Code::FailedPrecondition, "etcdserver: bad leader transferee"),
+        (
+            Failure::StaticMembers,
+            Code::FailedPrecondition,
+            "etcdserver: the group runs Zab, and its members do not change: they are those that \
+             every one was started with",
+        ),
+        (
+            Failure::FixedLeader,
+            Code::FailedPrecondition,
+            "etcdserver: the group runs Zab, whose leader does not hand over: stop it, and the \
+             others elect another one",
+        ),
         (Failure::Unreadable, Code::DataLoss, "etcdserver: corrupt cluster"),
     ];
     for (failure, code, text) in cases {
