@@ -105,7 +105,7 @@ impl Judge {
             Output::Send { to, generation, message } => {
                 self.hears(node, *to, *generation, message, disk);
             }
-            Output::Persist { write, .. } => self.sees_write(write, status),
+            Output::Persist { write, .. } => self.sees_write(node, write, status),
             Output::ReadReady { id, index } => {
                 let floor = self.asked.remove(&(node, *id)).expect("ZI15: a read that was asked");
                 assert!(*index >= floor, "ZI16: a read at {node} sees {index}, not {floor}");
@@ -130,13 +130,15 @@ impl Judge {
         }
     }
 
-    fn sees_write(&mut self, write: &Write, status: &Status) {
-        if status.role != Role::Leading {
-            return;
-        }
-        for entry in write.entries.iter().filter(|it| it.position.term == status.epochs.accepted) {
-            self.proposes_entry(entry);
-        }
+    /// A leader's own entries are proposals, also those that it had not handed to its disk yet when
+    /// it gave up: it may lead again, with them in its history.
+    fn sees_write(&mut self, node: NodeId, write: &Write, status: &Status) {
+        let led = |epoch: Term| {
+            let leads = status.role == Role::Leading && epoch == status.epochs.accepted;
+            leads || self.beginnings.get(&epoch).is_some_and(|it| it.leader == node)
+        };
+        let own: Vec<&Entry> = write.entries.iter().filter(|it| led(it.position.term)).collect();
+        own.into_iter().for_each(|entry| self.proposes_entry(entry));
     }
 
     fn proposes_entry(&mut self, entry: &Entry) {
