@@ -18,7 +18,7 @@ use support::cluster::{Cluster, conclave};
 
 /// What a command said, and whether it came to anything.
 fn run(arguments: &[&str]) -> Output {
-    conclave().args(arguments).output().unwrap()
+    support::ended(conclave().args(arguments))
 }
 
 /// What a command printed, which must be a success.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use storage::Identity;
 use storage::datadir::DataDir;
 use support::cluster::conclave;
-use support::{eventually, free_ports, get};
+use support::{ended, eventually, free_ports, get};
 use tempfile::TempDir;
 
 /// A server's process, and where it is reached.
@@ -142,7 +142,7 @@ impl Drop for Pool {
 
 /// What a command prints; `None` when it fails.
 fn say(arguments: &[&str]) -> Option<String> {
-    let output = conclave().args(arguments).stdin(Stdio::null()).output().unwrap();
+    let output = ended(conclave().args(arguments));
     output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
 }
 
@@ -199,7 +199,7 @@ fn a_server_that_waits_for_its_group_says_so_and_clients_find_it_when_it_has_one
     let endpoint = pool.endpoint(0);
     let mut write = conclave();
     write.args(["kv", "put", "k", "v", "--timeout", "1s", "--endpoints", &endpoint]);
-    let said = write.stdin(Stdio::null()).output().unwrap();
+    let said = ended(&mut write);
     let text = String::from_utf8_lossy(&said.stderr);
     assert!(!said.status.success() && text.contains(words), "{text}");
 

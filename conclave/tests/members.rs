@@ -9,8 +9,8 @@ use std::time::Instant;
 use client::etcdserverpb::Member;
 use support::cluster::{Cluster, conclave};
 use support::etcdctl::{Etcdctl, find};
-use support::eventually;
 use support::writers::Writers;
+use support::{ended, eventually};
 use tokio::runtime::Runtime;
 
 /// What the process of a member that was removed ends with.
@@ -117,7 +117,7 @@ fn a_dead_member_is_replaced_at_its_own_address_and_stale_flags_do_no_harm() {
 fn who_was_not_added_is_told_what_to_do_and_a_learner_sends_clients_elsewhere() {
     let runtime = Runtime::new().unwrap();
     let mut cluster = Cluster::start_with_spares(1, 2, &[]);
-    let output = cluster.command(2).output().unwrap();
+    let output = ended(&mut cluster.command(2));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     let advice = format!("first run `conclave member add {}`", cluster.peer_url(2));

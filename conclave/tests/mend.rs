@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use support::cluster::Cluster;
-use support::eventually;
 use support::harm::{entries, flip};
 use support::writers::Writers;
+use support::{ended, eventually};
 use tokio::runtime::Runtime;
 
 /// What the process of a member that was removed ends with.
@@ -271,7 +271,7 @@ fn a_member_alone_throws_nothing_away() {
     let (_, file, offset) = &all[all.len() - 5];
     let file = dir.join("log").join(file);
     flip(&file, *offset);
-    let output = cluster.command(0).output().unwrap();
+    let output = ended(&mut cluster.command(0));
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("this member is alone") && said.contains("from a backup"), "{said}");

@@ -11,7 +11,7 @@ mod support;
 mod survivor;
 
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
 use support::cluster::{Cluster, conclave};
@@ -22,7 +22,7 @@ fn text(path: &Path) -> &str {
 
 /// What a command said, with nobody at the terminal.
 fn run(arguments: &[&str]) -> Output {
-    conclave().args(arguments).stdin(Stdio::null()).output().unwrap()
+    support::ended(conclave().args(arguments))
 }
 
 /// What a command printed, which must be a success.

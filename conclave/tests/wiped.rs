@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use support::cluster::Cluster;
-use support::eventually;
 use support::writers::Writers;
+use support::{ended, eventually};
 use tokio::runtime::Runtime;
 
 const WRITERS: usize = 8;
@@ -192,7 +192,7 @@ fn without_rejoin_the_member_ends_and_says_what_to_do() {
     let before = id_of(&runtime, &cluster, 0);
     cluster.kill(0);
     strike(&cluster, 0, Harm::Wiped);
-    let ended = cluster.command(0).output().unwrap();
+    let ended = ended(&mut cluster.command(0));
     assert!(!ended.status.success());
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(said.contains("conclave member replace ID http://127.0.0.1:"), "{said}");

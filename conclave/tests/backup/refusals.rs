@@ -6,7 +6,7 @@ use std::process::Stdio;
 use tokio::runtime::Runtime;
 
 use crate::support::cluster::{Cluster, conclave};
-use crate::support::eventually;
+use crate::support::{ended, eventually};
 use crate::{fails, inspect, ok, restore, restoring, save, text};
 
 fn words(arguments: &[String]) -> Vec<&str> {
@@ -100,7 +100,7 @@ fn a_restore_that_is_killed_leaves_nothing_that_starts_and_can_be_done_again() {
     child.wait().unwrap();
     // The kill may have come too late; then it is whole.
     if !target.join("FORMAT").exists() {
-        let output = again.command(0).output().unwrap();
+        let output = ended(&mut again.command(0));
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("was not restored to its end; run `conclave snapshot"), "{said}");
         ok(&words(&arguments));

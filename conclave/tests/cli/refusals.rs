@@ -54,8 +54,8 @@ fn a_directory_that_cannot_be_written_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     fs::write(&file, b"x").unwrap();
-    let free = format!("127.0.0.1:{}", free_ports(1)[0]);
-    let peer = format!("127.0.0.1:{}", free_ports(1)[0]);
+    let ports = free_ports(2);
+    let [free, peer] = [0, 1].map(|at| format!("127.0.0.1:{}", ports[at]));
     // Not even root may make a directory in /proc.
     let places = [
         (file.clone(), "a file stands in its place"),
@@ -197,8 +197,8 @@ fn a_server_that_is_silent_is_given_up_in_time() {
 fn a_data_directory_has_one_owner() {
     let mut cluster = Cluster::start_with(1, &["--profile", "lan-fast"]);
     let dir = text(&cluster.members[0].dir).to_owned();
-    let free = format!("127.0.0.1:{}", free_ports(1)[0]);
-    let other = format!("127.0.0.1:{}", free_ports(1)[0]);
+    let ports = free_ports(2);
+    let [free, other] = [0, 1].map(|at| format!("127.0.0.1:{}", ports[at]));
     let second = |cluster: &Cluster, name: &str| {
         let peer = cluster.members[0].peer_port;
         let members = format!("{name}=127.0.0.1:{peer}");

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use crate::support::cluster::{Cluster, conclave};
+use crate::support::end_of;
 
 /// The words and the end of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> Said {
     let mut child = command.spawn().unwrap();
     // A command that fails early does not read what it is given.
     let _unread = child.stdin.take().unwrap().write_all(input);
-    Said::of(child.wait_with_output().unwrap())
+    Said::of(end_of(child))
 }
 
 /// Runs `conclave` with these arguments.

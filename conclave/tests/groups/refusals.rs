@@ -1,13 +1,15 @@
 //! What cannot be is refused in a sentence that says what to do.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::stage::{Stage, WORK};
+use crate::support::agent::Space;
 use crate::support::cluster::conclave;
-use crate::support::{eventually, free_ports};
+use crate::support::{ended, eventually, free_ports};
 
 fn fails(command: &mut Command, code: i32) -> String {
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let output = ended(command);
     assert_eq!(output.status.code(), Some(code), "{output:?}");
     String::from_utf8(output.stderr).unwrap()
 }
@@ -52,8 +54,8 @@ fn a_grant_that_would_be_forgotten_is_not_made() {
     stage.add_bare(&[]);
     let error = stage.fails(0, 1, &["g", "--expect", "1", "--", "true"]);
     assert!(error.contains("--data-dir"), "{error}");
-    let port = || format!("127.0.0.1:{}", free_ports(1)[0]);
-    let words = ["agent", "--listen-gossip", &port(), "--listen-http", &port()];
+    let [gossip, http] = Space::default().addresses();
+    let words = ["agent", "--listen-gossip", &gossip, "--listen-http", &http];
     let error = fails(conclave().args(words).args(["--group", "g:expect=1"]), 1);
     assert!(error.contains("the group \"g\": ") && error.contains("--data-dir"), "{error}");
     let error = fails(conclave().args(words).args(["--group", "g:size=1"]), 2);
@@ -66,16 +68,19 @@ fn a_damaged_file_stops_the_start() {
     assert!(stage.says(0, &["g", "--expect", "1", "--", "true"]).status.success());
     stage.agents[0].kill();
     let data = stage.dir.path().join("agent-0");
-    let file = std::fs::read_dir(data.join("elections")).unwrap().next().unwrap().unwrap().path();
+    let files = std::fs::read_dir(data.join("elections")).unwrap();
+    // The kill may have left one that was being written: that one is nothing yet.
+    let is_whole = |path: &PathBuf| path.extension().is_none();
+    let file = files.map(|file| file.unwrap().path()).find(is_whole).unwrap();
     let sound = std::fs::read(&file).unwrap();
     let mut harmed = sound.clone();
     harmed[sound.len() / 2] ^= 1;
     std::fs::write(&file, &harmed).unwrap();
     let start = |name: &str| {
-        let port = || format!("127.0.0.1:{}", free_ports(1)[0]);
+        let [gossip, http] = Space::default().addresses();
         let mut command = conclave();
         command.args(["agent", "--name", name, "--data-dir"]).arg(&data);
-        command.args(["--listen-gossip", &port(), "--listen-http", &port()]);
+        command.args(["--listen-gossip", &gossip, "--listen-http", &http]);
         command
     };
     let error = fails(&mut start("agent-0"), 1);

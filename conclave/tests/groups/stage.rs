@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::agent::{Agent, Space, signal};
 use crate::support::cluster::conclave;
-use crate::support::eventually;
+use crate::support::{ended, eventually};
 
 /// Works until it is ended.
 pub(crate) const WORK: &str = "while :; do sleep 0.1; done";
@@ -64,7 +64,7 @@ impl Stage {
     }
 
     pub(crate) fn says(&self, agent: usize, words: &[&str]) -> Output {
-        self.elect(agent, words).output().unwrap()
+        ended(&mut self.elect(agent, words))
     }
 
     /// What a command says that fails with this code.

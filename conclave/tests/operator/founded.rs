@@ -2,7 +2,7 @@
 //! founded a cluster of its own.
 
 use crate::support::cluster::Cluster;
-use crate::support::{eventually, free_ports, get};
+use crate::support::{ended, eventually, free_ports, get};
 use crate::{add, ask, await_voter, files, said, without};
 
 const FLAG: &str = "--initial-cluster-state";
@@ -71,7 +71,7 @@ fn a_founding_with_entries_is_kept_and_the_start_says_how_to_join() {
     cluster.kill(3);
     let dir = cluster.members[3].dir.clone();
     let before = files(&dir);
-    let output = cluster.command(3).output().unwrap();
+    let output = ended(&mut cluster.command(3));
     assert_eq!(output.status.code(), Some(1));
     let text = said(&output);
     assert!(text.contains("Its log has entries") && text.contains(FLAG), "{text}");

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::support::cluster::{Cluster, conclave};
+use crate::support::ended;
 use crate::{add, ask, await_voter, files, said, without};
 
 /// Starts a member by a command that must be refused, and gives what it said. The directory of the
@@ -10,7 +11,7 @@ use crate::{add, ask, await_voter, files, said, without};
 fn refused(cluster: &Cluster, at: usize, mut command: Command) -> String {
     let dir = &cluster.members[at].dir;
     let before = files(dir);
-    let output = command.output().unwrap();
+    let output = ended(&mut command);
     let text = said(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(before == files(dir), "something was changed: {text}");

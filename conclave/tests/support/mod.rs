@@ -11,6 +11,8 @@ pub(crate) mod small_disk;
 pub(crate) mod writers;
 
 use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// How long a condition may take to come true on a busy machine.
@@ -32,7 +34,34 @@ pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>
     }
 }
 
-/// Ports that nobody listens on, all different.
+/// Runs a command to its end, which must come by itself: a server that should have refused to start
+/// fails the test and does not hold it up.
+///
+/// # Panics
+/// When it does not end before [`PATIENCE`] does.
+pub(crate) fn ended(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    end_of(command.spawn().unwrap())
+}
+
+/// The end of a process, as [`ended`].
+pub(crate) fn end_of(child: Child) -> Output {
+    let (alive, ends) = mpsc::channel::<()>();
+    let id = child.id();
+    let watch = std::thread::spawn(move || {
+        let is_late = ends.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+        if is_late {
+            agent::signal(id, "KILL");
+        }
+        is_late
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(alive);
+    assert!(!watch.join().unwrap(), "this should have ended by itself: {output:?}");
+    output
+}
+
+/// Ports that nobody listens on, all different: of one call. Whoever needs two asks for two.
 pub(crate) fn free_ports(count: usize) -> Vec<u16> {
     let bound: Vec<TcpListener> =
         (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
