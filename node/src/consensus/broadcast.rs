@@ -126,10 +126,6 @@ impl Broadcast {
         role(self.zab.role(), self.zab.phase())
     }
 
-    pub(super) fn matched(&self, peer: NodeId) -> Option<Index> {
-        self.zab.status().peers.get(&peer).map(|peer| peer.matched)
-    }
-
     pub(super) fn status(&self) -> raft::Status {
         let status = self.zab.status();
         let peer = |peer: &zab::Peer| raft::Peer {

@@ -15,12 +15,6 @@ pub enum Message {
 }
 
 impl Message {
-    /// Whether it is a word of mending, which comes before consensus.
-    #[must_use]
-    pub const fn is_of_mending(&self) -> bool {
-        matches!(self, Self::Raft(raft::Message { body: raft::Body::Mend(_), .. }))
-    }
-
     /// Whether nobody says it again should it get lost: commands that are passed on to a leader of
     /// Raft. On the links of Zab whatever gets lost ends the link, and is not said again at all.
     #[must_use]

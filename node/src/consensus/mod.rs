@@ -12,7 +12,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use protocol::raft::{self, Membership, Raft, Role, Status};
-use protocol::zab::{self, Zab};
+use protocol::zab;
 use protocol::{Entry, Index, NodeId, Position, ReadId, Tag, Term, Time, WriteId};
 
 pub use broadcast::{Broadcast, epochs, hard_state};
@@ -128,24 +128,6 @@ impl Consensus {
         }
     }
 
-    /// Raft, where that is what runs.
-    #[must_use]
-    pub const fn raft(&self) -> Option<&Raft> {
-        match self {
-            Self::Raft(raft) => Some(raft),
-            Self::Zab(_) => None,
-        }
-    }
-
-    /// Zab, where that is what runs.
-    #[must_use]
-    pub const fn zab(&self) -> Option<&Zab> {
-        match self {
-            Self::Raft(_) => None,
-            Self::Zab(zab) => Some(zab.zab()),
-        }
-    }
-
     /// What this member is. Whoever looks for a leader by Zab is a candidate.
     #[must_use]
     pub fn role(&self) -> Role {
@@ -196,7 +178,7 @@ impl Consensus {
     pub fn doubt(&self) -> Option<Index> {
         match self {
             Self::Raft(raft) => raft.doubt(),
-            Self::Zab(zab) => zab.zab().status().doubt,
+            Self::Zab(zab) => zab.zab().doubt(),
         }
     }
 
@@ -223,7 +205,7 @@ impl Consensus {
     pub fn matched(&self, peer: NodeId) -> Option<Index> {
         match self {
             Self::Raft(raft) => raft.matched(peer),
-            Self::Zab(zab) => zab.matched(peer),
+            Self::Zab(zab) => zab.zab().matched(peer),
         }
     }
 
@@ -232,7 +214,7 @@ impl Consensus {
     pub fn crowded(&self) -> bool {
         match self {
             Self::Raft(raft) => raft.crowded(),
-            Self::Zab(_) => false,
+            Self::Zab(zab) => zab.zab().crowded(),
         }
     }
 

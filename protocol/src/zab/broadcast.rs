@@ -26,7 +26,7 @@ impl Zab {
     pub(super) fn on_propose(&mut self, tag: Tag, command: Bytes) {
         match &mut self.state {
             State::Leading(leader) if leader.phase == Phase::Broadcast => {
-                if let Err(reason) = self.propose(command) {
+                if let Err(reason) = self.propose(command, self.config.max_uncommitted_bytes) {
                     self.refuse_proposal(tag, reason);
                 }
             }
@@ -43,10 +43,12 @@ impl Zab {
         self.outbox.push_back(Output::ProposalRefused { tag, reason });
     }
 
-    fn propose(&mut self, command: Bytes) -> Result<(), Refusal> {
+    /// Takes a command in, with at most `room` bytes uncommitted.
+    fn propose(&mut self, command: Bytes, room: usize) -> Result<(), Refusal> {
         let State::Leading(leader) = &self.state else { return Err(Refusal::NoLeader) };
+        // One command always fits into an empty queue, however large it is.
         let full = leader.uncommitted_bytes.saturating_add(command.len());
-        if leader.uncommitted_bytes > 0 && full > self.config.max_uncommitted_bytes {
+        if leader.uncommitted_bytes > 0 && full > room {
             return Err(Refusal::Overloaded);
         }
         self.append(Payload::Command(command));
@@ -69,7 +71,7 @@ impl Zab {
         }
         let mut refused = Vec::new();
         for (tag, command) in requests {
-            if self.propose(command).is_err() {
+            if self.propose(command, self.config.max_client_bytes()).is_err() {
                 refused.push(tag);
             }
         }

@@ -21,10 +21,21 @@ pub struct Config {
     pub max_inflight_bytes: usize,
     /// Bytes of entries in one message (at least one entry is always sent).
     pub max_batch_bytes: usize,
-    /// Bytes of entries that may wait for commit before proposals are refused.
+    /// Bytes of entries that may wait for commit before proposals are refused. Clients may fill
+    /// three quarters of it ([`Config::max_client_bytes`]).
     pub max_uncommitted_bytes: usize,
     /// Bytes of applied entries kept in memory for learners; older ones are fetched.
     pub cache_bytes: usize,
+}
+
+impl Config {
+    /// Bytes of entries that may wait for commit before clients' commands are refused. The rest is
+    /// kept for what members need themselves, such as the time of leases: it must not starve while
+    /// clients crowd.
+    #[must_use]
+    pub const fn max_client_bytes(&self) -> usize {
+        self.max_uncommitted_bytes - self.max_uncommitted_bytes / 4
+    }
 }
 
 /// How long things take.

@@ -349,6 +349,33 @@ impl Zab {
         self.trim
     }
 
+    /// Up to where this node withholds its vote.
+    #[must_use]
+    pub const fn doubt(&self) -> Option<Index> {
+        self.doubt
+    }
+
+    /// As leader, how much of the history is durable at a peer that has a session.
+    #[must_use]
+    pub fn matched(&self, peer: NodeId) -> Option<Index> {
+        match &self.state {
+            State::Leading(leader) => {
+                leader.learners.get(&peer)?;
+                Some(leader.matched.get(&peer).copied().unwrap_or_default())
+            }
+            State::Draining | State::Looking(_) | State::Following(_) => None,
+        }
+    }
+
+    /// Whether so much waits for commit that no more of clients' commands should be proposed here.
+    #[must_use]
+    pub const fn crowded(&self) -> bool {
+        match &self.state {
+            State::Leading(leader) => leader.uncommitted_bytes > self.config.max_client_bytes(),
+            State::Draining | State::Looking(_) | State::Following(_) => false,
+        }
+    }
+
     /// A look inside.
     #[must_use]
     pub fn status(&self) -> Status {

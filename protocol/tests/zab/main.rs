@@ -10,6 +10,7 @@ mod host;
 mod judge;
 mod network;
 mod reads;
+mod room;
 mod scenes;
 mod starting;
 mod storm;
