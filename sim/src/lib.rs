@@ -23,6 +23,7 @@ pub mod run;
 pub mod seen;
 pub mod shrink;
 mod storm;
+mod story;
 pub mod swarm;
 pub mod sweep;
 pub mod trace;

@@ -4,9 +4,7 @@
 //! A scenario is a script over a [`World`](crate::world::World) and a claim: it fails when what it
 //! is to show did not happen. Its trace is drawn by [`crate::trace`].
 //!
-//! Some stories need luck: that two nodes campaign at the same time, that the shorter log asks
-//! first. Such a script says so, and is played with the seeds 1, 2, … until the dice fall right.
-//! Luck is only asked for where the story begins; a claim that does not hold fails at once.
+//! Luck (`crate::story`) is only asked for where a story begins.
 //!
 //! Stories of gossip stand beside: [`crate::pool::gallery`]; those of ways to a leader, too:
 //! [`crate::compare::gallery`].
@@ -25,8 +23,9 @@ mod stage;
 mod weather;
 mod writes;
 
+use crate::story::{Told, tell};
 use crate::trace::{Picture, Timeline, Trace};
-use stage::{Script, Stage, Stop};
+use stage::{Script, Stage};
 
 /// A story with a claim.
 #[derive(Clone, Copy, Debug)]
@@ -63,23 +62,15 @@ impl Scenario {
     /// Plays the story.
     #[must_use]
     pub fn run(&self) -> Outcome {
-        let mut seed = 1;
-        loop {
+        let played = |seed| {
             let mut stage = (self.open)(seed);
-            let verdict = match (self.play)(&mut stage) {
-                Err(Stop::Dice(_)) if seed < SEEDS => {
-                    seed += 1;
-                    continue;
-                }
-                Err(Stop::Dice(luck)) => {
-                    Err(format!("in {SEEDS} seeds there was none where {luck}"))
-                }
-                Err(Stop::Claim(what)) => Err(what),
-                Ok(()) => stage.violated(),
-            };
-            let (trace, from_ns) = stage.finish();
-            return Outcome { trace, verdict, seed, from_ns };
-        }
+            let ended = (self.play)(&mut stage);
+            (stage, ended)
+        };
+        let Told { stage, verdict, seed } = tell(SEEDS, played);
+        let verdict = verdict.and_then(|()| stage.violated());
+        let (trace, from_ns) = stage.finish();
+        Outcome { trace, verdict, seed, from_ns }
     }
 
     /// How its picture is to be drawn.

@@ -99,7 +99,8 @@ fn s0_02(stage: &mut Stage) -> Step {
         What::Became { at, standing: Standing::PreCandidate, .. } => Some((at, line.time_ns)),
         _ => None,
     });
-    let (at, woke) = first.ok_or_else(|| super::Stop::Claim("nobody lost patience".into()))?;
+    let (at, woke) =
+        first.ok_or_else(|| super::stage::Stop::Claim("nobody lost patience".into()))?;
     let lines = stage.world.trace().record().map_or(&[][..], |record| &record.lines);
     let heard =
         lines.iter().filter(|line| line.time_ns < woke).rev().find_map(|line| match line.what {

@@ -11,18 +11,10 @@ use store::{Command, Filter, KeyRange, Put, Range, SortOrder, SortTarget};
 use crate::fault::Fault;
 use crate::history::{Ending, Told};
 use crate::seen::{Place, Seen, View, Violation};
+pub(super) use crate::story::{Step, Stop, claim, dice};
 use crate::swarm::Options;
 use crate::trace::{Kind, Line, Standing, Trace, What, name};
 use crate::world::{PresetLog, World};
-
-/// Why a script stops before its end.
-#[derive(Clone, Debug)]
-pub(super) enum Stop {
-    /// The dice did not fall as the story needs: says what it needs.
-    Dice(&'static str),
-    /// What was to be shown did not happen.
-    Claim(String),
-}
 
 impl From<Violation> for Stop {
     fn from(violation: Violation) -> Self {
@@ -30,8 +22,6 @@ impl From<Violation> for Stop {
     }
 }
 
-/// What a script's step gives.
-pub(super) type Step<T = ()> = Result<T, Stop>;
 /// A script.
 pub(super) type Script = fn(&mut Stage) -> Step;
 
@@ -65,16 +55,6 @@ pub(super) fn plain(nodes: usize) -> Options {
     options.consensus.check_quorum = false;
     options.consensus.stickiness = false;
     options
-}
-
-/// A claim: `what` must hold.
-pub(super) fn claim(holds: bool, what: impl FnOnce() -> String) -> Step {
-    if holds { Ok(()) } else { Err(Stop::Claim(what())) }
-}
-
-/// The dice must have fallen such that `luck`.
-pub(super) const fn dice(holds: bool, luck: &'static str) -> Step {
-    if holds { Ok(()) } else { Err(Stop::Dice(luck)) }
 }
 
 /// Setting the stage.

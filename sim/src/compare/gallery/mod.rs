@@ -3,9 +3,6 @@
 //! A story is a script over a contest and a claim, like those of [`crate::gallery`] and of
 //! [`crate::pool::gallery`]: it fails when what it is to show did not happen. Everything that nodes
 //! said to each other is kept, so that a claim can ask for the very messages.
-//!
-//! Some stories need luck, such as whose vote arrives first. Such a script says so, and is played
-//! with the seeds 1, 2, … until the dice fall right.
 
 mod bully;
 mod picture;
@@ -14,7 +11,8 @@ mod stage;
 mod zab;
 
 use super::record::Seen;
-use stage::{Stage, Stop};
+use crate::story::{Step, Told, tell};
+use stage::Stage;
 
 /// A story with a claim.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +27,7 @@ pub struct Story {
 }
 
 /// What a script gives: what was seen, and whether it came as it was to.
-type Played = (Stage, Result<(), Stop>);
+type Played = (Stage, Step);
 
 /// What came of a story.
 #[derive(Debug)]
@@ -51,23 +49,9 @@ impl Story {
     /// Plays it.
     #[must_use]
     pub fn run(&self) -> Outcome {
-        let mut seed = 1;
-        loop {
-            let (stage, verdict) = (self.play)(seed);
-            let verdict = match verdict {
-                Err(Stop::Dice(_)) if seed < SEEDS => {
-                    seed += 1;
-                    continue;
-                }
-                Err(Stop::Dice(luck)) => {
-                    Err(format!("in {SEEDS} seeds there was none where {luck}"))
-                }
-                Err(Stop::Claim(what)) => Err(what),
-                Ok(()) => Ok(()),
-            };
-            let (nodes, record) = stage.finish();
-            return Outcome { nodes, record, verdict, seed };
-        }
+        let Told { stage, verdict, seed } = tell(SEEDS, self.play);
+        let (nodes, record) = stage.finish();
+        Outcome { nodes, record, verdict, seed }
     }
 }
 

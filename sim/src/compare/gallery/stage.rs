@@ -7,30 +7,10 @@ use crate::compare::member::{Input, Member, View};
 use crate::compare::record::{Seen, What, name};
 use crate::compare::{Contender, Settings};
 use crate::lab::links::Links;
+pub(super) use crate::story::{Step, Stop, claim, dice};
 
 /// Longer than any election that ends.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Why a script ended early.
-#[derive(Debug)]
-pub(super) enum Stop {
-    /// The dice did not fall as the story needs.
-    Dice(&'static str),
-    /// What was to be shown did not happen.
-    Claim(String),
-}
-
-pub(super) type Step = Result<(), Stop>;
-
-/// What must be so.
-pub(super) fn claim(so: bool, otherwise: impl FnOnce() -> String) -> Step {
-    if so { Ok(()) } else { Err(Stop::Claim(otherwise())) }
-}
-
-/// What chance must give.
-pub(super) fn dice(so: bool, luck: &'static str) -> Step {
-    if so { Ok(()) } else { Err(Stop::Dice(luck)) }
-}
 
 /// A contest that is watched.
 #[derive(Debug)]

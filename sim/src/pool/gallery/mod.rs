@@ -3,9 +3,6 @@
 //! A story is a script over a [`Pool`](super::Pool) and a claim, like those of
 //! [`crate::gallery`]: it fails when what it is to show did not happen. Everything that members
 //! said to each other is kept, so that a claim can ask for the very messages.
-//!
-//! Some stories need luck, such as who happens to ask first. Such a script says so, and is played
-//! with the seeds 1, 2, … until the dice fall right.
 
 mod answering;
 mod picture;
@@ -15,7 +12,8 @@ mod stage;
 mod telling;
 
 use super::record::Seen;
-use stage::{Stage, Stop};
+use crate::story::{Step, Told, tell};
+use stage::Stage;
 
 /// A story with a claim.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +28,7 @@ pub struct Story {
 }
 
 /// What a script gives: what was seen, and whether it came as it was to.
-type Played = (Stage, Result<(), Stop>);
+type Played = (Stage, Step);
 
 /// What came of a story.
 #[derive(Debug)]
@@ -52,23 +50,9 @@ impl Story {
     /// Plays it.
     #[must_use]
     pub fn run(&self) -> Outcome {
-        let mut seed = 1;
-        loop {
-            let (stage, verdict) = (self.play)(seed);
-            let verdict = match verdict {
-                Err(Stop::Dice(_)) if seed < SEEDS => {
-                    seed += 1;
-                    continue;
-                }
-                Err(Stop::Dice(luck)) => {
-                    Err(format!("in {SEEDS} seeds there was none where {luck}"))
-                }
-                Err(Stop::Claim(what)) => Err(what),
-                Ok(()) => Ok(()),
-            };
-            let record = stage.pool.record().to_vec();
-            return Outcome { members: stage.pool.len(), record, verdict, seed };
-        }
+        let Told { stage, verdict, seed } = tell(SEEDS, self.play);
+        let record = stage.pool.record().to_vec();
+        Outcome { members: stage.pool.len(), record, verdict, seed }
     }
 }
 

@@ -192,7 +192,8 @@ fn s0_14(stage: &mut Stage) -> Step {
         pool.living().any(|by| pool.state(by, 7) == Some(State::Suspect))
     })?;
     let suspected = stage.told(begun, suspected(&stage.pool, 7));
-    let (_, first) = *suspected.first().ok_or(super::Stop::Claim("nobody says so".to_owned()))?;
+    let (_, first) =
+        *suspected.first().ok_or(super::stage::Stop::Claim("nobody says so".to_owned()))?;
     dice(first >= SERVERS, "a plain agent finds it")?;
     stage.note("A plain agent got no answer, and says so.");
     stage.wait("everybody calls it dead", 40 * SECOND, |pool| believed(pool, 7, State::Dead))?;

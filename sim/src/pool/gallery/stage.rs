@@ -9,30 +9,10 @@ use protocol::swim::{Config, Event};
 
 use crate::pool::record::{Seen, What};
 use crate::pool::{Latency, Options, Pool};
+pub(super) use crate::story::{Step, Stop, claim, dice};
 
 pub(super) const MS: Duration = Duration::from_millis(1);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
-
-/// Why a script ended early.
-#[derive(Debug)]
-pub(super) enum Stop {
-    /// The dice did not fall as the story needs.
-    Dice(&'static str),
-    /// What was to be shown did not happen.
-    Claim(String),
-}
-
-pub(super) type Step = Result<(), Stop>;
-
-/// What must be so.
-pub(super) fn claim(so: bool, otherwise: impl FnOnce() -> String) -> Step {
-    if so { Ok(()) } else { Err(Stop::Claim(otherwise())) }
-}
-
-/// What chance must give.
-pub(super) fn dice(so: bool, luck: &'static str) -> Step {
-    if so { Ok(()) } else { Err(Stop::Dice(luck)) }
-}
 
 /// Settings without exchanges: what members know they know by gossip.
 pub(super) const GOSSIP_ALONE: Config = Config { exchange_interval: None, ..Config::LAN };
