@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use server::{BackupSchedule, Config, Consensus, InitialMember};
+use server::{BackupSchedule, Config, Consensus, InitialMember, Reads};
 
 use super::settings::{ClusterState, Profile, Settings};
 use crate::failure::{Failure, Result};
@@ -36,6 +36,7 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
         return Err(Failure::usage(text));
     }
     let listed = settings.initial_cluster.is_some();
+    let rejoins = settings.rejoin == Some(true);
     let mut config = Config {
         data_dir: settings.data_dir,
         listen_client: settings.listen_client.unwrap_or(default.listen_client),
@@ -75,7 +76,7 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
     settings.founding.fill(&mut config, listed)?;
     check(&config)?;
     if config.consensus == Consensus::Zab {
-        check_static(&config)?;
+        check_zab(&config, rejoins)?;
         // Whoever lost its disk has nobody to be in a group whose members do not change.
         config.rejoin = false;
     }
@@ -137,14 +138,24 @@ fn check(config: &Config) -> Result {
     Ok(())
 }
 
-/// What members that never change cannot be told to do.
-fn check_static(config: &Config) -> Result {
+/// What a group that runs Zab cannot be told to do: its members never change, and it has none of
+/// what Raft can leave out.
+fn check_zab(config: &Config, rejoins: bool) -> Result {
+    let without_rest = !(config.pre_vote && config.check_quorum && config.stickiness);
     let text = if config.bootstrap_expect.is_some_and(|servers| servers > 1) {
         "--consensus zab needs --initial-cluster with all members in the place of \
          --bootstrap-expect: they never change"
     } else if config.join {
         "--consensus zab: the members never change, so none can join. Found a group with all of \
          them in --initial-cluster, or run Raft"
+    } else if rejoins {
+        "--consensus zab: the members never change, so none comes back as a new one. Leave \
+         --rejoin out, or run Raft"
+    } else if config.reads != Reads::Quorum {
+        "--consensus zab confirms every linearizable read by a quorum. Leave --reads out, or run \
+         Raft"
+    } else if without_rest {
+        "--pre-vote, --check-quorum and --stickiness are parts of Raft. Leave them out, or run Raft"
     } else {
         return Ok(());
     };
@@ -218,5 +229,39 @@ mod tests {
         assert!(refusal(settings).contains("longer than nothing"));
         let settings = Settings { election_timeout_max: ms(900), ..Settings::default() };
         assert!(refusal(settings).contains("must not be below"));
+    }
+
+    #[test]
+    fn what_zab_has_not_is_refused_and_not_ignored() {
+        let zab = Settings {
+            consensus: Some(super::super::settings::Consensus::Zab),
+            ..Settings::default()
+        };
+        let config = build(zab.clone()).unwrap();
+        assert!(config.consensus == Consensus::Zab && !config.rejoin);
+        let lease = Some(Reads::Lease { drift_per_mille: 10 });
+        let members = Some(vec![member("default", "h:1"), member("b", "h:2")]);
+        let mut expecting = zab.clone();
+        expecting.founding.bootstrap_expect = Some(3);
+        expecting.data_dir = Some("d".into());
+        expecting.gossip.join = vec!["h:7946".into()];
+        let joining = Settings {
+            initial_cluster: members,
+            initial_cluster_state: Some(ClusterState::Existing),
+            data_dir: Some("d".into()),
+            ..zab.clone()
+        };
+        for (settings, words) in [
+            (expecting, "in the place of --bootstrap-expect"),
+            (joining, "none can join"),
+            (Settings { rejoin: Some(true), ..zab.clone() }, "Leave --rejoin out"),
+            (Settings { reads: lease, ..zab.clone() }, "Leave --reads out"),
+            (Settings { pre_vote: Some(false), ..zab.clone() }, "are parts of Raft"),
+            (Settings { check_quorum: Some(false), ..zab.clone() }, "are parts of Raft"),
+            (Settings { stickiness: Some(false), ..zab }, "are parts of Raft"),
+        ] {
+            let text = refusal(settings);
+            assert!(text.contains(words), "{text}");
+        }
     }
 }

@@ -113,7 +113,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "BOOL")]
     pub(crate) stickiness: Option<bool>,
     /// How linearizable reads are confirmed: quorum, or lease:N where clocks drift apart by less
-    /// than N parts per thousand [default: quorum].
+    /// than N parts per thousand; the latter in a group that runs Raft [default: quorum].
     #[arg(long, value_name = "HOW", value_parser = reads)]
     pub(crate) reads: Option<Reads>,
     /// Which work shares a thread: auto, shared or split:CONNECTIONS [default: auto].

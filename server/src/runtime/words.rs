@@ -21,16 +21,25 @@ fn of_zab(event: &zab::Event, store: &Store) -> String {
     match event {
         zab::Event::Role { role, phase, epoch, leader } => match (role, phase, leader) {
             (Role::Leading, Phase::Broadcast, _) => format!("this member leads in epoch {epoch}"),
-            (Role::Leading, _, _) => {
-                format!("this member was voted for, and asks who follows it ({phase:?})")
-            }
+            (Role::Leading, Phase::Synchronization, _) => format!(
+                "this member was voted for, and brings those who follow it up to date; its own \
+                 history is of epoch {epoch}"
+            ),
+            (Role::Leading, _, _) => format!(
+                "this member was voted for, and asks who follows it; its own history is of epoch \
+                 {epoch}"
+            ),
             (Role::Looking, _, _) => format!("this member looks for a leader after epoch {epoch}"),
             (Role::Following | Role::Observing, _, Some(leader)) => {
                 format!("this member follows {} in epoch {epoch}", of(*leader))
             }
-            (Role::Following | Role::Observing, _, None) => {
-                format!("this member is brought up to date ({phase:?})")
+            (Role::Following | Role::Observing, Phase::Synchronization, None) => {
+                format!("this member is brought up to date; its own history is of epoch {epoch}")
             }
+            (Role::Following | Role::Observing, _, None) => format!(
+                "this member has voted, and knocks at the leader; its own history is of epoch \
+                 {epoch}"
+            ),
         },
         zab::Event::Abandoned(why) => format!("the leader is given up: {}", abandoned(*why)),
         zab::Event::Synchronizing { peer, mode } => match mode {
@@ -128,6 +137,29 @@ mod tests {
     use super::*;
     use protocol::Term;
     use store::Limits;
+
+    #[test]
+    fn each_phase_of_zab_has_words_of_its_own() {
+        use zab::{Phase, Role};
+        let store = Store::new(Limits::default());
+        let mut all = BTreeSet::new();
+        for (role, phase, leader) in [
+            (Role::Looking, Phase::Election, None),
+            (Role::Leading, Phase::Discovery, None),
+            (Role::Leading, Phase::Synchronization, None),
+            (Role::Leading, Phase::Broadcast, Some(NodeId(7))),
+            (Role::Following, Phase::Discovery, None),
+            (Role::Following, Phase::Synchronization, None),
+            (Role::Following, Phase::Broadcast, Some(NodeId(7))),
+        ] {
+            for epoch in [Term(3), Term(4)] {
+                let event = zab::Event::Role { role, phase, epoch, leader };
+                all.insert(super::event(&node::Event::Zab(event), &store));
+            }
+        }
+        assert_eq!(all.len(), 14, "{all:#?}");
+        assert!(all.iter().all(|text| text.contains("epoch ") && !text.contains('(')), "{all:#?}");
+    }
 
     #[test]
     fn roles_and_members_are_told_in_words() {
