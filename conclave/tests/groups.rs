@@ -6,6 +6,8 @@ mod support;
 
 #[path = "groups/beside.rs"]
 mod beside;
+#[path = "groups/electors.rs"]
+mod electors;
 #[path = "groups/kills.rs"]
 mod kills;
 #[path = "groups/loss.rs"]

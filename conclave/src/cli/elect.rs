@@ -46,6 +46,7 @@ enum Algorithm {
 ///   conclave elect scheduler --algorithm bully --expect 3 --rank 10 -- ./scheduler
 ///   conclave elect scheduler --algorithm bully --electors web-1,web-2,web-3 -- ./scheduler
 ///   conclave elect scheduler --algorithm bully --observe
+///   conclave elect scheduler --algorithm bully --change-electors web-1,web-2,web-4
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Elect {
@@ -99,12 +100,15 @@ impl Elect {
                 "--value is for --algorithm raft: by gossip, others read the agent's name",
             ));
         }
-        let Bully { http, report, .. } = &self.bully;
+        let Bully { http, report, change_electors, .. } = &self.bully;
         if let Some(freshness) = report {
             return block_on(async {
                 let body = json!({ "group": self.group, "freshness": freshness });
                 http.post("elections/report", &body).await.map(drop)
             });
+        }
+        if !change_electors.is_empty() {
+            return block_on(gossip::change(http, &self.group, change_electors));
         }
         if self.observe {
             return block_on(gossip::follow(http, &self.group, self.output.format));

@@ -31,7 +31,8 @@ const MOST: i64 = 1 << 61;
 /// clients' writes are those of the survivor. Lost members that come back are not let in. That it
 /// was done is an entry of the log, and `conclave inspect state` and every start tell of it.
 ///
-/// What the lost members had acknowledged without the survivor is lost.
+/// What the lost members had acknowledged without the survivor is lost. The new cluster runs Raft,
+/// also where the survivor's ran Zab.
 ///
 /// Examples:
 ///

@@ -249,6 +249,10 @@ impl Judge {
 
     /// The leader of `epoch` holds what was applied of lower ones. That a later epoch has begun
     /// and applied something is nothing that it could know of.
+    ///
+    /// The paper's primary integrity asks that it has *delivered* them. To hold them is enough for
+    /// what that is for: a node applies in order, so that all that this leader proposes comes after
+    /// them, and it answers no read before it has applied them (ZI16).
     fn assert_complete(&self, node: NodeId, epoch: Term, disk: &Disk, law: &str) {
         let older = self.applied.iter().rev().find(|entry| entry.position.term < epoch);
         if let Some(last) = older {

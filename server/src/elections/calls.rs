@@ -1,5 +1,7 @@
 //! What the rest of the process asks of the groups.
 
+use std::collections::BTreeSet;
+
 use protocol::bully::Epoch;
 use protocol::bully::wire::Group;
 use tokio::sync::oneshot;
@@ -17,5 +19,6 @@ pub(super) enum Call {
     Observe { group: Group, reply: Reply<Program> },
     Stopped { group: Group, epoch: Epoch, reply: Reply<()> },
     Report { group: Group, freshness: u64, reply: Reply<()> },
+    Change { group: Group, electors: BTreeSet<String>, reply: Reply<()> },
     List(Reply<Vec<GroupView>>),
 }

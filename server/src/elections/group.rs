@@ -1,16 +1,19 @@
 //! One group: its core, what it has seen of others, its file and its programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::bully::wire::{Group as Name, Letter, Says};
 use protocol::bully::{
-    Bully, Config, Durable, Electorate, Epoch, Input, Leader, Output, Shown, Standing, WriteId,
+    Bully, ChangeRefusal, Config, Durable, Electorate, Epoch, Input, Leader, Output, Shown,
+    Standing, Warning, WriteId,
 };
 use protocol::{NodeId, Time};
 use tokio::sync::mpsc;
 
-use super::handle::Told;
+use super::calls::Reply;
+use super::handle::{ElectionError, Told};
 use super::settings::{GroupSettings, Mode};
+use super::words;
 
 /// Lines that may wait for a program. One that reads more slowly is taken for gone.
 pub(super) const LINES: usize = 64;
@@ -26,6 +29,8 @@ pub(super) enum Effect {
     Write(WriteId, Durable),
     /// Tell programs that this one leads.
     Leader(Option<Leader>),
+    /// Tell programs, and the log.
+    Warn(Warning),
 }
 
 /// A program that is connected.
@@ -53,6 +58,8 @@ pub(super) struct Group {
     broken: bool,
     candidate: Option<Attached>,
     observers: Vec<Attached>,
+    /// Whoever waits for a change of the electorate.
+    changing: Option<Reply<()>>,
     effects: Vec<Effect>,
     /// Whose turn it is to hear again what this one shows.
     turn: usize,
@@ -81,6 +88,7 @@ impl Group {
             broken: false,
             candidate: None,
             observers: Vec::new(),
+            changing: None,
             effects: Vec::new(),
             turn: 0,
             left: false,
@@ -160,13 +168,19 @@ impl Group {
             }
             Output::Lost { epoch, why } => {
                 tracing::info!(group = %self.name, ?epoch, ?why, "leads the group no more");
+                self.answer_change(Err(ElectionError::Conflict(words::unfinished())));
                 self.tell_candidate(Told::Lost { epoch, why });
             }
             Output::Leader(leader) => self.effects.push(Effect::Leader(leader)),
             Output::Electorate(electorate) => self.note(&electorate, "goes by this electorate"),
-            Output::Settled(electorate) => self.note(&electorate, "its electorate has settled"),
-            Output::ChangeRefused(refusal) => self.warn(&format!("not changed: {refusal:?}")),
-            Output::Warn(warning) => self.warn(&format!("{warning:?}")),
+            Output::Settled(electorate) => {
+                self.note(&electorate, "its electorate has settled");
+                self.answer_change(Ok(()));
+            }
+            Output::ChangeRefused(refusal) => {
+                self.answer_change(Err(ElectionError::Conflict(words::refusal(refusal))));
+            }
+            Output::Warn(warning) => self.effects.push(Effect::Warn(warning)),
         }
     }
 
@@ -175,7 +189,24 @@ impl Group {
         tracing::debug!(group = %self.name, ?version, members, "{what}");
     }
 
-    fn warn(&mut self, text: &str) {
+    fn answer_change(&mut self, result: Result<(), ElectionError>) {
+        if let Some(reply) = self.changing.take() {
+            // Whoever asked may have gone since.
+            drop(reply.send(result));
+        }
+    }
+
+    /// Lets these decide from now on; the answer comes when it is done.
+    pub(super) fn change(&mut self, now: Time, electors: BTreeSet<NodeId>, reply: Reply<()>) {
+        if self.changing.is_some() {
+            let text = words::refusal(ChangeRefusal::UnderWay);
+            return drop(reply.send(Err(ElectionError::Conflict(text))));
+        }
+        self.changing = Some(reply);
+        self.handle(now, Input::Change(electors));
+    }
+
+    pub(super) fn warn(&mut self, text: &str) {
         tracing::warn!(group = %self.name, "{text}");
         self.tell_candidate(Told::Warning(text.to_owned()));
         self.tell_observers(&Told::Warning(text.to_owned()));
@@ -252,6 +283,7 @@ impl Group {
                  see to the disk and start it again"
             ));
             self.broken = true;
+            self.answer_change(Err(ElectionError::Conflict(words::broken())));
             self.candidate = None;
             self.observers.clear();
             return;
@@ -340,7 +372,7 @@ mod tests {
     fn write(group: &mut Group) -> Option<WriteId> {
         group.effects().into_iter().find_map(|effect| match effect {
             Effect::Write(id, _) => Some(id),
-            Effect::Send(..) | Effect::Show(_) | Effect::Leader(_) => None,
+            Effect::Send(..) | Effect::Show(_) | Effect::Leader(_) | Effect::Warn(_) => None,
         })
     }
 

@@ -1,5 +1,7 @@
 //! Elections, for the rest of the process.
 
+use std::collections::BTreeSet;
+
 use protocol::bully::wire::Group;
 use protocol::bully::{Epoch, Loss, Status};
 use thiserror::Error;
@@ -82,6 +84,8 @@ pub struct GroupView {
     pub leader: Option<String>,
     /// The names of those who decide; ids where no name is known.
     pub electorate: Vec<String>,
+    /// Whether some of them are being replaced by others of them.
+    pub changes: bool,
     /// Whether a program stands here.
     pub stands: bool,
     /// Letters of this agent's groups that made no sense.
@@ -130,6 +134,21 @@ impl Elections {
     pub async fn report(&self, group: &str, freshness: u64) -> Result<(), ElectionError> {
         let group = named(group)?;
         self.ask(|reply| Call::Report { group, freshness, reply }).await
+    }
+
+    /// Lets these agents decide in a group that a program here leads; done when this returns. A
+    /// majority of those before and a majority of these has taken each step.
+    ///
+    /// # Errors
+    /// [`ElectionError::Conflict`] when the group is not led from here, or is led no more before it
+    /// is done; then it may be done all the same.
+    pub async fn change(
+        &self,
+        group: &str,
+        electors: BTreeSet<String>,
+    ) -> Result<(), ElectionError> {
+        let group = named(group)?;
+        self.ask(|reply| Call::Change { group, electors, reply }).await
     }
 
     /// All groups of this agent.

@@ -11,6 +11,7 @@
 //! - `file`: what a group keeps, and where;
 //! - `group`: one core, what it has seen, and its programs;
 //! - `task`, `calls`, `peers`: all groups of this agent, between the pool and the programs;
+//! - `words`: what an operator is told;
 //! - `handle`: elections for the rest of the process.
 //!
 //! An agent belongs to a group once it is told so, in its settings or by a program that stands, and
@@ -28,6 +29,7 @@ mod handle;
 mod peers;
 mod settings;
 mod task;
+mod words;
 
 pub use clock::boot_time;
 pub use handle::{ElectionError, Elections, GroupView, Program, Told};

@@ -22,7 +22,7 @@ const DRIFT_PPM: u32 = 10_000;
 /// A leader renews its lease so often in each.
 const RENEWALS: u32 = 5;
 /// Members that a list may have; while one follows another, there are two.
-const NAMED_MOST: usize = 32;
+pub(super) const NAMED_MOST: usize = 32;
 /// The shortest lease and the longest.
 const TTL: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 const TTL_DEFAULT: Duration = Duration::from_secs(10);

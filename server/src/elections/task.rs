@@ -3,7 +3,7 @@
 //! Nothing here waits for a disk. A letter that the pool does not take at once is lost, as letters
 //! are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -21,8 +21,8 @@ use super::file::{Folder, Record};
 use super::group::{Effect, Group, LINES};
 use super::handle::{ElectionError, Elections, GroupView, Program, Told};
 use super::peers::{self, Peer};
-use super::settings::{GroupSettings, Mode, Who, Wish};
-use super::{candidate, peers::tag};
+use super::settings::{GroupSettings, Mode, NAMED_MOST, Who, Wish};
+use super::{candidate, peers::tag, words};
 use crate::gossip::{PoolHandle, Profile, Subscription};
 
 /// Calls that may wait.
@@ -279,6 +279,12 @@ impl Task {
                             group.tell_leader(leader);
                         }
                     }
+                    Effect::Warn(warning) => {
+                        let text = words::warning(&warning, |id| self.name_of_text(id));
+                        if let Some(group) = self.groups.get_mut(name) {
+                            group.warn(&text);
+                        }
+                    }
                 }
             }
         }
@@ -446,6 +452,16 @@ impl Task {
         self.peers.get(&id).map_or_else(|| id.to_string(), |peer| peer.name.clone())
     }
 
+    /// The same, of an id as text.
+    fn name_of_text(&self, text: &str) -> String {
+        let id = self.peers.keys().find(|id| id.to_string() == text);
+        match id {
+            Some(id) => self.name_of(*id),
+            None if self.own.to_string() == text => self.agent.clone(),
+            None => text.to_owned(),
+        }
+    }
+
     fn on_call(&mut self, call: Call) {
         // Whoever asked may have gone since; then the program is dropped, and that is noticed.
         match call {
@@ -461,6 +477,15 @@ impl Task {
                 self.handle(&group, Input::Freshness(freshness));
                 drop(reply.send(known));
             }
+            Call::Change { group, electors, reply } => match self.electors(&group, &electors) {
+                Ok(electors) => {
+                    if let Some(group) = self.groups.get_mut(&group) {
+                        group.change(boot_time(), electors, reply);
+                    }
+                    self.carry_out(&group);
+                }
+                Err(error) => drop(reply.send(Err(error))),
+            },
             Call::List(reply) => {
                 drop(reply.send(Ok(self.groups.values().map(|it| self.view(it)).collect())));
             }
@@ -474,6 +499,40 @@ impl Task {
             name.as_str()
         );
         self.groups.get_mut(name).ok_or(ElectionError::Refused(text))
+    }
+
+    /// The ids of those who are to decide in a group that is led from here. Newcomers among them
+    /// must be there, in the group: a name that nobody has would never decide anything.
+    fn electors(
+        &mut self,
+        name: &Name,
+        electors: &BTreeSet<String>,
+    ) -> Result<BTreeSet<NodeId>, ElectionError> {
+        let (own, agent) = (self.own, self.agent.clone());
+        let group = self.member(name)?;
+        if group.settings.mode == Mode::Classic {
+            return Err(ElectionError::Conflict(words::CLASSIC.to_owned()));
+        }
+        if group.is_broken() {
+            return Err(ElectionError::Conflict(words::broken()));
+        }
+        let leader = group.leader();
+        if leader.is_none_or(|leader| leader.id != own) {
+            let leader = leader.map(|leader| self.name_of(leader.id));
+            return Err(ElectionError::Conflict(words::led_elsewhere(leader.as_deref())));
+        }
+        if electors.is_empty() || electors.len() > NAMED_MOST {
+            return Err(ElectionError::Refused(words::size(NAMED_MOST)));
+        }
+        let present = group.core().status().electorate;
+        let decides = |id| present.as_ref().is_some_and(|present| present.has(id));
+        let is_in = |id| self.peers.get(&id).is_some_and(|peer| peer.is_in(name));
+        let ids = electors.iter().map(|elector| {
+            let id = if *elector == agent { own } else { candidate(elector) };
+            let known = id == own || decides(id) || is_in(id);
+            known.then_some(id).ok_or_else(|| ElectionError::Conflict(words::nobody(elector, name)))
+        });
+        ids.collect()
     }
 
     fn stand(&mut self, name: &Name, wish: &Wish) -> Result<Program, ElectionError> {
@@ -491,9 +550,7 @@ impl Task {
             Some(group) => {
                 let settings = group.settings.with(wish).map_err(ElectionError::Conflict)?;
                 if group.is_broken() {
-                    let text = "what this agent grants in this group could not be written: see to \
-                                the disk and start the agent again";
-                    return Err(ElectionError::Conflict(text.to_owned()));
+                    return Err(ElectionError::Conflict(words::broken()));
                 }
                 if group.stands() {
                     let text = "a program stands in this group at this agent already: stop that \
@@ -550,6 +607,7 @@ impl Task {
             settings: group.settings.clone(),
             leader: status.leader.map(|leader| self.name_of(leader.id)),
             electorate: members.map(|id| self.name_of(id)).collect(),
+            changes: status.electorate.as_ref().is_some_and(Electorate::is_joint),
             stands: group.stands(),
             refused: self.refused,
             status,

@@ -63,6 +63,11 @@ pub(super) struct Bully {
     /// Tell the agent how fresh the state of the program that stands there is, and end.
     #[arg(long, value_name = "N", conflicts_with_all = ["observe", "command"])]
     pub(super) report: Option<u64>,
+    /// Let these agents decide from now on, in the place of those who did, and end: for whoever was
+    /// lost. Asked of the agent that leads; done when it ends.
+    #[arg(long, value_name = "AGENT,…", value_delimiter = ',')]
+    #[arg(conflicts_with_all = ["observe", "command", "report", "expect", "electors"])]
+    pub(super) change_electors: Vec<String>,
     #[command(flatten)]
     pub(super) http: Http,
 }
@@ -94,7 +99,9 @@ impl Bully {
     /// Refuses what means nothing to the log.
     pub(super) fn refuse(&self) -> Result {
         let mut said = self.said().into_iter().map(|(name, _)| name);
-        match said.next().or_else(|| self.report.map(|_| "report")) {
+        let report = self.report.map(|_| "report");
+        let change = (!self.change_electors.is_empty()).then_some("change-electors");
+        match said.next().or(report).or(change) {
             Some(name) => Err(Failure::usage(format!("--{name} is for --algorithm bully"))),
             None => Ok(()),
         }

@@ -1,5 +1,7 @@
 //! Following who leads, by gossip.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::cli::http::Http;
@@ -20,6 +22,14 @@ pub(super) async fn follow(http: &Http, group: &str, format: Format) -> Result {
         }
     }
     Err(Failure::new("the agent has ended, or takes no part in the group any more"))
+}
+
+/// Lets other agents decide.
+pub(super) async fn change(http: &Http, group: &str, electors: &[String]) -> Result {
+    http.post("elections/electors", &json!({ "group": group, "electors": electors })).await?;
+    let electors: BTreeSet<&str> = electors.iter().map(String::as_str).collect();
+    let electors: Vec<&str> = electors.into_iter().collect();
+    output::line(format!("from now on these decide in {group}: {}", electors.join(", ")))
 }
 
 fn sentence(leader: &Value) -> String {

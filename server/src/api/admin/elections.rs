@@ -10,13 +10,13 @@ use hyper::body::Frame;
 use protocol::bully::{Epoch, Loss, Part};
 use serde_json::{Value, json};
 
-use super::requests::{fields, number, string};
+use super::requests::{fields, number, string, strings};
 use super::route::{Body, Failed, finish, with_body};
 use crate::elections::{ElectionError, Elections, GroupView, Program, Told, Wish};
 use crate::gossip::PoolHandle;
 
 /// Every request.
-pub(super) const NAMES: [&str; 4] = ["stand", "observe", "stopped", "report"];
+pub(super) const NAMES: [&str; 5] = ["stand", "observe", "stopped", "report", "electors"];
 
 fn elections(pool: &PoolHandle) -> Result<&Elections, Failed> {
     pool.elections().ok_or(Failed::Election(ElectionError::Ended))
@@ -44,6 +44,12 @@ pub(super) async fn carry_out(
         "stopped" => {
             let epoch = Epoch(number(&fields, "epoch")?);
             elections.stopped(name_of_group, epoch).await?;
+            Ok(finish(Ok(json!({}))))
+        }
+        "electors" => {
+            elections
+                .change(name_of_group, strings(&fields, "electors")?.into_iter().collect())
+                .await?;
             Ok(finish(Ok(json!({}))))
         }
         _ => {
@@ -118,6 +124,7 @@ fn group(view: &GroupView) -> Value {
         "granted": status.ballot.map(|ballot| ballot.epoch.0),
         "until": status.lease.map(|lease| lease.until.0),
         "electorate": view.electorate,
+        "changes": view.changes,
         "meets": status.electorate.is_none() && status.meeting.is_some(),
         "dropped": status.dropped,
         "refused": view.refused,

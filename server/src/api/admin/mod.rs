@@ -17,6 +17,7 @@
 //! POST /v1/conclave/elections/observe   {"group"}: lines, at each change of who leads
 //! POST /v1/conclave/elections/stopped   {"group", "epoch"}: the program has stopped
 //! POST /v1/conclave/elections/report    {"group", "freshness"}
+//! POST /v1/conclave/elections/electors  {"group", "electors"}: answers when they decide
 //! GET  /metrics, /health
 //! ```
 //!

@@ -198,7 +198,7 @@ pub(super) fn number(fields: &Map<String, Value>, name: &str) -> Result<u64, Fai
     fields.get(name).and_then(Value::as_u64).ok_or_else(|| wrong(name, "a number"))
 }
 
-fn strings(fields: &Map<String, Value>, name: &str) -> Result<Vec<String>, Failed> {
+pub(super) fn strings(fields: &Map<String, Value>, name: &str) -> Result<Vec<String>, Failed> {
     let list = match fields.get(name) {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(value) => value.as_array().ok_or_else(|| wrong(name, "a list of texts"))?,
