@@ -3,8 +3,9 @@
 //! A protocol such as Zab rests on ordered channels whose end is an event: nothing of a channel is
 //! missing until both sides know that the channel is over. What carries messages here promises
 //! less: a pair of connections, each one way, that break apart; ways over other members. This is
-//! what lies between: it retransmits nothing, it only makes sure that whatever gets lost, comes
-//! twice, or comes too late ends the link on both sides, and that a new one has nothing of the old.
+//! what lies between: it retransmits nothing, it only makes sure that whatever gets lost, or is
+//! overtaken, ends the link on both sides, that nothing comes twice, and that a new link has nothing
+//! of the old.
 //!
 //! # How it flows
 //!

@@ -160,14 +160,17 @@ impl Group {
             Output::Elected(lease) => {
                 let epoch = lease.map(|lease| lease.epoch);
                 let until = lease.map(|lease| lease.until.0);
-                tracing::info!(group = %self.name, ?epoch, "leads the group");
+                let number = epoch.map(|epoch| epoch.0);
+                tracing::info!(group = %self.name, epoch = number, "leads the group");
                 self.tell_candidate(Told::Elected { epoch, until });
             }
             Output::Extended(lease) => {
                 self.tell_candidate(Told::Extended { epoch: lease.epoch, until: lease.until.0 });
             }
             Output::Lost { epoch, why } => {
-                tracing::info!(group = %self.name, ?epoch, ?why, "leads the group no more");
+                let (number, reason) = (epoch.map(|epoch| epoch.0), words::loss(why));
+                let text = "leads the group no more";
+                tracing::info!(group = %self.name, epoch = number, why = reason, "{text}");
                 self.answer_change(Err(ElectionError::Conflict(words::unfinished())));
                 self.tell_candidate(Told::Lost { epoch, why });
             }

@@ -35,6 +35,8 @@ pub use clock::boot_time;
 pub use handle::{ElectionError, Elections, GroupView, Program, Told};
 pub use settings::{GroupSettings, Mode, Who, Wish};
 
+pub(crate) use words::loss;
+
 pub(crate) use task::{Office, letters};
 
 use protocol::NodeId;

@@ -2,7 +2,7 @@
 
 use protocol::bootstrap::Warning as Meeting;
 use protocol::bully::wire::Group;
-use protocol::bully::{ChangeRefusal, Warning};
+use protocol::bully::{ChangeRefusal, Loss, Warning};
 
 /// Who has which id is only known to the pool: `name` finds the name of an id, as text.
 pub(super) fn warning(warning: &Warning, name: impl Fn(&str) -> String) -> String {
@@ -32,6 +32,17 @@ pub(super) fn warning(warning: &Warning, name: impl Fn(&str) -> String) -> Strin
         Warning::Meeting(Meeting::Absurd { name: id }) => {
             format!("{} shows what can be no pledge of its own; it is not counted on", name(id))
         }
+    }
+}
+
+/// Why a term of office has ended.
+pub(crate) const fn loss(why: Loss) -> &'static str {
+    match why {
+        Loss::Expired => "no majority has answered in time",
+        Loss::Superseded => "another one leads",
+        Loss::Resigned => "its program has left",
+        Loss::HandedOver => "a better candidate takes over",
+        Loss::Removed => "it does not belong to the electorate any more",
     }
 }
 

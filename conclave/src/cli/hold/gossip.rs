@@ -238,11 +238,19 @@ fn warn(line: &Value) {
     }
 }
 
+/// Nanoseconds.
+const SECOND: u64 = 1_000_000_000;
+
 /// What to compare with what others say of the same time.
 fn told(office: &Office) -> String {
     match (office.fence, office.until) {
         (Some(fence), Some(until)) => {
-            format!(" (fence {fence}, lease until {} ns after the machine's start)", until.0)
+            let (seconds, rest) = (until.0 / SECOND, until.0 % SECOND);
+            let left = office.left().as_secs_f64();
+            format!(
+                " (fence {fence}, lease for {left:.1} s more: until {seconds}.{rest:09} s after \
+                 the machine's start)"
+            )
         }
         _ => String::new(),
     }

@@ -7,12 +7,12 @@ use futures_util::stream;
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
-use protocol::bully::{Epoch, Loss, Part};
+use protocol::bully::{Epoch, Part};
 use serde_json::{Value, json};
 
 use super::requests::{fields, number, string, strings};
 use super::route::{Body, Failed, finish, with_body};
-use crate::elections::{ElectionError, Elections, GroupView, Program, Told, Wish};
+use crate::elections::{ElectionError, Elections, GroupView, Program, Told, Wish, loss};
 use crate::gossip::PoolHandle;
 
 /// Every request.
@@ -86,20 +86,9 @@ fn line(told: Told) -> Value {
             json!({ "event": "extended", "epoch": epoch.0, "until": until })
         }
         Told::Lost { epoch, why } => {
-            json!({ "event": "lost", "epoch": number(epoch), "why": word(why) })
+            json!({ "event": "lost", "epoch": number(epoch), "why": loss(why) })
         }
         Told::Warning(text) => json!({ "event": "warning", "text": text }),
-    }
-}
-
-/// Why a term of office has ended, for people.
-const fn word(why: Loss) -> &'static str {
-    match why {
-        Loss::Expired => "no majority has answered in time",
-        Loss::Superseded => "another one leads",
-        Loss::Resigned => "its program has left",
-        Loss::HandedOver => "a better candidate takes over",
-        Loss::Removed => "it does not belong to the electorate any more",
     }
 }
 

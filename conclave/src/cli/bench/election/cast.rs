@@ -163,8 +163,11 @@ impl Drop for Cast {
 
 /// What a program's log says of a lease.
 fn lease_in(log: &str, fence: u64) -> Option<Time> {
-    let (_, rest) = log.split_once(&format!("(fence {fence}, lease until "))?;
-    rest.split_once(" ns")?.0.parse().ok().map(Time)
+    let (_, rest) = log.split_once(&format!("(fence {fence}, lease for "))?;
+    let (seconds, rest) = rest.split_once(": until ")?.1.split_once('.')?;
+    let (seconds, nanos): (u64, u64) =
+        (seconds.parse().ok()?, rest.split_once(" s")?.0.parse().ok()?);
+    Some(Time(seconds * 1_000_000_000 + nanos))
 }
 
 fn within(patience: Duration, complaint: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result {
@@ -184,8 +187,12 @@ mod tests {
 
     #[test]
     fn a_log_tells_of_leases_by_their_fences() {
-        let log = "x (fence 6, lease until 5 ns after y)\nx (fence 7, lease until 12 ns after y)\n";
-        assert_eq!(lease_in(log, 7), Some(Time(12)));
+        let lease = |fence, until| {
+            format!("x (fence {fence}, lease for 1.0 s more: until {until} s after y)\n")
+        };
+        let log = lease(6, "5.000000001") + &lease(7, "12.000000034");
+        let log = log.as_str();
+        assert_eq!(lease_in(log, 7), Some(Time(12_000_000_034)));
         assert_eq!(lease_in(log, 8), None);
     }
 }
