@@ -4,8 +4,8 @@
 //! missing until both sides know that the channel is over. What carries messages here promises
 //! less: a pair of connections, each one way, that break apart; ways over other members. This is
 //! what lies between: it retransmits nothing, it only makes sure that whatever gets lost, or is
-//! overtaken, ends the link on both sides, that nothing comes twice, and that a new link has nothing
-//! of the old.
+//! overtaken, ends the link on both sides, that nothing comes twice, and that a new link has
+//! nothing of the old.
 //!
 //! # How it flows
 //!

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::calls::Reply;
 use super::handle::{ElectionError, Told};
-use super::settings::{GroupSettings, Mode};
+use super::settings::{GroupSettings, Mode, Who};
 use super::words;
 
 /// Lines that may wait for a program. One that reads more slowly is taken for gone.
@@ -296,6 +296,21 @@ impl Group {
             self.effects.push(Effect::Write(id, durable));
         }
         self.handle(now, Input::Persisted(id));
+    }
+
+    /// What a program should know that may wait for long.
+    pub(super) fn advice(&self, own: NodeId) -> Option<String> {
+        match (&self.settings.who, self.core.status().electorate) {
+            (_, Some(electorate)) => {
+                let text = "this agent is not among those who decide in this group, and cannot \
+                            lead it";
+                (!electorate.has(own)).then(|| text.to_owned())
+            }
+            (Some(Who::Expect(expect @ 2..)), None) => {
+                Some(format!("nobody leads before {expect} agents of this group have met"))
+            }
+            (_, None) => None,
+        }
     }
 
     /// A program stands from now on.

@@ -21,7 +21,7 @@ use super::file::{Folder, Record};
 use super::group::{Effect, Group, LINES};
 use super::handle::{ElectionError, Elections, GroupView, Program, Told};
 use super::peers::{self, Peer};
-use super::settings::{GroupSettings, Mode, NAMED_MOST, Who, Wish};
+use super::settings::{GroupSettings, Mode, NAMED_MOST, Wish};
 use super::{candidate, peers::tag, words};
 use crate::gossip::{PoolHandle, Profile, Subscription};
 
@@ -83,7 +83,7 @@ impl Office {
                         return Err(fail(text.to_owned()));
                     }
                     if folder.is_none() {
-                        return Err(fail(no_folder()));
+                        return Err(fail(words::no_folder()));
                     }
                     let (agent, group) = (agent.to_owned(), group.clone());
                     let durable = Durable::default();
@@ -92,7 +92,7 @@ impl Office {
             }
         }
         if records.len() > GROUPS {
-            return Err(too_many());
+            return Err(words::too_many(GROUPS));
         }
         let ms = Duration::from_millis;
         let timing = match profile {
@@ -131,31 +131,6 @@ impl Office {
             task.join(record.group, record.settings, record.durable);
         }
         task.run(calls, letters, (writes, leavers)).await;
-    }
-}
-
-fn no_folder() -> String {
-    "what a member grants has to survive it: start this agent with --data-dir DIR; or say \
-     mode=classic, which promises nothing"
-        .to_owned()
-}
-
-fn too_many() -> String {
-    format!("an agent can be in {GROUPS} groups at most: start another one")
-}
-
-/// What a program should know that may wait for long.
-fn advice(group: &Group, own: NodeId) -> Option<String> {
-    let electorate = group.core().status().electorate;
-    match (&group.settings.who, electorate) {
-        (_, Some(electorate)) => {
-            let text = "this agent is not among those who decide in this group, and cannot lead it";
-            (!electorate.has(own)).then(|| text.to_owned())
-        }
-        (Some(Who::Expect(expect @ 2..)), None) => {
-            Some(format!("nobody leads before {expect} agents of this group have met"))
-        }
-        (_, None) => None,
     }
 }
 
@@ -540,10 +515,10 @@ impl Task {
             None => {
                 let settings = GroupSettings::of(wish).map_err(ElectionError::Refused)?;
                 if settings.mode == Mode::Safe && self.folder.is_none() {
-                    return Err(ElectionError::Conflict(no_folder()));
+                    return Err(ElectionError::Conflict(words::no_folder()));
                 }
                 if self.groups.len() >= GROUPS {
-                    return Err(ElectionError::Conflict(too_many()));
+                    return Err(ElectionError::Conflict(words::too_many(GROUPS)));
                 }
                 self.join(name.clone(), settings, Durable::default());
             }
@@ -562,7 +537,7 @@ impl Task {
         }
         let (program, number, lines) = self.enter(name)?;
         if let Some(group) = self.groups.get_mut(name) {
-            if let Some(text) = advice(group, self.own) {
+            if let Some(text) = group.advice(self.own) {
                 // There is room for it.
                 let _sent = lines.try_send(Told::Warning(text));
             }

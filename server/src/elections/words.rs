@@ -95,6 +95,16 @@ pub(super) fn broken() -> String {
         .to_owned()
 }
 
+pub(super) fn no_folder() -> String {
+    "what a member grants has to survive it: start this agent with --data-dir DIR; or say \
+     mode=classic, which promises nothing"
+        .to_owned()
+}
+
+pub(super) fn too_many(most: usize) -> String {
+    format!("an agent can be in {most} groups at most: start another one")
+}
+
 fn apart(who: &str) -> String {
     format!(
         "there are two groups of this name, with electorates that were founded apart or declared \
