@@ -26,7 +26,7 @@ fn lost_agents_are_replaced_and_those_who_come_decide_in_their_place() {
     let error = stage.fails(1, 1, &change(new));
     assert!(error.contains("this group is led by agent-0: ask that agent"), "{error}");
     let error = stage.fails(0, 1, &change("agent-0,agent-7"));
-    assert!(error.contains("no agent \"agent-7\" is in the group \"g\""), "{error}");
+    assert!(error.contains("no living agent \"agent-7\" is in the group \"g\""), "{error}");
     let said = stage.says(0, &change(new));
     assert!(said.status.success(), "{said:?}");
     let said = String::from_utf8(said.stdout).unwrap();

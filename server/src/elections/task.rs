@@ -501,7 +501,8 @@ impl Task {
         }
         let present = group.core().status().electorate;
         let decides = |id| present.as_ref().is_some_and(|present| present.has(id));
-        let is_in = |id| self.peers.get(&id).is_some_and(|peer| peer.is_in(name));
+        let is_there = |peer: &Peer| peer.is_in(name) && peer.standing != Standing::Failed;
+        let is_in = |id| self.peers.get(&id).is_some_and(is_there);
         let ids = electors.iter().map(|elector| {
             let id = if *elector == agent { own } else { candidate(elector) };
             let known = id == own || decides(id) || is_in(id);

@@ -78,8 +78,8 @@ pub(super) fn size(most: usize) -> String {
 pub(super) fn nobody(elector: &str, group: &Group) -> String {
     let group = group.as_str();
     format!(
-        "no agent {elector:?} is in the group {group:?}: let a program stand there, or start that \
-         agent with --groups, in the same words as everywhere; then ask again"
+        "no living agent {elector:?} is in the group {group:?}: let a program stand there, or \
+         start it with --groups, in the same words as everywhere; then ask again"
     )
 }
 
