@@ -100,6 +100,20 @@ fn a_founders_word_is_enough_and_that_of_a_follower_is_none() {
     assert_eq!(one.poll_output(), Some(Output::Show(shown)));
 }
 
+/// The word of a founder is enough for those who hold its pledge: a follower that showed one beside
+/// its cluster would make them found a second one.
+#[test]
+fn a_pledge_that_was_being_written_when_a_cluster_was_followed_is_never_shown() {
+    let mut four = server(4, 3, None);
+    assert_eq!(see(&mut four, shows(1, Some(&[1, 2, 4]), None)), []);
+    assert_eq!(see(&mut four, shows(2, None, None)), [persist(1, &[1, 2, 4])]);
+    four.handle(Input::Settled(ClusterId(7)));
+    four.handle(Input::Persisted(WriteId(1)));
+    let shown: Vec<Output> = std::iter::from_fn(|| four.poll_output()).collect();
+    assert_eq!(shown, [Output::Show(Shown { pledge: None, cluster: Some(ClusterId(7)) })]);
+    assert_eq!(four.pledge(), None);
+}
+
 #[test]
 fn beside_a_cluster_that_is_away_or_two_of_them_none_is_founded() {
     let mut one = server(1, 1, Some(&[1]));

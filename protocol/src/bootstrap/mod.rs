@@ -133,7 +133,9 @@ impl Founding {
             Input::Persisted(id) => self.persisted(id),
             Input::Settled(cluster) => {
                 if self.decided != Some(Decided::Form) {
-                    self.pledge = None;
+                    // Whoever shows a pledge beside a cluster has founded it by that pledge. One
+                    // that is still being written would be shown when it is durable.
+                    (self.pledge, self.writing) = (None, None);
                 }
                 self.cluster = Some(cluster);
                 self.show();
