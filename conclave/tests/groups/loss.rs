@@ -1,5 +1,7 @@
 //! Leaders that die, stand still, or come back.
 
+use std::process::Stdio;
+
 use crate::stage::{DEAF, Stage, WORK, runs};
 use crate::support::eventually;
 
@@ -72,4 +74,35 @@ fn an_agent_that_was_killed_keeps_its_word_and_belongs_to_its_group() {
     let again = stage.stands(0, "again", &["g"], WORK);
     assert!(stage.leader("again").1 > fence);
     drop(again);
+}
+
+/// Whether a process waits for somebody to read what it has written.
+fn is_blocked(pid: u64) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
+}
+
+#[test]
+fn a_command_is_ended_though_nobody_reads_what_is_said_of_it() {
+    let mut stage = Stage::new(1);
+    let script = "echo $$ > mute.new; mv mute.new mute; while :; do echo full >&2; done";
+    let words = ["g", "--expect", "1", "--ttl", "2", "--", "sh", "-c", script];
+    let mut command = stage.elect(0, &words);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let (pid, _) = stage.leader("mute");
+    eventually("the pipe to be full", || is_blocked(pid).then_some(()));
+    stage.agents[0].kill();
+    eventually("the command to be ended", || (!runs(pid)).then_some(()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn what_a_command_leaves_behind_ends_before_the_next_one_leads() {
+    let stage = Stage::new(1);
+    let script = "sleep 1000 & echo $! > left.new; mv left.new left";
+    let words = ["g", "--expect", "1", "--ttl", "2", "--", "sh", "-c", script];
+    assert!(stage.says(0, &words).status.success());
+    let (pid, _) = stage.leader("left");
+    assert!(!runs(pid));
 }

@@ -27,7 +27,8 @@ pub enum Ranking {
     #[default]
     Priority,
     /// What the program reports, then priority and id. No member grants the claim of somebody less
-    /// fresh than itself: who is elected is as fresh as a majority.
+    /// fresh than itself: who is elected is as fresh as a majority says that it is. What was
+    /// reported is forgotten at a restart, and 0 until it is reported again.
     Freshness,
 }
 

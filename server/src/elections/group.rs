@@ -9,6 +9,7 @@ use protocol::bully::{
 };
 use protocol::{NodeId, Time};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::calls::Reply;
 use super::handle::{ElectionError, Told};
@@ -324,14 +325,13 @@ impl Group {
         self.observers.push(Attached { number, lines });
     }
 
-    /// A program has gone; `true` when it was the one that stood.
-    pub(super) fn detach(&mut self, now: Time, number: u64) -> bool {
+    /// A program has gone.
+    pub(super) fn detach(&mut self, now: Time, number: u64) {
         self.observers.retain(|program| program.number != number);
         let stood = self.candidate.take_if(|program| program.number == number).is_some();
         if stood {
             self.handle(now, Input::Stand(false));
         }
-        stood
     }
 
     pub(super) fn stopped(&mut self, now: Time, epoch: Epoch) {
@@ -344,20 +344,26 @@ impl Group {
         self.tell_observers(&Told::Leader(leader));
     }
 
-    /// Who leads, as far as is known here.
+    /// Who leads, as far as is known here: nothing, once this member says nothing any more.
     pub(super) fn leader(&self) -> Option<Leader> {
-        self.core.status().leader
+        self.core.status().leader.filter(|_| !self.broken)
     }
 
     /// A program that does not read must not be waited for: the channel closes, and that is noticed
     /// as when it goes by itself.
     fn tell_candidate(&mut self, told: Told) {
-        let full = self.candidate.as_ref().is_some_and(|it| it.lines.try_send(told).is_err());
-        if full {
-            tracing::warn!(group = %self.name, "the program that stands does not read: it is left");
-            self.candidate = None;
-            self.left = true;
+        let Some(candidate) = &self.candidate else { return };
+        match candidate.lines.try_send(told) {
+            Ok(()) => return,
+            // It has gone, and that is on its way.
+            Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(_)) => {
+                let text = "the program that stands does not read: it is left";
+                tracing::warn!(group = %self.name, "{text}");
+            }
         }
+        self.candidate = None;
+        self.left = true;
     }
 
     fn tell_observers(&mut self, told: &Told) {
@@ -432,8 +438,9 @@ mod tests {
         let now = goes_on(&mut group, now, now + Duration::from_secs(5));
         let lines = told(&mut coming);
         assert!(matches!(lines[0], Told::Elected { epoch: Some(_), until: Some(_) }), "{lines:?}");
-        assert!(group.stands() && group.detach(now, 1) && !group.stands());
-        assert!(!group.detach(now, 1));
+        assert!(group.stands());
+        group.detach(now, 1);
+        assert!(!group.stands());
     }
 
     #[test]

@@ -86,6 +86,10 @@ pub struct GroupView {
     pub electorate: Vec<String>,
     /// Whether some of them are being replaced by others of them.
     pub changes: bool,
+    /// How far its first electorate has come, in words, while there is none.
+    pub founding: Option<String>,
+    /// What it grants could not be written: it takes no part any more.
+    pub is_broken: bool,
     /// Whether a program stands here.
     pub stands: bool,
     /// Letters of this agent's groups that made no sense.

@@ -32,7 +32,7 @@ const LETTERS: usize = 4_096;
 /// Groups that one agent can be in: as many as its tag has room for.
 const GROUPS: usize = 16;
 /// Programs that observe one agent's groups.
-const OBSERVERS: usize = 256;
+const OBSERVERS: usize = 128;
 /// How often the pool is looked at when something has changed there, and clocks are compared.
 const LOOK: Duration = Duration::from_millis(100);
 /// Looks from one telling of what is shown to the next.
@@ -309,10 +309,10 @@ impl Task {
 
     fn on_gone(&mut self, name: &Name, number: u64) {
         let Some(group) = self.groups.get_mut(name) else { return };
-        let stood = group.detach(boot_time(), number);
+        group.detach(boot_time(), number);
         self.carry_out(name);
-        let is_classic = |group: &Group| group.settings.mode == Mode::Classic;
-        let ended = self.groups.get(name).filter(|group| stood && is_classic(group));
+        let is_over = |group: &Group| group.settings.mode == Mode::Classic && !group.stands();
+        let ended = self.groups.get(name).filter(|group| is_over(group));
         if let Some(group) = ended {
             let letter = group.farewell(self.own);
             for to in self.others(name) {
@@ -554,6 +554,9 @@ impl Task {
             let text = format!("{OBSERVERS} programs observe groups at this agent already");
             return Err(ElectionError::Conflict(text));
         }
+        if self.member(name)?.is_broken() {
+            return Err(ElectionError::Conflict(words::broken()));
+        }
         let (program, number, lines) = self.enter(name)?;
         self.member(name)?.observe(number, lines);
         Ok(program)
@@ -581,7 +584,13 @@ impl Task {
         GroupView {
             group: group.name.to_string(),
             settings: group.settings.clone(),
-            leader: status.leader.map(|leader| self.name_of(leader.id)),
+            leader: group.leader().map(|leader| self.name_of(leader.id)),
+            founding: status
+                .meeting
+                .as_ref()
+                .filter(|_| status.electorate.is_none())
+                .map(|meeting| words::founding(meeting, |id| self.name_of_text(id))),
+            is_broken: group.is_broken(),
             electorate: members.map(|id| self.name_of(id)).collect(),
             changes: status.electorate.as_ref().is_some_and(Electorate::is_joint),
             stands: group.stands(),

@@ -1,6 +1,6 @@
 //! What a group has to tell an operator, in words that say what to do.
 
-use protocol::bootstrap::Warning as Meeting;
+use protocol::bootstrap::{Status, Warning as Meeting};
 use protocol::bully::wire::Group;
 use protocol::bully::{ChangeRefusal, Loss, Warning};
 
@@ -103,6 +103,23 @@ pub(super) fn no_folder() -> String {
 
 pub(super) fn too_many(most: usize) -> String {
     format!("an agent can be in {most} groups at most: start another one")
+}
+
+/// How far the founding of an electorate has come.
+pub(super) fn founding(status: &Status, name: impl Fn(&str) -> String) -> String {
+    match status {
+        Status::Meeting { met, expect } => format!("{met} of {expect} agents have met"),
+        Status::Watching => "others are about to found the group without this agent".to_owned(),
+        Status::Pledged { missing, .. } => {
+            let missing: Vec<String> = missing.iter().map(|id| name(id)).collect();
+            format!("this agent has pledged, and waits for the word of {}", missing.join(", "))
+        }
+        Status::Barred => "there is a group, and nobody alive to ask; or there are several".into(),
+        Status::Forming => "this agent founds the group".to_owned(),
+        Status::Following(_) | Status::Settled(_) => {
+            "there is a group, whose leader takes this agent in".to_owned()
+        }
+    }
 }
 
 fn apart(who: &str) -> String {

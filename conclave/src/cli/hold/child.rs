@@ -4,16 +4,20 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
-use std::time::Instant;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process;
+use tokio::time::timeout;
 
 use super::tether;
 use crate::failure::{Failure, Result};
 
 /// What the exit code of a process that a signal ended is counted from, as shells do.
 pub(crate) const SIGNALLED: i32 = 128;
+
+/// How often the time that is left is looked at.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A running command.
 ///
@@ -44,9 +48,14 @@ impl Child {
         Ok(Child { process, pid, has_group })
     }
 
-    /// Waits for its end, and gives its exit code. May be given up and begun again.
+    /// Waits for its end, and gives its exit code. In a group of its own, nothing that it has
+    /// started is left there: whoever holds next must be alone. May be given up and begun again.
     pub(super) async fn end(&mut self) -> io::Result<u8> {
-        Ok(code(self.process.wait().await?))
+        let code = code(self.process.wait().await?);
+        if self.has_group {
+            self.send(Signal::KILL);
+        }
+        Ok(code)
     }
 
     /// Passes on a signal that has come to this process.
@@ -57,15 +66,18 @@ impl Child {
         }
     }
 
-    /// Tells it to end, and kills it at `deadline`. Returns when it has ended; in a group of its
-    /// own, nothing that it has started is left there.
-    pub(super) async fn finish(&mut self, deadline: Instant) -> io::Result<()> {
+    /// Tells it to end, and kills it when no time is left, which is looked at again and again: the
+    /// timers of this process stand still while the machine is suspended. Returns when it has
+    /// ended; in a group of its own, nothing that it has started is left there.
+    pub(super) async fn finish(&mut self, left: impl Fn() -> Duration) -> io::Result<()> {
         self.send(Signal::TERM);
-        let in_time = tokio::time::timeout_at(deadline.into(), self.process.wait()).await;
-        self.send(Signal::KILL);
-        if in_time.is_err() {
-            self.process.wait().await?;
+        while timeout(left().min(LOOK), self.process.wait()).await.is_err() {
+            if left().is_zero() {
+                break;
+            }
         }
+        self.send(Signal::KILL);
+        self.process.wait().await?;
         Ok(())
     }
 

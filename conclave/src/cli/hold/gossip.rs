@@ -6,7 +6,7 @@
 //! that time.
 
 use std::ffi::OsString;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use protocol::Time;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::child::Child;
 use super::signals::Signals;
-use super::{Ended, Terms};
+use super::{Ended, Terms, notice};
 use crate::cli::http::{Http, Lines};
 use crate::cli::output::{self, Format, Output};
 use crate::failure::{Failure, Result};
@@ -82,10 +82,17 @@ impl Candidate<'_> {
         let mut wish = self.wish.clone();
         wish.extend(self.terms.ttl.map(|ttl| format!("ttl={ttl}s")));
         let body = json!({ "group": self.group, "settings": wish.join(",") });
-        let mut lines = incoming(self.http.lines_of("elections/stand", &body).await?);
-        let grace = self.grace(&mut lines).await?;
+        let begin = async {
+            let mut lines = incoming(self.http.lines_of("elections/stand", &body).await?);
+            let grace = self.grace(&mut lines).await?;
+            Ok::<_, Failure>((lines, grace))
+        };
+        let (mut lines, grace) = tokio::select! {
+            begun = begin => begun?,
+            signal = signals.end() => return Err(Failure::ended_by(signal)),
+        };
         let mut office = tokio::select! {
-            office = self.wait(&mut lines) => office?,
+            office = self.wait(&mut lines, grace) => office?,
             signal = signals.end() => return Err(Failure::ended_by(signal)),
         };
         if self.terms.command.is_empty() {
@@ -108,10 +115,7 @@ impl Candidate<'_> {
         match ended? {
             Ended::ByItself(0) => Ok(()),
             Ended::ByItself(code) => Err(Failure::ended(code)),
-            Ended::With(lost) => {
-                let text = format!("{} was lost: {lost}; its command was ended", self.what());
-                Err(Failure::new(text))
-            }
+            Ended::With(lost) => Err(Failure::new(format!("{} was lost: {lost}", self.what()))),
         }
     }
 
@@ -127,13 +131,23 @@ impl Candidate<'_> {
         self.terms.grace_of(settings.map_err(Failure::new)?.ttl)
     }
 
-    async fn wait(&self, lines: &mut Incoming) -> Result<Office> {
+    /// Waits for an office that lasts longer than the grace of a command: what was said while this
+    /// process stood still may be over.
+    async fn wait(&self, lines: &mut Incoming, grace: Duration) -> Result<Office> {
+        let mut current = None;
         loop {
             let line = next(lines).await?;
             if line["event"] == "elected" {
-                return Ok(office(&line));
+                current = Some(office(&line));
+            } else if let Some(known) = &mut current {
+                let is_over = lost(Some(Ok(line)), known).is_some();
+                current = current.filter(|_| !is_over);
+            } else {
+                warn(&line);
             }
-            warn(&line);
+            if let Some(office) = current.filter(|office| office.left() > grace) {
+                return Ok(office);
+            }
         }
     }
 
@@ -157,10 +171,10 @@ impl Candidate<'_> {
             }
         };
         let told = told(office);
-        eprintln!("conclave: {} is lost: {lost}; its command is told to end{told}", self.what());
-        let deadline = Instant::now() + grace.min(office.left().saturating_sub(MARGIN));
-        child.finish(deadline).await?;
-        Ok(Ended::With(lost))
+        notice(format!("{} is lost: {lost}; its command is told to end", self.what()));
+        let end = boot_time() + grace.min(office.left().saturating_sub(MARGIN));
+        child.finish(|| end.since(boot_time())).await?;
+        Ok(Ended::With(format!("{lost}; its command was ended{told}")))
     }
 
     /// Without a command: prints what is held, and holds it until a signal comes.
@@ -234,7 +248,7 @@ fn lost(line: Option<Result<Value>>, office: &mut Office) -> Option<String> {
 
 fn warn(line: &Value) {
     if line["event"] == "warning" {
-        eprintln!("conclave: {}", line["text"].as_str().unwrap_or_default());
+        notice(line["text"].as_str().unwrap_or_default().to_owned());
     }
 }
 

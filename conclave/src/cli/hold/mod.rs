@@ -12,6 +12,7 @@ mod signals;
 pub(super) mod tether;
 
 use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, Instant};
 
@@ -212,9 +213,9 @@ impl Contender<'_> {
                 }
             }
         };
-        eprintln!("conclave: {} is lost: {lost}; its command is told to end", self.what);
+        notice(format!("{} is lost: {lost}; its command is told to end", self.what));
         let deadline = (Instant::now() + grace).min(place.expires_at());
-        child.finish(deadline).await?;
+        child.finish(|| deadline.saturating_duration_since(Instant::now())).await?;
         Ok(Ended::With(lost))
     }
 
@@ -230,6 +231,14 @@ impl Contender<'_> {
             eprintln!("conclave: {what} could not be given up ({error}); it ends in {left} s");
         }
     }
+}
+
+/// Says something while a command runs, and waits for nobody who reads it: a pipe that stands still
+/// must not keep a command alive, nor one that is broken end it.
+fn notice(text: String) {
+    std::thread::spawn(move || {
+        let _unread = writeln!(std::io::stderr(), "conclave: {text}");
+    });
 }
 
 /// What the command is told of the place.

@@ -95,6 +95,7 @@ fn line(told: Told) -> Value {
 fn group(view: &GroupView) -> Value {
     let status = &view.status;
     let part = match status.part {
+        _ if view.is_broken => "broken",
         Part::Follower => "follower",
         Part::Candidate => "candidate",
         Part::Leader => "leader",
@@ -111,10 +112,10 @@ fn group(view: &GroupView) -> Value {
         "stands": view.stands,
         "leader": leader,
         "granted": status.ballot.map(|ballot| ballot.epoch.0),
-        "until": status.lease.map(|lease| lease.until.0),
+        "until": status.lease.filter(|_| !view.is_broken).map(|lease| lease.until.0),
         "electorate": view.electorate,
         "changes": view.changes,
-        "meets": status.electorate.is_none() && status.meeting.is_some(),
+        "founding": view.founding,
         "dropped": status.dropped,
         "refused": view.refused,
     })
