@@ -141,6 +141,8 @@ mutants! {
     G6, true, "GI5", "A new electorate takes over without a majority of the old one.";
     G7, true, "GI1", "A claim is granted while another one's lease may be in use.";
     G8, false, "GI1", "A lease is released before its program has stopped.";
+    G9, false, "GI7", "A leader falls when one member has granted a later epoch.";
+    G10, false, "GI4", "A promise to the leader of an earlier epoch is forgotten in a crash.";
     Z1, false, "ZI8, ZI3", "What was proposed while a learner synchronised counts as held by it.";
     Z2, false, "ZI8", "A learner is told that all it was sent is committed.";
     Z3, false, "ZI14", "The epoch is durable before the history that it stands for.";

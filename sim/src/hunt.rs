@@ -164,7 +164,9 @@ pub fn ground(mutant: Mutant) -> Ground {
         | Mutant::G5
         | Mutant::G6
         | Mutant::G7
-        | Mutant::G8 => return Ground::Disks("sim/tests/bully_mutants.rs"),
+        | Mutant::G8
+        | Mutant::G9
+        | Mutant::G10 => return Ground::Disks("sim/tests/bully_mutants.rs"),
         // A leader that is cut off and does not know it goes on filling its log.
         Mutant::R4 => "0:kinds=isolate-leader+mute-leader+kill-leader+split,unguarded",
         Mutant::R13 => "0:kinds=isolate-leader+split+deaf-leader+pause-leader,unguarded",

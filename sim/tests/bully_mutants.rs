@@ -18,8 +18,10 @@ fn each_bug_breaks_its_law() {
         (Mutant::G4, 1_600, &["GI1"]),
         (Mutant::G5, 150, &["GI1"]),
         (Mutant::G6, 0, &["GI5"]),
-        (Mutant::G7, 0, &["GI1"]),
+        (Mutant::G7, 0, &["GI1", "GI7"]),
         (Mutant::G8, 0, &["GI1"]),
+        (Mutant::G9, 0, &["GI7"]),
+        (Mutant::G10, 0, &["GI4"]),
     ];
     let mut survivors = Vec::new();
     for (mutant, from, laws) in cases {

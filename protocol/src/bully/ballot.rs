@@ -33,12 +33,14 @@ impl fmt::Debug for Epoch {
     }
 }
 
-/// The last epoch that a member has granted. It is durable before the grant is told.
+/// The highest epoch that a member has granted, and to whom it has last made a promise. It is
+/// durable before the grant, or the promise, is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ballot {
     /// Which epoch.
     pub epoch: Epoch,
-    /// Whose it is: the one whose claim was granted, or who has won it otherwise.
+    /// To whom the last promise was made: to the one whose claim of this epoch was granted, or to
+    /// a leader of this epoch or, where nobody won it, of an earlier one.
     pub holder: NodeId,
     /// How long the holder's leases are. A member that starts again has forgotten how long ago it
     /// promised the last one, and waits that long.
@@ -50,6 +52,8 @@ pub struct Ballot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Promise {
     pub(super) to: NodeId,
+    /// For which term of office: the latest that it was asked for.
+    pub(super) epoch: Epoch,
     pub(super) until: Time,
 }
 

@@ -58,10 +58,11 @@ impl Safe {
     }
 
     pub(super) fn on_ask(&mut self, from: NodeId, rank: Rank) {
-        let (free, stands) = (!self.refuses(from, rank), self.may_stand());
+        let (free, may) = (!self.refuses(from, rank), self.may_stand());
+        let stands = may || matches!(self.role, Role::Claiming(_));
         self.send(from, Body::Answer { free, stands, seen: self.seen });
         let idle = matches!(self.role, Role::Follower { yielded: false, .. });
-        if stands && idle && self.core.rank() > rank {
+        if may && idle && self.core.rank() > rank {
             self.ask();
         }
     }
@@ -113,7 +114,7 @@ impl Safe {
         };
         let (own, lease) = (self.core.id(), self.safety.lease);
         let until = now + self.core.config.timing.victory;
-        self.promise = Some(Promise { to: own, until: until + lease });
+        self.promise = Some(Promise { to: own, epoch, until: until + lease });
         self.vote(epoch, own, lease);
         let write = self.writes.pending();
         let replies = Answers::from([(own, true)]);
@@ -140,7 +141,8 @@ impl Safe {
         }
     }
 
-    /// A claim was refused; or whom this one leads has granted a later epoch.
+    /// A claim was refused, or a renewal. A leader goes on as long as a majority agrees: that one
+    /// member has granted a later epoch does not say that anybody has won it.
     pub(super) fn on_refuse(&mut self, from: NodeId, epoch: Epoch, ballot: Epoch) {
         self.seen = self.seen.max(ballot);
         match &mut self.role {
@@ -148,7 +150,7 @@ impl Safe {
                 claiming.replies.entry(from).or_insert(false);
                 self.count();
             }
-            Role::Leading(leading) if leading.epoch == epoch && ballot > epoch => {
+            Role::Leading(leading) if leading.epoch == epoch && planted(Mutant::G9) => {
                 self.leave_office(super::Loss::Superseded, None);
             }
             Role::Claiming(_)

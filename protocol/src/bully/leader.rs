@@ -88,7 +88,7 @@ impl Safe {
         leading.members.entry(own).or_insert_with(|| Member::new(now, now)).agreed = now;
         let terms = Terms { epoch: leading.epoch, sent: now, lease };
         let until = self.promise.map_or(now, |promise| promise.until).max(now + lease);
-        self.promise = Some(Promise { to: own, until });
+        self.promise = Some(Promise { to: own, epoch: leading.epoch, until });
         self.tell_members(Body::Renew(terms));
         self.tell_observers(Body::Renew(terms));
         self.extend();

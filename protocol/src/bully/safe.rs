@@ -169,7 +169,8 @@ impl Safe {
         // When the last promise was made is forgotten; that one was made is not. The program of a
         // leader that crashed may still act, so this holds for its own leases, too.
         if let Some(ballot) = self.durable.ballot.filter(|_| !planted(Mutant::G3)) {
-            self.promise = Some(Promise { to: ballot.holder, until: self.core.now + ballot.lease });
+            let Ballot { epoch, holder, lease } = ballot;
+            self.promise = Some(Promise { to: holder, epoch, until: self.core.now + lease });
         }
         let wake = self.core.now + self.core.stagger(self.core.config.timing.alive);
         self.role = Role::Follower { wake, yielded: false };

@@ -68,6 +68,42 @@ fn a_leader_without_a_majority_stops_and_the_majority_elects_a_later_epoch() {
     assert_eq!(stage.actor(3).lease.unwrap().epoch, epoch);
 }
 
+/// 2 claims an epoch, 3 has heard of that and claims the next, and the claim of 2 is granted first.
+#[test]
+fn a_claim_that_fails_does_not_depose_who_has_won() {
+    let members = [1, 2, 3];
+    let mut stage = Stage::new(members.map(|id| named(id, &members)).into());
+    stage.actor(2).syncs = false;
+    stage.actor(3).syncs = false;
+    stage.actor(3).down = true;
+    while stage.actor(2).writing.is_empty() {
+        stage.run(MS);
+    }
+    stage.restart(3);
+    while stage.actor(3).core.status().part != Part::Candidate {
+        stage.run(MS);
+    }
+    // Its answer leaves when it is durable, before its claim.
+    stage.actor(2).syncs = true;
+    stage.sync(2);
+    stage.run(MS);
+    let won = stage.actor(2).lease.unwrap().epoch;
+    let claimed = stage.actor(3).core.status().ballot.unwrap().epoch;
+    assert!(claimed > won, "it was refused with a later epoch");
+    stage.actor(3).syncs = true;
+    stage.sync(3);
+    stage.run(MS);
+    let follows = Some(Leader { id: NodeId(2), epoch: Some(won) });
+    assert_eq!(stage.actor(3).core.status().leader, follows, "it gave up its claim at once");
+    stage.run(20 * LEASE);
+    assert_eq!(stage.leaders(), [2]);
+    assert_eq!(stage.losses(2), []);
+    // And whoever claimed in vain counts for the majority.
+    stage.actor(1).down = true;
+    stage.run(20 * LEASE);
+    assert_eq!(stage.actor(2).lease.unwrap().epoch, won);
+}
+
 #[test]
 fn half_is_no_majority() {
     let mut stage = stage(4);

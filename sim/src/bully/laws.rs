@@ -33,8 +33,8 @@ impl fmt::Display for Broken {
 pub(super) struct Ledger {
     /// Who won which epoch.
     winners: BTreeMap<Epoch, NodeId>,
-    /// What was ever durable: by whom, which epoch, to whom.
-    ballots: BTreeSet<(NodeId, Epoch, NodeId)>,
+    /// What was ever durable: by whom, to whom, which epoch.
+    ballots: BTreeSet<(NodeId, NodeId, Epoch)>,
     /// To whom each member has said that it granted an epoch.
     granted: BTreeMap<(NodeId, Epoch), NodeId>,
     /// Each electorate, and the one that it was made from.
@@ -46,7 +46,7 @@ pub(super) struct Ledger {
 impl Ledger {
     /// A write is on a disk.
     pub(super) fn durable(&mut self, who: NodeId, durable: &Durable) {
-        let ballot = durable.ballot.map(|ballot| (who, ballot.epoch, ballot.holder));
+        let ballot = durable.ballot.map(|ballot| (who, ballot.holder, ballot.epoch));
         self.ballots.extend(ballot);
     }
 
@@ -66,7 +66,10 @@ impl Ledger {
             | Body::Release { .. } => return Ok(()),
         };
         let law = "GI4 grants are durable";
-        if !self.ballots.contains(&(who, epoch, to)) {
+        // A member may agree with the leader of an earlier epoch than the one that it has granted.
+        let latest = if is_grant { epoch } else { Epoch(u64::MAX) };
+        let promised = (who, to, epoch)..=(who, to, latest);
+        if self.ballots.range(promised).next().is_none() {
             return Err(Broken::new(law, format!("{who} grants {epoch} to {to} in memory only")));
         }
         let before = *self.granted.entry((who, epoch)).or_insert(to);

@@ -16,6 +16,7 @@
 //! | GI5 electorates | a version has one content, follows its parent by the rule, and whoever is
 //! elected goes by one that descends from all that have settled |
 //! | GI6 convergence | when the weather is calm, one leads and everybody knows it |
+//! | GI7 offices end for a reason | nobody who leads falls because another one wants to lead |
 //!
 //! A lease is in use from when its holder is told until its end by the holder's own clock, or until
 //! its program has stopped. That the process beside the program has crashed does not end it.

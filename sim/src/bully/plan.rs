@@ -54,6 +54,7 @@ pub(super) struct Weights {
     pub(super) resign: u64,
     pub(super) change: u64,
     pub(super) freshness: u64,
+    pub(super) stand: u64,
 }
 
 impl Plan {
@@ -77,6 +78,7 @@ impl Plan {
             resign: some(&mut rng, 4),
             change: some(&mut rng, 10),
             freshness: some(&mut rng, 6),
+            stand: some(&mut rng, 6),
         };
         let disk = rng.one_of(&[1, 5, 20, 400]);
         Self {

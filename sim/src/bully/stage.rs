@@ -38,7 +38,6 @@ pub(super) struct Counts {
     pub(super) elected: Vec<usize>,
     pub(super) extended: usize,
     pub(super) expired: usize,
-    pub(super) superseded: usize,
     pub(super) handed_over: usize,
     pub(super) resigned: usize,
     pub(super) removed: usize,
@@ -254,7 +253,7 @@ impl Stage {
             Output::Elected(Some(lease)) => self.elected(who, lease)?,
             Output::Elected(None) => self.leads(who, true),
             Output::Extended(lease) => self.extended(who, lease)?,
-            Output::Lost { epoch, why } => self.lost(who, epoch, why),
+            Output::Lost { epoch, why } => self.lost(who, epoch, why)?,
             Output::Leader(leader) => {
                 if let Some(process) = &mut self.members[who].process {
                     process.leader = leader;
@@ -337,19 +336,27 @@ impl Stage {
         Ok(())
     }
 
-    fn lost(&mut self, who: usize, epoch: Option<Epoch>, why: Loss) {
+    fn lost(&mut self, who: usize, epoch: Option<Epoch>, why: Loss) -> Result<(), Broken> {
         match why {
             Loss::Expired => self.counts.expired += 1,
-            Loss::Superseded => self.counts.superseded += 1,
+            Loss::Superseded if epoch.is_some() => {
+                let seen = format!("{} is superseded in epoch {epoch:?}", self.members[who].id());
+                return Err(Broken::new("GI7 offices end for a reason", seen));
+            }
+            Loss::Superseded => {}
             Loss::Resigned => self.counts.resigned += 1,
             Loss::HandedOver => self.counts.handed_over += 1,
             Loss::Removed => self.counts.removed += 1,
         }
-        let Some(epoch) = epoch else { return self.leads(who, false) };
+        let Some(epoch) = epoch else {
+            self.leads(who, false);
+            return Ok(());
+        };
         if !self.rng.percent(self.pace.silent) {
             let (delay, life) = (self.rng.between(&self.pace.stop), self.members[who].life);
             self.after(delay, Event::Stopped { who, life, epoch });
         }
+        Ok(())
     }
 
     /// A round of gossip: the pool tells some of what others show, and who is there.

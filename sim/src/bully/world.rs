@@ -28,12 +28,12 @@ pub struct Told {
     pub extended: usize,
     /// Leases that ran out in the hands of a leader.
     pub expired: usize,
-    /// Leaders that heard of a later epoch.
-    pub superseded: usize,
     /// Leaders that yielded to a better one.
     pub handed_over: usize,
-    /// Leaders whose program wanted it.
+    /// Leaders whose program wanted it, or went.
     pub resigned: usize,
+    /// Programs that came or went.
+    pub programs: usize,
     /// Changes of electorates that have settled.
     pub changes: usize,
     /// Leases that outlived the process that held them.
@@ -54,9 +54,9 @@ impl Told {
             ("elections", self.elections),
             ("extended", self.extended),
             ("expired", self.expired),
-            ("superseded", self.superseded),
             ("handed over", self.handed_over),
             ("resigned", self.resigned),
+            ("programs that came or went", self.programs),
             ("changes of electorates", self.changes),
             ("leases that outlived a process", self.outlived),
             ("crashes", self.crashes),
@@ -72,9 +72,9 @@ impl Told {
             elections: self.elections + other.elections,
             extended: self.extended + other.extended,
             expired: self.expired + other.expired,
-            superseded: self.superseded + other.superseded,
             handed_over: self.handed_over + other.handed_over,
             resigned: self.resigned + other.resigned,
+            programs: self.programs + other.programs,
             changes: self.changes + other.changes,
             outlived: self.outlived + other.outlived,
             crashes: self.crashes + other.crashes,
@@ -159,7 +159,6 @@ impl World {
             elections: self.stage.ledger.elections(),
             extended: counts.extended,
             expired: counts.expired,
-            superseded: counts.superseded,
             handed_over: counts.handed_over,
             resigned: counts.resigned,
             changes: counts.settled,
@@ -196,6 +195,7 @@ impl World {
             weights.resign,
             weights.change,
             weights.freshness,
+            weights.stand,
         ];
         let mut drawn = self.storm.below(all.iter().sum());
         let mut kind = 0;
@@ -229,9 +229,14 @@ impl World {
                 let members = some_of(&mut self.storm, self.plan.candidates);
                 self.stage.handle(who, Input::Change(members))
             }
-            _ => {
+            9 => {
                 let freshness = self.storm.below(5);
                 self.stage.handle(who, Input::Freshness(freshness))
+            }
+            _ => {
+                self.told.programs += 1;
+                let stands = self.storm.percent(50);
+                self.stage.handle(who, Input::Stand(stands))
             }
         }
     }
@@ -297,6 +302,7 @@ impl World {
         self.stage.resume_all()?;
         for who in 0..self.plan.candidates {
             self.stage.start(who)?;
+            self.stage.handle(who, Input::Stand(true))?;
         }
         let mut agreed = 0;
         for _ in 0..CALM {
