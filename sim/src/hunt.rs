@@ -117,12 +117,10 @@ fn in_box(mutant: Mutant, named: &'static NamedBox) -> Hunt {
     Hunt { mutant, ground: Ground::Box(named), seeds: 0, kill, shrunk: None }
 }
 
-/// Where a bug is hunted: most in the worlds that seeds draw.
-#[must_use]
-pub fn ground(mutant: Mutant) -> Ground {
-    let worlds = match mutant {
-        Mutant::R11 => return in_the_box("late"),
-        Mutant::F4 | Mutant::F5 => return Ground::Disks("storage/tests/mutants.rs"),
+/// The tests that hunt what the worlds of a cluster do not have.
+fn tests(mutant: Mutant) -> Option<&'static str> {
+    let file = match mutant {
+        Mutant::F4 | Mutant::F5 => "storage/tests/mutants.rs",
         // Members of a pool are a world of their own.
         Mutant::S1
         | Mutant::S2
@@ -132,7 +130,7 @@ pub fn ground(mutant: Mutant) -> Ground {
         | Mutant::S6
         | Mutant::S7
         | Mutant::S8
-        | Mutant::S9 => return Ground::Disks("protocol/tests/swim_mutants.rs"),
+        | Mutant::S9 => "protocol/tests/swim_mutants.rs",
         Mutant::S10
         | Mutant::S11
         | Mutant::S12
@@ -141,8 +139,8 @@ pub fn ground(mutant: Mutant) -> Ground {
         | Mutant::S15
         | Mutant::S16
         | Mutant::S17
-        | Mutant::S18 => return Ground::Disks("protocol/tests/serf_mutants.rs"),
-        // So is Zab, in its tests.
+        | Mutant::S18 => "protocol/tests/serf_mutants.rs",
+        // So is Zab.
         Mutant::Z1
         | Mutant::Z2
         | Mutant::Z3
@@ -151,11 +149,9 @@ pub fn ground(mutant: Mutant) -> Ground {
         | Mutant::Z6
         | Mutant::Z7
         | Mutant::Z8
-        | Mutant::Z9 => return Ground::Disks("protocol/tests/zab_mutants.rs"),
+        | Mutant::Z9 => "protocol/tests/zab_mutants.rs",
         // So is a founding.
-        Mutant::B1 | Mutant::B2 | Mutant::B3 | Mutant::B4 => {
-            return Ground::Disks("sim/tests/founding_mutants.rs");
-        }
+        Mutant::B1 | Mutant::B2 | Mutant::B3 | Mutant::B4 => "sim/tests/founding_mutants.rs",
         // So are candidates that elect by gossip.
         Mutant::G1
         | Mutant::G2
@@ -166,7 +162,20 @@ pub fn ground(mutant: Mutant) -> Ground {
         | Mutant::G7
         | Mutant::G8
         | Mutant::G9
-        | Mutant::G10 => return Ground::Disks("sim/tests/bully_mutants.rs"),
+        | Mutant::G10 => "sim/tests/bully_mutants.rs",
+        _ => return None,
+    };
+    Some(file)
+}
+
+/// Where a bug is hunted: most in the worlds that seeds draw.
+#[must_use]
+pub fn ground(mutant: Mutant) -> Ground {
+    if let Some(file) = tests(mutant) {
+        return Ground::Disks(file);
+    }
+    let worlds = match mutant {
+        Mutant::R11 => return in_the_box("late"),
         // A leader that is cut off and does not know it goes on filling its log.
         Mutant::R4 => "0:kinds=isolate-leader+mute-leader+kill-leader+split,unguarded",
         Mutant::R13 => "0:kinds=isolate-leader+split+deaf-leader+pause-leader,unguarded",
