@@ -12,6 +12,10 @@ pub(crate) fn on(message: &str) -> &'static str {
 pub(crate) const QUORUM: &str =
     "; a majority of the voters must be up: `conclave status` tells who does not answer";
 
+/// Where an answer did not come in time.
+pub(crate) const SLOW: &str = "; a majority of the voters must be up: `conclave status` tells who \
+                               does not answer. --timeout gives it longer";
+
 const ADVICE: [(&str, &str); 11] = [
     (
         "bad leader transferee",

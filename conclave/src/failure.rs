@@ -90,7 +90,7 @@ impl From<client::Error> for Failure {
             (client::Code::Unavailable, client::Outcome::Unsent) => {
                 "; is a server running there? (`conclave dev` starts one, --endpoints names others)"
             }
-            (client::Code::DeadlineExceeded, _) => "; --timeout gives it longer",
+            (client::Code::DeadlineExceeded, _) => advice::SLOW,
             _ => advice::on(error.message()),
         };
         match error.code() {

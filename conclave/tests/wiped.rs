@@ -233,5 +233,11 @@ fn a_directory_of_zab_is_not_opened_by_raft() {
     zab.run_by(0, command);
     assert_eq!(zab.await_end(0), Some(1));
     let said = zab.log("m0");
-    assert!(said.contains("--consensus"), "{said}");
+    assert!(said.contains("--consensus: this one is of a group that runs Zab"), "{said}");
+    let mut look = support::cluster::conclave();
+    let shown = ended(look.args(["inspect", "log"]).arg(&zab.members[0].dir));
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    for part in ["protocol    zab\n", "epoch 1 accepted, 1 current,", "epochs      1 from 1"] {
+        assert!(shown.contains(part), "{shown}");
+    }
 }

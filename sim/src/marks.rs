@@ -81,6 +81,27 @@ marks! {
     Relayed: "A node passed on a message between two others.",
 }
 
+impl Mark {
+    /// Whether a group that runs Zab can reach it: its members do not change, and whoever has
+    /// forgotten a promise is not taken back. What it sends of a state is told by
+    /// [`Mark::Stranded`] and [`Mark::SnapshotInstalled`].
+    #[must_use]
+    pub const fn is_of_zab(self) -> bool {
+        !matches!(
+            self,
+            Self::SnapshotSent
+                | Self::ChangeCompleted
+                | Self::JointInForce
+                | Self::LearnerPromoted
+                | Self::ChangeUndone
+                | Self::LeaderDeparted
+                | Self::Disowned
+                | Self::Rejoined
+                | Self::RemovalTold
+        )
+    }
+}
+
 /// How often each mark was reached and each kind of fault struck.
 #[derive(Clone, Debug)]
 pub struct Marks {
@@ -195,6 +216,7 @@ impl Marks {
         match event {
             zab::Event::Truncated { .. } => self.hit(Mark::Truncated),
             zab::Event::DoubtResolved { .. } => self.hit(Mark::DoubtResolved),
+            zab::Event::Synchronizing { mode: zab::Mode::Snap, .. } => self.hit(Mark::Stranded),
             zab::Event::Role { .. }
             | zab::Event::Abandoned(_)
             | zab::Event::Synchronizing { .. }

@@ -40,6 +40,8 @@ pub struct Failure {
 /// What a sweep adds up to.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
+    /// The worlds are of groups that run Zab.
+    pub zab: bool,
     /// Seeds that ran.
     pub seeds: u64,
     /// Seeds that ran a second time, and were the same.
@@ -81,7 +83,7 @@ pub fn sweep(sweep: &Sweep, progress: &mut dyn FnMut(&Tally) -> bool) -> Tally {
     let next = AtomicU64::new(sweep.seeds.start);
     let stop = AtomicBool::new(false);
     let (send, receive) = mpsc::channel();
-    let mut tally = Tally::new();
+    let mut tally = Tally { zab: sweep.ground.zab, ..Tally::new() };
     std::thread::scope(|scope| {
         for _ in 0..sweep.threads.max(1) {
             let (next, stop, send) = (&next, &stop, send.clone());
@@ -188,9 +190,14 @@ impl Tally {
         self.time.as_secs_f64() / 3_600.0
     }
 
-    /// The marks that no world reached.
+    /// The marks that these worlds can reach.
+    pub fn within_reach(&self) -> impl Iterator<Item = Mark> {
+        Mark::ALL.into_iter().filter(|mark| !self.zab || mark.is_of_zab())
+    }
+
+    /// Those of them that no world reached.
     pub fn missed(&self) -> impl Iterator<Item = Mark> {
-        Mark::ALL.into_iter().filter(|mark| self.reached[*mark as usize] == 0)
+        self.within_reach().filter(|mark| self.reached[*mark as usize] == 0)
     }
 
     /// How many kinds of faults struck.
@@ -222,8 +229,8 @@ impl fmt::Display for Tally {
         writeln!(
             f,
             "marks       {} of {} reached{}{}",
-            Mark::ALL.len() - missed.len(),
-            Mark::ALL.len(),
+            self.within_reach().count() - missed.len(),
+            self.within_reach().count(),
             if missed.is_empty() { "" } else { "; never: " },
             missed.join(", ")
         )?;

@@ -156,7 +156,7 @@ fn whoever_cannot_hear_disturbs_a_leader_only_without_pre_vote() {
     assert!(changes(Contender::Raft) > 0, "a follower that hears nothing raises terms");
     assert_eq!(changes(Contender::PreVote), 0);
     assert_eq!(changes(Contender::Zab), 0);
-    assert_eq!(changes(Contender::Sticky), 0);
+    assert_eq!(changes(Contender::Safe), 0);
 }
 
 #[test]

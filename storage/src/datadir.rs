@@ -5,6 +5,7 @@
 //! DIR/FORMAT    32 bytes: who owns the directory and how it is laid out
 //! DIR/log/      the log's segments
 //! DIR/state/    the state backend's files
+//! DIR/ZAB       empty; the group of the node agrees by Zab
 //! DIR/LIFE, DIR/ACQUAINTANCES   notes (`datadir/note.rs`): its life, and whom it has met
 //! DIR/state.damaged-N/   a state that was put aside, the last one only; nobody reads it
 //! DIR/outdated-N/        all there was of a member that was replaced, the last one only
@@ -46,6 +47,9 @@ const MAGIC: &[u8; 8] = b"CNCLVDIR";
 const FORMAT_BYTES: usize = 32;
 const LOCK: &str = "LOCK";
 const FORMAT: &str = "FORMAT";
+/// There when the group agrees by Zab, for whoever looks at the directory: that no other protocol
+/// opens it follows from the cluster's id.
+const ZAB: &str = "ZAB";
 const FORMAT_NEW: &str = "FORMAT.new";
 /// There while the directory is being put together.
 const MARK: &str = "RESTORING";
@@ -175,6 +179,25 @@ impl DataDir {
     /// [`DataDir::open`] brings it to its end.
     pub fn hand_over(path: impl AsRef<Path>, heir: Identity) -> Result<PathBuf, DataDirError> {
         succession::hand_over(path.as_ref(), heir)
+    }
+
+    /// Notes that the node's group agrees by Zab.
+    ///
+    /// # Errors
+    /// [`DataDirError::Io`].
+    pub fn note_zab(&self) -> Result<(), DataDirError> {
+        if Self::is_of_zab(&self.path) {
+            return Ok(());
+        }
+        let path = self.path.join(ZAB);
+        File::create(&path).and_then(|file| file.sync_all()).map_err(classify(&path))?;
+        sync_folder(&self.path)
+    }
+
+    /// Whether the directory is noted to be of a node whose group agrees by Zab.
+    #[must_use]
+    pub fn is_of_zab(path: impl AsRef<Path>) -> bool {
+        path.as_ref().join(ZAB).exists()
     }
 
     /// What the node keeps besides log and state.

@@ -18,7 +18,7 @@ use crate::failure::{Failure, Result};
 /// How a leader is elected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Algorithm {
-    /// Through the log of a cluster.
+    /// Through the log of a cluster, whatever protocol its servers agree by: Raft or Zab.
     Raft,
     /// By gossip among agents, without servers.
     Bully,

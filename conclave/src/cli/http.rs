@@ -156,7 +156,8 @@ fn parse(status: u16, text: &str) -> Result<Value> {
         Some(value) if status == 200 => Ok(value),
         Some(Value::Object(mut fields)) if fields.contains_key("error") => {
             let error = fields.remove("error").unwrap_or_default();
-            Err(Failure::new(error.as_str().unwrap_or("the agent refuses")))
+            let error = error.as_str().unwrap_or("the agent refuses");
+            Err(if status == 400 { Failure::usage(error) } else { Failure::new(error) })
         }
         Some(_) | None => Err(Failure::new(format!(
             "what answers with {status} is no agent's own API: say with --http where its \

@@ -14,6 +14,9 @@ const BACKUP_KEEP: usize = 24;
 
 /// Fills in the defaults, and refuses what cannot work.
 pub(crate) fn build(settings: Settings) -> Result<Config> {
+    if settings.consensus.map(Consensus::from) == Some(Consensus::Zab) {
+        check_zab(&settings)?;
+    }
     let name = settings.name.unwrap_or_else(|| "default".to_owned());
     let default = Config::single(&name);
     let listen_peer = settings.listen_peer.unwrap_or(default.listen_peer);
@@ -36,7 +39,6 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
         return Err(Failure::usage(text));
     }
     let listed = settings.initial_cluster.is_some();
-    let rejoins = settings.rejoin == Some(true);
     let mut config = Config {
         data_dir: settings.data_dir,
         listen_client: settings.listen_client.unwrap_or(default.listen_client),
@@ -76,7 +78,6 @@ pub(crate) fn build(settings: Settings) -> Result<Config> {
     settings.founding.fill(&mut config, listed)?;
     check(&config)?;
     if config.consensus == Consensus::Zab {
-        check_zab(&config, rejoins)?;
         // Whoever lost its disk has nobody to be in a group whose members do not change.
         config.rejoin = false;
     }
@@ -140,21 +141,24 @@ fn check(config: &Config) -> Result {
 
 /// What a group that runs Zab cannot be told to do: its members never change, and it has none of
 /// what Raft can leave out.
-fn check_zab(config: &Config, rejoins: bool) -> Result {
-    let without_rest = !(config.pre_vote && config.check_quorum && config.stickiness);
-    let text = if config.bootstrap_expect.is_some_and(|servers| servers > 1) {
+fn check_zab(settings: &Settings) -> Result {
+    let parts = [settings.pre_vote, settings.check_quorum, settings.stickiness];
+    let text = if settings.founding.bootstrap_expect.is_some_and(|servers| servers > 1) {
         "--consensus zab needs --initial-cluster with all members in the place of \
          --bootstrap-expect: they never change"
-    } else if config.join {
+    } else if settings.initial_cluster_state == Some(ClusterState::Existing) {
         "--consensus zab: the members never change, so none can join. Found a group with all of \
          them in --initial-cluster, or run Raft"
-    } else if rejoins {
+    } else if settings.rejoin == Some(true) {
         "--consensus zab: the members never change, so none comes back as a new one. Leave \
          --rejoin out, or run Raft"
-    } else if config.reads != Reads::Quorum {
+    } else if settings.founding.dead_server_after.is_some() {
+        "--consensus zab: the members never change, so none is removed for being gone. Leave \
+         --dead-server-after out, or run Raft"
+    } else if settings.reads.is_some_and(|reads| reads != Reads::Quorum) {
         "--consensus zab confirms every linearizable read by a quorum. Leave --reads out, or run \
          Raft"
-    } else if without_rest {
+    } else if parts.iter().any(Option::is_some) {
         "--pre-vote, --check-quorum and --stickiness are parts of Raft. Leave them out, or run Raft"
     } else {
         return Ok(());
@@ -240,23 +244,21 @@ mod tests {
         let config = build(zab.clone()).unwrap();
         assert!(config.consensus == Consensus::Zab && !config.rejoin);
         let lease = Some(Reads::Lease { drift_per_mille: 10 });
-        let members = Some(vec![member("default", "h:1"), member("b", "h:2")]);
         let mut expecting = zab.clone();
         expecting.founding.bootstrap_expect = Some(3);
         expecting.data_dir = Some("d".into());
         expecting.gossip.join = vec!["h:7946".into()];
-        let joining = Settings {
-            initial_cluster: members,
-            initial_cluster_state: Some(ClusterState::Existing),
-            data_dir: Some("d".into()),
-            ..zab.clone()
-        };
+        let joining =
+            Settings { initial_cluster_state: Some(ClusterState::Existing), ..zab.clone() };
+        let mut removing = zab.clone();
+        removing.founding.dead_server_after = Some(Duration::from_secs(60));
         for (settings, words) in [
+            (removing, "Leave --dead-server-after out"),
             (expecting, "in the place of --bootstrap-expect"),
             (joining, "none can join"),
             (Settings { rejoin: Some(true), ..zab.clone() }, "Leave --rejoin out"),
             (Settings { reads: lease, ..zab.clone() }, "Leave --reads out"),
-            (Settings { pre_vote: Some(false), ..zab.clone() }, "are parts of Raft"),
+            (Settings { pre_vote: Some(true), ..zab.clone() }, "are parts of Raft"),
             (Settings { check_quorum: Some(false), ..zab.clone() }, "are parts of Raft"),
             (Settings { stickiness: Some(false), ..zab }, "are parts of Raft"),
         ] {

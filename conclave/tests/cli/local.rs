@@ -191,9 +191,10 @@ fn a_local_cluster_runs_loses_and_regains_a_member_and_takes_all_along() {
 }
 
 #[test]
-fn a_local_cluster_ends_in_good_order_when_told_to() {
+fn a_local_cluster_ends_in_good_order_when_told_to_and_begins_as_it_was_founded() {
     let dir = tempfile::tempdir().unwrap();
-    let mut local = Local::start(dir.path());
+    let base = base_port();
+    let mut local = Local::start_at(dir.path(), base, 0);
     let all: Vec<u64> = (0..3).map(|at| local.pid(at)).collect();
     local.process.signal("INT");
     assert_eq!(local.process.end(), Some(0));
@@ -201,6 +202,13 @@ fn a_local_cluster_ends_in_good_order_when_told_to() {
     let mut errors = String::new();
     local.errors.read_to_string(&mut errors).unwrap();
     assert_eq!(errors, "", "nothing went wrong");
+    let (path, port) = (dir.path().to_str().unwrap(), base.to_string());
+    for other in [["--servers", "2"], ["--servers", "5"], ["--consensus", "zab"]] {
+        let words = [&["local", "--dir", path, "--base-port", &port], &other[..]].concat();
+        let said = say(&words).fails(1);
+        let flags = format!("was founded with --servers 3 --consensus raft --base-port {base}");
+        assert!(said.contains(&flags), "{said}");
+    }
 }
 
 #[test]

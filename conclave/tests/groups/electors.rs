@@ -48,6 +48,39 @@ fn lost_agents_are_replaced_and_those_who_come_decide_in_their_place() {
     assert!(stage.leader("next").1 > fence, "a larger token");
 }
 
+/// It may be taken in later, so its program waits, and is told for whom and for what.
+#[test]
+fn who_does_not_decide_is_told_so_and_waits() {
+    let stage = Stage::new(2);
+    // Whoever is listed and never came is known by its name all the same.
+    let words = ["g", "--electors", "agent-0,agent-9", "--ttl", "2"];
+    let mut waits = stage.stands(1, "waits", &words, WORK);
+    let told = |parts: &[&str]| {
+        eventually(&format!("{parts:?} to be told"), || {
+            let said = waits.errors();
+            parts.iter().all(|part| said.contains(part)).then_some(())
+        });
+    };
+    told(&["agent-1 is not among those who decide in this group (", "--change-electors takes it"]);
+    let mut electorate = stage.group(1)["electorate"].as_array().unwrap().clone();
+    electorate.sort_by_key(ToString::to_string);
+    assert_eq!(electorate, ["agent-0", "agent-9"]);
+    waits.signal("TERM");
+    assert_eq!(waits.end(), Some(143));
+}
+
+#[test]
+fn a_program_that_waits_is_told_who_leads() {
+    let stage = Stage::new(2);
+    let words = ["g", "--electors", "agent-0,agent-1", "--ttl", "2"];
+    let names = ["first", "second"];
+    let both = [0, 1].map(|at| stage.stands(at, names[at], &words, WORK));
+    let waits = |at: usize| both[at].errors().contains(&format!("agent-{} leads g", 1 - at));
+    let waiting = eventually("one of them to wait", || (0..2).find(|at| waits(*at)));
+    stage.leader(names[1 - waiting]);
+    assert!(!stage.leads(names[waiting]));
+}
+
 #[test]
 fn what_has_no_electorate_or_no_leader_is_not_changed() {
     let stage = Stage::new(1);

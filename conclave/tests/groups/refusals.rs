@@ -32,8 +32,9 @@ fn the_flags_of_one_algorithm_are_not_the_others() {
 #[test]
 fn what_a_group_is_cannot_be_said_twice_in_two_ways() {
     let stage = Stage::new(1);
-    let error = stage.fails(0, 1, &["g", "--", "true"]);
+    let error = stage.fails(0, 2, &["g", "--", "true"]);
     assert!(error.contains("who decides in this group is not said"), "{error}");
+    assert!(error.contains("--expect N") && error.contains("--electors A,B,C"), "{error}");
     let error = stage.fails(0, 1, &["g", "--observe"]);
     assert!(error.contains("this agent is not in the group \"g\""), "{error}");
     let _leads = stage.stands(0, "one", &["g", "--expect", "1", "--ttl", "5"], WORK);
@@ -43,8 +44,9 @@ fn what_a_group_is_cannot_be_said_twice_in_two_ways() {
     for other in [["--expect", "3"], ["--ttl", "6"], ["--mode", "classic"]] {
         let error = stage.fails(0, 1, &[&["g"], &other[..], &["--", "true"]].concat());
         assert!(error.contains("goes by mode=safe,expect=1,"), "{error}");
+        assert!(error.contains(&format!("differs in {};", &other[0][2..])), "{error}");
     }
-    let error = stage.fails(0, 1, &["g".repeat(65).as_str(), "--expect", "1", "--", "true"]);
+    let error = stage.fails(0, 2, &["g".repeat(65).as_str(), "--expect", "1", "--", "true"]);
     assert!(error.contains("no name of a group"), "{error}");
 }
 

@@ -3,7 +3,8 @@
 use std::process::Stdio;
 
 use crate::support::cluster::Cluster;
-use crate::worker::{Desk, command, queue};
+use crate::support::eventually;
+use crate::worker::{Desk, Worker, command, queue};
 
 const CONTENDERS: usize = 5;
 const ROUNDS: usize = 4;
@@ -45,4 +46,17 @@ fn five_contenders_for_a_lock_add_to_a_counter_one_at_a_time() {
 #[test]
 fn s2_11_so_do_five_candidates_for_a_group() {
     contend(&["elect", "counter"]);
+}
+
+#[test]
+fn who_waits_says_so() {
+    let cluster = Cluster::start(1);
+    let desk = Desk::new();
+    let held = Worker::script(&cluster, &desk, "held", &["lock", "l"], "while :; do sleep 1; done");
+    desk.number("held");
+    let waits = Worker::start(&cluster, &desk, "waits", &["lock", "l"]);
+    eventually("it to say that it waits", || {
+        waits.errors().contains("the lock l is another's: this one waits").then_some(())
+    });
+    assert_eq!(held.errors(), "");
 }

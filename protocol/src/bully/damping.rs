@@ -27,7 +27,7 @@ pub enum Preemption {
     Eager,
     /// Never: whoever leads goes on.
     #[default]
-    Sticky,
+    Never,
     /// When it has proved to be steady.
     Damped(Damped),
 }
@@ -75,7 +75,7 @@ impl Damping {
     pub(super) fn yields(&mut self, now: Time, steady: Duration, preemption: Preemption) -> bool {
         let damped = match preemption {
             Preemption::Eager => return true,
-            Preemption::Sticky => return false,
+            Preemption::Never => return false,
             Preemption::Damped(damped) => damped,
         };
         self.decay(now, damped);
@@ -153,6 +153,6 @@ mod tests {
         assert!(!damping.yields(at(3_000), SECOND, policy), "suppressed");
         assert!(damping.yields(at(6_000), SECOND, policy), "it was forgotten in the end");
         assert!(damping.yields(at(161), SECOND, Preemption::Eager));
-        assert!(!damping.yields(at(9_000), SECOND, Preemption::Sticky));
+        assert!(!damping.yields(at(9_000), SECOND, Preemption::Never));
     }
 }

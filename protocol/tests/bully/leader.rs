@@ -190,7 +190,7 @@ fn returned(preemption: Preemption) -> Stage {
 
 #[test]
 fn a_sticky_leader_stays_and_an_eager_one_yields() {
-    assert_eq!(returned(Preemption::Sticky).leaders(), [2]);
+    assert_eq!(returned(Preemption::Never).leaders(), [2]);
     let mut stage = returned(Preemption::Eager);
     assert_eq!(stage.leaders(), [3]);
     assert_eq!(stage.losses(2), [Loss::HandedOver]);

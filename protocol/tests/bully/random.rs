@@ -78,7 +78,7 @@ fn play(seed: u64) -> (Vec<Output>, usize) {
         0 => Electors::Expect(1 + place(&mut rng, 3)),
         _ => Electors::Named(ids(&[0, 1, 2])),
     };
-    let preemption = [Preemption::Eager, Preemption::Sticky][place(&mut rng, 2)];
+    let preemption = [Preemption::Eager, Preemption::Never][place(&mut rng, 2)];
     let safe = rng.below(4) > 0;
     let mode = match safe {
         true => Mode::Safe(Safety { preemption, ..safety(electors) }),

@@ -23,7 +23,7 @@ pub(crate) fn timing() -> Timing {
 }
 
 pub(crate) fn safety(electors: Electors) -> Safety {
-    Safety { electors, lease: LEASE, renew: RENEW, drift_ppm: 0, preemption: Preemption::Sticky }
+    Safety { electors, lease: LEASE, renew: RENEW, drift_ppm: 0, preemption: Preemption::Never }
 }
 
 pub(crate) fn config(id: u64, mode: Mode) -> Config {

@@ -12,8 +12,9 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::calls::Reply;
+use super::clock::boot_time;
 use super::handle::{ElectionError, Told};
-use super::settings::{GroupSettings, Mode, Who};
+use super::settings::{GroupSettings, Mode};
 use super::words;
 
 /// Lines that may wait for a program. One that reads more slowly is taken for gone.
@@ -170,8 +171,12 @@ impl Group {
             }
             Output::Lost { epoch, why } => {
                 let (number, reason) = (epoch.map(|epoch| epoch.0), words::loss(why));
-                let text = "leads the group no more";
-                tracing::info!(group = %self.name, epoch = number, why = reason, "{text}");
+                let lease = self.core.status().lease;
+                let left = lease.map(|lease| lease.until.since(boot_time()).as_secs_f64());
+                let text = "leads the group no more; others may once its program has stopped, or \
+                            the lease has run out";
+                tracing::info!(group = %self.name, epoch = number, why = reason,
+                    lease_left_s = left, "{text}");
                 self.answer_change(Err(ElectionError::Conflict(words::unfinished())));
                 self.tell_candidate(Told::Lost { epoch, why });
             }
@@ -297,21 +302,6 @@ impl Group {
             self.effects.push(Effect::Write(id, durable));
         }
         self.handle(now, Input::Persisted(id));
-    }
-
-    /// What a program should know that may wait for long.
-    pub(super) fn advice(&self, own: NodeId) -> Option<String> {
-        match (&self.settings.who, self.core.status().electorate) {
-            (_, Some(electorate)) => {
-                let text = "this agent is not among those who decide in this group, and cannot \
-                            lead it";
-                (!electorate.has(own)).then(|| text.to_owned())
-            }
-            (Some(Who::Expect(expect @ 2..)), None) => {
-                Some(format!("nobody leads before {expect} agents of this group have met"))
-            }
-            (_, None) => None,
-        }
     }
 
     /// A program stands from now on.

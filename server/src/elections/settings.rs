@@ -75,6 +75,17 @@ pub struct GroupSettings {
     pub preempt: Preemption,
 }
 
+impl Who {
+    /// The names that are given.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let names = match self {
+            Self::Expect(_) => None,
+            Self::Named(names) => Some(names),
+        };
+        names.into_iter().flatten().map(String::as_str)
+    }
+}
+
 impl Wish {
     /// Reads `name=value,…`.
     ///
@@ -136,8 +147,9 @@ impl GroupSettings {
             return Err(text.to_owned());
         }
         if mode == Mode::Safe && who.is_none() {
-            let text = "who decides in this group is not said: how many are expected (expect, \
-                        1 to 16), or which agents (electors)";
+            let text = "who decides in this group is not said: how many agents are expected \
+                        (--expect N, 1 to 16), or which ones (--electors A,B,C); in --groups, \
+                        expect=N or electors=A+B+C";
             return Err(text.to_owned());
         }
         let rank = match wish.get("rank") {
@@ -153,7 +165,7 @@ impl GroupSettings {
             }
         };
         let preempt = match wish.get("preempt") {
-            None | Some("never") => Preemption::Sticky,
+            None | Some("never") => Preemption::Never,
             Some("eager") => Preemption::Eager,
             Some("damped") => Preemption::Damped(DAMPED),
             Some(other) => {
@@ -168,19 +180,33 @@ impl GroupSettings {
     /// # Errors
     /// It says anything else than they do.
     pub fn with(&self, wish: &Wish) -> Result<Self, String> {
-        let mut both = Wish::parse(&self.to_string())?;
-        both.0.extend(wish.0.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let told = self.and(wish).filter(|told| Self { rank: self.rank, ..told.clone() } == *self);
+        told.ok_or_else(|| {
+            let alone = |(name, value): (&String, &String)| {
+                let wish = Wish(BTreeMap::from([(name.clone(), value.clone())]));
+                let told = self.and(&wish).map(|told| Self { rank: self.rank, ..told });
+                (told.as_ref() != Some(self)).then(|| name.clone())
+            };
+            let names: Vec<String> = wish.0.iter().filter_map(alone).collect();
+            let names = names.join(", ");
+            format!(
+                "this agent goes by {self} in this group already, and that differs in {names}; say \
+                 the same, or nothing"
+            )
+        })
+    }
+
+    /// These settings with others in their place, if that makes sense.
+    fn and(&self, wish: &Wish) -> Option<Self> {
+        let mut both = Wish::parse(&self.to_string()).ok()?;
+        both.0.extend(wish.0.clone());
         // Saying it the other way is saying something else.
         for (one, other) in [("expect", "electors"), ("electors", "expect")] {
             if wish.get(one).is_some() {
                 both.0.remove(other);
             }
         }
-        let told =
-            Self::of(&both).ok().filter(|told| Self { rank: self.rank, ..told.clone() } == *self);
-        told.ok_or_else(|| {
-            format!("this agent goes by {self} in this group already; say the same, or nothing")
-        })
+        Self::of(&both).ok()
     }
 
     /// The core's configuration.
@@ -263,7 +289,7 @@ impl fmt::Display for GroupSettings {
         write!(f, ",rank={},rank-by={ranking},ttl={}ms", self.rank, self.ttl.as_millis())?;
         match (self.mode, self.preempt) {
             (Mode::Classic, _) => Ok(()),
-            (Mode::Safe, Preemption::Sticky) => f.write_str(",preempt=never"),
+            (Mode::Safe, Preemption::Never) => f.write_str(",preempt=never"),
             (Mode::Safe, Preemption::Eager) => f.write_str(",preempt=eager"),
             (Mode::Safe, Preemption::Damped(_)) => f.write_str(",preempt=damped"),
         }
@@ -323,7 +349,10 @@ mod tests {
         assert_eq!(with("expect=3,ttl=5000ms"), Ok(settings.clone()));
         assert_eq!(with("rank=9").unwrap().rank, 9);
         for other in ["expect=5", "ttl=6s", "electors=a+b+c", "mode=classic", "rank-by=id"] {
-            assert!(with(other).unwrap_err().contains("expect=3"), "{other}");
+            let error = with(other).unwrap_err();
+            let (name, _) = other.split_once('=').unwrap();
+            assert!(error.contains("expect=3"), "{error}");
+            assert!(error.contains(&format!("differs in {name};")), "{error}");
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Nothing here waits for a disk. A letter that the pool does not take at once is lost, as letters
 //! are.
 
+mod views;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::NodeId;
 use protocol::bully::wire::{Group as Name, Letter, Says, decode, encode};
-use protocol::bully::{Durable, Electorate, Input, Leader, Standing, Timing, WriteId};
+use protocol::bully::{Durable, Input, Standing, Timing, WriteId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -19,7 +21,7 @@ use super::calls::Call;
 use super::clock::boot_time;
 use super::file::{Folder, Record};
 use super::group::{Effect, Group, LINES};
-use super::handle::{ElectionError, Elections, GroupView, Program, Told};
+use super::handle::{ElectionError, Elections, Program, Told};
 use super::peers::{self, Peer};
 use super::settings::{GroupSettings, Mode, NAMED_MOST, Wish};
 use super::{candidate, peers::tag, words};
@@ -415,28 +417,6 @@ impl Task {
         }
     }
 
-    fn known(&self, leader: Option<Leader>) -> Option<(String, Option<protocol::bully::Epoch>)> {
-        leader.map(|leader| (self.name_of(leader.id), leader.epoch))
-    }
-
-    /// The name of an agent; its id while no name is known.
-    fn name_of(&self, id: NodeId) -> String {
-        if id == self.own {
-            return self.agent.clone();
-        }
-        self.peers.get(&id).map_or_else(|| id.to_string(), |peer| peer.name.clone())
-    }
-
-    /// The same, of an id as text.
-    fn name_of_text(&self, text: &str) -> String {
-        let id = self.peers.keys().find(|id| id.to_string() == text);
-        match id {
-            Some(id) => self.name_of(*id),
-            None if self.own.to_string() == text => self.agent.clone(),
-            None => text.to_owned(),
-        }
-    }
-
     fn on_call(&mut self, call: Call) {
         // Whoever asked may have gone since; then the program is dropped, and that is noticed.
         match call {
@@ -468,12 +448,7 @@ impl Task {
     }
 
     fn member(&mut self, name: &Name) -> Result<&mut Group, ElectionError> {
-        let text = format!(
-            "this agent is not in the group {:?}: it is from when a program has stood there, or \
-             with --groups",
-            name.as_str()
-        );
-        self.groups.get_mut(name).ok_or(ElectionError::Refused(text))
+        self.groups.get_mut(name).ok_or_else(|| ElectionError::Conflict(words::not_in(name)))
     }
 
     /// The ids of those who are to decide in a group that is led from here. Newcomers among them
@@ -537,11 +512,12 @@ impl Task {
             }
         }
         let (program, number, lines) = self.enter(name)?;
+        let advice = self.groups.get(name).and_then(|group| self.advice(group));
+        if let Some(text) = advice {
+            // There is room for it.
+            let _sent = lines.try_send(Told::Warning(text));
+        }
         if let Some(group) = self.groups.get_mut(name) {
-            if let Some(text) = group.advice(self.own) {
-                // There is room for it.
-                let _sent = lines.try_send(Told::Warning(text));
-            }
             group.attach(boot_time(), number, lines);
         }
         self.carry_out(name);
@@ -576,26 +552,5 @@ impl Task {
         let number = self.programs;
         let leaves = Leaves { name: name.clone(), number, gone: self.gone.clone() };
         Ok((Program { lines: coming, _leaves: leaves }, number, lines))
-    }
-
-    fn view(&self, group: &Group) -> GroupView {
-        let status = group.core().status();
-        let members = status.electorate.iter().flat_map(Electorate::everybody);
-        GroupView {
-            group: group.name.to_string(),
-            settings: group.settings.clone(),
-            leader: group.leader().map(|leader| self.name_of(leader.id)),
-            founding: status
-                .meeting
-                .as_ref()
-                .filter(|_| status.electorate.is_none())
-                .map(|meeting| words::founding(meeting, |id| self.name_of_text(id))),
-            is_broken: group.is_broken(),
-            electorate: members.map(|id| self.name_of(id)).collect(),
-            changes: status.electorate.as_ref().is_some_and(Electorate::is_joint),
-            stands: group.stands(),
-            refused: self.refused,
-            status,
-        }
     }
 }

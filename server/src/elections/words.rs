@@ -83,6 +83,24 @@ pub(super) fn nobody(elector: &str, group: &Group) -> String {
     )
 }
 
+/// An agent that does not know a group.
+pub(super) fn not_in(group: &Group) -> String {
+    format!(
+        "this agent is not in the group {:?}: it is from when a program has stood there, or with \
+         --groups",
+        group.as_str()
+    )
+}
+
+/// One who stands and is not asked.
+pub(super) fn decides_not(agent: &str, electorate: &[String]) -> String {
+    let names = electorate.join(", ");
+    format!(
+        "{agent} is not among those who decide in this group ({names}), and cannot lead it: its \
+         program waits until --change-electors takes it in"
+    )
+}
+
 pub(super) fn unfinished() -> String {
     "the group is led from here no more: the change may be done or not. Look who decides (GET \
      /v1/conclave/elections) and ask its next leader again"

@@ -29,7 +29,7 @@ use super::server::founders;
 use super::settings::{limits, node_config};
 use super::who::founds;
 use super::workers::AnyDisk;
-use crate::config::Config;
+use crate::config::{Config, Consensus};
 use crate::reserve::Gauge;
 
 /// Records read from the backend at once while the index is rebuilt, and bytes of them.
@@ -131,6 +131,9 @@ impl Ground {
             Some(path) => Some(DataDir::open(path, identity)?),
             None => None,
         };
+        if let Some(directory) = directory.as_ref().filter(|_| config.consensus == Consensus::Zab) {
+            directory.note_zab()?;
+        }
         let gauge = open_gauge(config)?;
         let incarnation = random();
         let notes = directory.as_ref().map(DataDir::notes).transpose()?;

@@ -264,7 +264,7 @@ impl Setup {
         runtime.block_on(async {
             let connections = self.connections();
             let Self { config, client, peer, ground, opening, stopping } = self;
-            let metrics = Metrics::new();
+            let metrics = Metrics::new(config.consensus);
             let network = Network::start(&config, peer, &ground, &metrics).map_err(failed)?;
             let mut ward =
                 Ward { config: &config, ground: &ground, network, stop: stopping.clone() };

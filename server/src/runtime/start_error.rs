@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use storage::datadir::DataDirError;
+use storage::datadir::{DataDir, DataDirError};
 use thiserror::Error;
 
 use super::peers::Refused;
@@ -70,9 +70,14 @@ fn advice(error: &io::Error, flag: &str) -> String {
 fn remedy(error: &DataDirError) -> &'static str {
     match error {
         DataDirError::Locked(_) => "stop that one, or choose another directory with --data-dir",
+        DataDirError::Foreign { path, .. } if DataDir::is_of_zab(path) => {
+            "choose this member's own with --data-dir, or correct --name, --listen-peer, \
+             --initial-cluster, --cluster-token or --consensus: this one is of a group that runs Zab"
+        }
         DataDirError::Foreign { .. } => {
             "choose this member's own with --data-dir, or correct --name, --listen-peer, \
-             --initial-cluster, --cluster-token or --consensus"
+             --initial-cluster, --cluster-token or --consensus: this one is of a group that runs \
+             Raft"
         }
         DataDirError::NotADirectory(_) | DataDirError::NotWritable { .. } => {
             "choose another one with --data-dir"

@@ -14,16 +14,16 @@ pub enum Policy {
     /// The classic mode: it bullies.
     Classic,
     /// A majority grants each term of office, and whoever leads yields at once.
-    Quorum,
+    Eager,
     /// Whoever leads goes on.
-    Sticky,
+    Never,
     /// Whoever leads yields when the best one is steady and changes are rare.
     Damped,
 }
 
 impl Policy {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Classic, Self::Quorum, Self::Sticky, Self::Damped];
+    pub const ALL: [Self; 4] = [Self::Classic, Self::Eager, Self::Never, Self::Damped];
     /// How long after a change a damped leader yields, at least.
     pub const HOLD_DOWN: Duration = Duration::from_secs(60);
 
@@ -32,8 +32,8 @@ impl Policy {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Classic => "classic",
-            Self::Quorum => "quorum",
-            Self::Sticky => "sticky",
+            Self::Eager => "eager",
+            Self::Never => "never",
             Self::Damped => "damped",
         }
     }
@@ -41,8 +41,8 @@ impl Policy {
     fn mode(self, candidates: usize) -> Mode {
         let preemption = match self {
             Self::Classic => return Mode::Classic,
-            Self::Quorum => Preemption::Eager,
-            Self::Sticky => Preemption::Sticky,
+            Self::Eager => Preemption::Eager,
+            Self::Never => Preemption::Never,
             Self::Damped => Preemption::Damped(Damped {
                 stable: Duration::from_secs(5),
                 hold_down: Self::HOLD_DOWN,

@@ -153,7 +153,7 @@ pub(super) fn some_of(rng: &mut Rng, candidates: usize) -> BTreeSet<NodeId> {
 fn preemption(rng: &mut Rng) -> Preemption {
     match rng.below(3) {
         0 => Preemption::Eager,
-        1 => Preemption::Sticky,
+        1 => Preemption::Never,
         _ => Preemption::Damped(Damped {
             stable: 300 * MS,
             hold_down: 500 * MS,

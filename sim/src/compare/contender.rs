@@ -25,24 +25,24 @@ pub enum Contender {
     /// Bully as textbooks tell it.
     Classic,
     /// Bully's safe mode as this product runs it: whoever leads goes on.
-    Sticky,
+    Safe,
     /// Bully's safe mode, in which a leader yields to a better one at once.
-    Quorum,
+    Eager,
     /// Bully's safe mode, in which a leader yields to a better one that has been steady.
     Damped,
 }
 
 impl Contender {
     /// One of each kind.
-    pub const FIVE: [Self; 5] = [Self::Raft, Self::PreVote, Self::Zab, Self::Classic, Self::Sticky];
+    pub const FIVE: [Self; 5] = [Self::Raft, Self::PreVote, Self::Zab, Self::Classic, Self::Safe];
     /// Those whose leaders change differently when the best one comes and goes.
     pub const ALL: [Self; 7] = [
         Self::Raft,
         Self::PreVote,
         Self::Zab,
         Self::Classic,
-        Self::Quorum,
-        Self::Sticky,
+        Self::Eager,
+        Self::Safe,
         Self::Damped,
     ];
     /// How long after a change a damped leader yields, at least.
@@ -56,8 +56,8 @@ impl Contender {
             Self::PreVote => "Raft, pre-vote",
             Self::Zab => "Zab",
             Self::Classic => "Bully, classic",
-            Self::Sticky => "Bully, safe",
-            Self::Quorum => "Bully, eager",
+            Self::Safe => "Bully, safe",
+            Self::Eager => "Bully, eager",
             Self::Damped => "Bully, damped",
         }
     }
@@ -69,13 +69,13 @@ impl Contender {
             Self::Raft | Self::PreVote => "term, vote, log",
             Self::Zab => "accepted and current epoch, log",
             Self::Classic => "nothing",
-            Self::Sticky | Self::Quorum | Self::Damped => "ballot, electorate",
+            Self::Safe | Self::Eager | Self::Damped => "ballot, electorate",
         }
     }
 
     /// Whether it hears of others by gossip.
     pub(super) const fn gossips(self) -> bool {
-        matches!(self, Self::Classic | Self::Sticky | Self::Quorum | Self::Damped)
+        matches!(self, Self::Classic | Self::Safe | Self::Eager | Self::Damped)
     }
 
     /// Whether a leader acts only through a majority, each time.
@@ -89,8 +89,8 @@ impl Contender {
             Self::PreVote => raft(place, nodes, settings, Guards::ON),
             Self::Zab => Member::Zab(Box::new(Peer::new(place, nodes, settings))),
             Self::Classic => bully(place, nodes, settings, None),
-            Self::Sticky => bully(place, nodes, settings, Some(Preemption::Sticky)),
-            Self::Quorum => bully(place, nodes, settings, Some(Preemption::Eager)),
+            Self::Safe => bully(place, nodes, settings, Some(Preemption::Never)),
+            Self::Eager => bully(place, nodes, settings, Some(Preemption::Eager)),
             Self::Damped => {
                 let damped = Damped {
                     stable: Duration::from_secs(5),

@@ -75,8 +75,8 @@ pub fn measure(contender: Contender, period: Duration, seed: u64) -> Flap {
 pub fn predict(contender: Contender, period: Duration) -> u64 {
     let periods = LENGTH.as_secs() / period.as_secs().max(1);
     match contender {
-        Contender::Classic | Contender::Quorum => 2 * periods,
-        Contender::Raft | Contender::PreVote | Contender::Zab | Contender::Sticky => 1,
+        Contender::Classic | Contender::Eager => 2 * periods,
+        Contender::Raft | Contender::PreVote | Contender::Zab | Contender::Safe => 1,
         Contender::Damped => {
             let held = LENGTH.as_secs() / Contender::HOLD_DOWN.as_secs();
             (1 + 2 * held).min(2 * periods)

@@ -45,7 +45,7 @@ impl Comparison {
                 Contender::Raft => Some(3.0 * n - 4.0),
                 Contender::PreVote => Some(5.0 * n - 7.0),
                 Contender::Classic => Some(n * n - n - 1.0),
-                Contender::Zab | Contender::Sticky | Contender::Quorum | Contender::Damped => None,
+                Contender::Zab | Contender::Safe | Contender::Eager | Contender::Damped => None,
             };
             let each = self.nodes.iter().map(|&n| n as f64);
             let rings = each.filter_map(|n| Some((n, predicted(n)?))).collect();
@@ -96,7 +96,7 @@ impl Comparison {
             let own: Vec<_> =
                 self.flaps.iter().filter(|flap| flap.contender == contender).collect();
             let line = own.iter().map(|it| (it.period_s, it.changes as f64)).collect();
-            let bullies = matches!(contender, Contender::Classic | Contender::Quorum);
+            let bullies = matches!(contender, Contender::Classic | Contender::Eager);
             let rings = own.iter().filter(|_| bullies).map(|it| (it.period_s, it.predicted as f64));
             Series { name: contender.name().to_owned(), line, rings: rings.collect() }
         });

@@ -143,11 +143,19 @@ impl Candidate<'_> {
                 let is_over = lost(Some(Ok(line)), known).is_some();
                 current = current.filter(|_| !is_over);
             } else {
-                warn(&line);
+                self.waits(&line);
             }
             if let Some(office) = current.filter(|office| office.left() > grace) {
                 return Ok(office);
             }
+        }
+    }
+
+    /// Whoever waits is told whom for.
+    fn waits(&self, line: &Value) {
+        warn(line);
+        if let Some(name) = line["leader"]["name"].as_str().filter(|_| line["event"] == "leader") {
+            notice(format!("{} leads {}: this one waits", name.escape_debug(), self.group));
         }
     }
 

@@ -33,6 +33,8 @@ use crate::failure::{Failure, Result};
 const GRACES_PER_TTL: u32 = 5;
 /// How long somebody who ends the command may wait for a place that is just being taken.
 const PARTING: Duration = Duration::from_secs(2);
+/// How long is waited for the turn before that is said.
+const SILENT: Duration = Duration::from_secs(1);
 /// The time to live, unless it is given, in seconds.
 const TTL: i64 = 10;
 /// The longest time to live, in seconds: a day.
@@ -41,7 +43,8 @@ const TTL_MAX: i64 = 86_400;
 /// How a place is held.
 #[derive(Debug, Args)]
 pub(super) struct Terms {
-    /// How many seconds after the last sign of life another may take over [default: 10].
+    /// How many seconds after the last sign of life another may take over: 2 to 86400, by gossip
+    /// (--algorithm bully) to 3600 [default: 10].
     #[arg(long, value_name = "SECONDS")]
     #[arg(value_parser = clap::value_parser!(i64).range(2..=TTL_MAX))]
     ttl: Option<i64>,
@@ -129,7 +132,7 @@ impl Contender<'_> {
                 }
             };
             let lost = tokio::select! {
-                turn = place.wait() => match turn {
+                turn = self.turn(&mut place) => match turn {
                     Ok(()) => return Ok(Turn::Held(place)),
                     Err(lost) => lost,
                 },
@@ -145,6 +148,16 @@ impl Contender<'_> {
             eprintln!("conclave: {}: lost its place in the queue: {lost}; queues anew", self.what);
             self.leave(place).await;
         }
+    }
+
+    /// Waits for the turn, and says so when that takes a while.
+    async fn turn(&self, place: &mut Place) -> Result<(), Lost> {
+        let mut turn = std::pin::pin!(place.wait());
+        if let Ok(turn) = tokio::time::timeout(SILENT, &mut turn).await {
+            return turn;
+        }
+        notice(format!("{} is another's: this one waits", self.what));
+        turn.await
     }
 
     async fn enter(&self) -> Result<Place> {
@@ -228,7 +241,11 @@ impl Contender<'_> {
         let left = place.expires_at().saturating_duration_since(Instant::now()).as_secs();
         if let Err(error) = place.leave().await {
             let what = &self.what;
-            eprintln!("conclave: {what} could not be given up ({error}); it ends in {left} s");
+            let ends = match left {
+                0 => "it has ended by now".to_owned(),
+                left => format!("it ends within {left} s"),
+            };
+            eprintln!("conclave: {what} could not be given up ({error}); {ends}");
         }
     }
 }

@@ -1,11 +1,14 @@
 //! `conclave inspect log`.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use node::epochs;
 use protocol::raft::HardState;
+use protocol::zab::Epochs;
 use serde_json::{Value, json};
+use storage::datadir::DataDir;
 use storage::disk::RealDisk;
 use storage::log::{EntryReport, Inspection, SegmentReport};
 
@@ -43,9 +46,10 @@ impl Log {
             Ok(None) => return Err(Failure::new(format!("{shown} holds no log"))),
             Err(error) => return Err(Failure::new(format!("{shown}: {error}"))),
         };
+        let protocol = if is_of_zab(&dir) { Protocol::Zab } else { Protocol::Raft };
         match self.output.format {
-            Format::Json => output::json(&document(&log, self.entries))?,
-            Format::Plain => output::bytes(render(&log, self.entries).as_bytes())?,
+            Format::Json => output::json(&document(&log, protocol, self.entries))?,
+            Format::Plain => output::bytes(render(&log, protocol, self.entries).as_bytes())?,
         }
         if log.damage.is_empty() {
             return Ok(());
@@ -54,19 +58,83 @@ impl Log {
     }
 }
 
-fn render(log: &Inspection, entries: bool) -> String {
+/// How the member's group agrees: what the numbers of the log mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Raft,
+    Zab,
+}
+
+/// Of the log's own directory, which stands in the node's.
+fn is_of_zab(log: &Path) -> bool {
+    log.parent().is_some_and(DataDir::is_of_zab)
+}
+
+impl Protocol {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Raft => "raft",
+            Self::Zab => "zab",
+        }
+    }
+
+    /// What a leader's time is called.
+    const fn term(self) -> &'static str {
+        match self {
+            Self::Raft => "term",
+            Self::Zab => "epoch",
+        }
+    }
+
+    /// What the member has promised, and how far it knew entries to be committed.
+    fn promised(self, hard_state: &HardState) -> String {
+        let commit = hard_state.commit;
+        let promised = match self {
+            Self::Raft => {
+                let vote = |id| format!("its vote for {id}");
+                let vote = hard_state.vote.map_or_else(|| "no vote in it".to_owned(), vote);
+                format!("term {}, {vote}", hard_state.term)
+            }
+            Self::Zab => {
+                let Epochs { accepted, current } = epochs(hard_state);
+                format!("epoch {accepted} accepted, {current} current")
+            }
+        };
+        format!("{promised}, committed up to {commit} at least")
+    }
+
+    fn document(self, hard_state: &HardState) -> Value {
+        let commit = hard_state.commit.0;
+        match self {
+            Self::Raft => {
+                let vote = hard_state.vote.map(|id| id.to_string());
+                json!({ "term": hard_state.term.0, "vote": vote, "commit": commit })
+            }
+            Self::Zab => {
+                let Epochs { accepted, current } = epochs(hard_state);
+                json!({
+                    "accepted_epoch": accepted.0, "current_epoch": current.0, "commit": commit,
+                })
+            }
+        }
+    }
+}
+
+fn render(log: &Inspection, protocol: Protocol, entries: bool) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<12}{value}");
     };
     line("identity", identity(log));
+    line("protocol", protocol.name().to_owned());
     line("format", log.version.to_string());
-    line("hard state", format!("{} (written {} times)", hard_state(log), log.generation));
+    let promised = protocol.promised(&log.hard_state);
+    line("hard state", format!("{promised} (written {} times)", log.generation));
     line("base", log.base.to_string());
     line("last", log.last.to_string());
     let terms: Vec<_> =
         log.terms.iter().map(|(from, term)| format!("{term} from {from}")).collect();
-    line("terms", terms.join(", "));
+    line(&format!("{}s", protocol.term()), terms.join(", "));
     if let Some(index) = log.doubt {
         line("doubt", format!("entries up to {index} may have been acknowledged and are missing"));
     }
@@ -79,7 +147,8 @@ fn render(log: &Inspection, entries: bool) -> String {
     text += &table(&headings, &log.segments.iter().map(segment_cells).collect::<Vec<_>>());
     if entries {
         text.push('\n');
-        let headings = ["INDEX@TERM", "KIND", "FILE", "OFFSET", "PAYLOAD", "CRC"];
+        let position = format!("INDEX@{}", protocol.term().to_uppercase());
+        let headings = [position.as_str(), "KIND", "FILE", "OFFSET", "PAYLOAD", "CRC"];
         text += &table(&headings, &entry_rows(log));
     }
     text
@@ -87,13 +156,6 @@ fn render(log: &Inspection, entries: bool) -> String {
 
 fn identity(log: &Inspection) -> String {
     format!("node {:016x} of cluster {:016x}", log.identity.node.0, log.identity.cluster.0)
-}
-
-/// What the member has promised, and how far it knew entries to be committed.
-fn hard_state(log: &Inspection) -> String {
-    let HardState { term, vote, commit } = log.hard_state;
-    let vote = vote.map_or_else(|| "no vote in it".to_owned(), |id| format!("its vote for {id}"));
-    format!("term {term}, {vote}, committed up to {commit} at least")
 }
 
 fn segment_cells(segment: &SegmentReport) -> Vec<String> {
@@ -130,7 +192,7 @@ fn entry_rows(log: &Inspection) -> Vec<Vec<String>> {
     all_entries(log).map(cells).collect()
 }
 
-fn document(log: &Inspection, entries: bool) -> Value {
+fn document(log: &Inspection, protocol: Protocol, entries: bool) -> Value {
     let segment = |segment: &SegmentReport| {
         json!({
             "number": segment.number,
@@ -144,11 +206,8 @@ fn document(log: &Inspection, entries: bool) -> Value {
     let mut value = json!({
         "identity": identity(log),
         "format": log.version,
-        "hard_state": {
-            "term": log.hard_state.term.0,
-            "vote": log.hard_state.vote.map(|id| id.to_string()),
-            "commit": log.hard_state.commit.0,
-        },
+        "protocol": protocol.name(),
+        "hard_state": protocol.document(&log.hard_state),
         "base": log.base.to_string(),
         "last": log.last.to_string(),
         "doubt": log.doubt.map(|index| index.to_string()),

@@ -1,5 +1,6 @@
 //! `conclave local`: a real cluster of processes on this machine.
 
+mod founded;
 mod member;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -83,6 +84,7 @@ impl Local {
             }
         }
         preflight::directory(&self.dir, "--dir")?;
+        founded::check(self)?;
         block_on(self.live(&members))
     }
 

@@ -96,6 +96,9 @@ impl Bully {
             output::line(format!("seed {seed}: {broken}"))?;
         }
         output::line(format!("{worlds} worlds: {told}"))?;
+        if broken.is_empty() {
+            output::line("no law was broken")?;
+        }
         let Some(tables) = tables else { return Ok(()) };
         for (n, (lowest, second)) in &tables.messages {
             let text = format!("{n} candidates: {lowest} messages at worst, {second} at best");

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use ::node::NodeStatus;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use store::Size;
 use tonic::Code;
@@ -29,6 +30,7 @@ use self::grpc::GrpcMetrics;
 use self::node::NodeMetrics;
 use self::space::{EqualityMetrics, SpaceMetrics};
 use crate::api::etcd::method::Method;
+use crate::config::Consensus;
 
 pub(crate) use grpc::Timer;
 
@@ -53,15 +55,21 @@ struct Shared {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self::new()
+        Self::new(Consensus::default())
     }
 }
 
 impl Metrics {
-    /// Nothing counted yet.
+    /// Nothing counted yet, of a server that agrees with others so.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(consensus: Consensus) -> Self {
         let mut registry = Registry::default();
+        let protocol = match consensus {
+            Consensus::Raft => "raft",
+            Consensus::Zab => "zab",
+        };
+        let info = Info::new([("protocol", protocol)]);
+        registry.register("conclave_consensus", "How the servers agree", info);
         let grpc = GrpcMetrics::register(&mut registry);
         let node = NodeMetrics::register(&mut registry);
         let disk = DiskMetrics::register(&mut registry);

@@ -13,7 +13,7 @@ fn line<'a>(text: &'a str, start: &str) -> &'a str {
 
 #[test]
 fn the_names_are_etcds() {
-    let metrics = Metrics::new();
+    let metrics = Metrics::default();
     metrics.observe(&crate::api::etcd::status_of_one(), Size { total: 10, in_use: 7 });
     let text = metrics.text();
     for (name, value) in [
@@ -42,7 +42,7 @@ fn the_names_are_etcds() {
 
 #[test]
 fn calls_are_counted_by_how_they_end() {
-    let metrics = Metrics::new();
+    let metrics = Metrics::default();
     metrics.started(Method::Put).finished(Code::Ok);
     metrics.started(Method::Put).finished(Code::Unavailable);
     drop(metrics.started(Method::Put));
@@ -69,7 +69,7 @@ fn calls_are_counted_by_how_they_end() {
 
 #[test]
 fn links_are_counted_by_peer() {
-    let metrics = Metrics::new();
+    let metrics = Metrics::default();
     let link = metrics.peers().of(NodeId(0xab));
     link.sent.inc_by(5);
     metrics.peers().of(NodeId(0xab)).sent.inc_by(2);

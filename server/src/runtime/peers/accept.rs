@@ -354,7 +354,7 @@ mod tests {
         let identity = |incarnation| Identity { cluster: ClusterId(1), id: NodeId(2), incarnation };
         let (messages, _queue) = mpsc::channel(1);
         let me = Identity { cluster: ClusterId(1), id: NodeId(1), incarnation: 0 };
-        let metrics = crate::api::metrics::Metrics::new().peers().clone();
+        let metrics = crate::api::metrics::Metrics::default().peers().clone();
         let metrics = (metrics, Counter::default());
         let roster = Roster::new(me.id, String::new(), [NodeId(2)].into());
         let register = Register::open(None, 0, || 0).unwrap();

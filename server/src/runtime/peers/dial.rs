@@ -359,7 +359,7 @@ mod tests {
         let roster = Roster::new(me.id, String::new(), BTreeSet::new());
         let register = Register::open(None, 0, || 0).unwrap();
         let (events, _queue) = mpsc::unbounded_channel();
-        let metrics = crate::api::metrics::Metrics::new().peers().clone();
+        let metrics = crate::api::metrics::Metrics::default().peers().clone();
         let mut links = Links::new((me, roster, register), events, &metrics);
         let stranger = Peer { id: NodeId(8), name: "8".into(), address: "127.0.0.1:1".into() };
         assert_eq!(links.push(stranger.id, &said()), 0, "nobody knows where it is");

@@ -73,9 +73,10 @@ impl Verdict {
             Self::Welcome => "welcome",
             Self::Version => "it speaks another version of the peer protocol; run one version",
             Self::Cluster => {
-                "it belongs to another cluster. If one of the two was added with `member add`, and \
+                "it belongs to another cluster. Check --initial-cluster, --cluster-token and \
+                 --consensus on both sides. If one of the two was added with `member add`, and \
                  started without --initial-cluster-state existing, start that one again with that \
-                 flag. Otherwise check --initial-cluster and --cluster-token on both sides"
+                 flag"
             }
             Self::NotMe => {
                 "another member answers at that address; check the addresses in --initial-cluster"

@@ -63,7 +63,7 @@ mod tests {
     fn acceptor(silence: Duration) -> (std::sync::Arc<Acceptor>, Roster) {
         let (messages, _queue) = mpsc::channel(1);
         let roster = Roster::new(ME.id, String::new(), [1, 2, 3].map(NodeId).into());
-        let metrics = (Metrics::new().peers().clone(), Counter::default());
+        let metrics = (Metrics::default().peers().clone(), Counter::default());
         let register = Register::open(None, 0, || 0).unwrap();
         let us = (ME, roster.clone(), register);
         (Acceptor::new(us, messages, silence, metrics), roster)

@@ -97,7 +97,7 @@ fn changes(stage: &mut Stage) -> Result<usize, Stop> {
 
 fn flapping(seed: u64) -> super::Played {
     let mut stage = Stage::new(Contender::Classic, 3, seed);
-    let mut sticky = Stage::new(Contender::Sticky, 3, seed);
+    let mut sticky = Stage::new(Contender::Safe, 3, seed);
     let verdict = changes(&mut stage).and_then(|classic| {
         stage.note(format!("the classic mode: {classic} changes"));
         claim(classic == 6, || format!("{classic} changes in the classic mode"))?;
