@@ -1,5 +1,7 @@
 //! What cannot be is refused in a sentence that says what to do.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -96,4 +98,24 @@ fn a_damaged_file_stops_the_start() {
     assert!(child.try_wait().unwrap().is_none());
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// Leases end by the time since the machine's start, which is another one on another machine.
+#[test]
+fn an_agent_of_another_machine_is_none_to_stand_at() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let http = listener.local_addr().unwrap().to_string();
+    let elsewhere = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4_096];
+        assert!(stream.read(&mut request).unwrap() > 0);
+        let line = r#"{"event":"settings","settings":"expect=1","now":1}"#;
+        stream.write_all(format!("HTTP/1.0 200 OK\r\n\r\n{line}\n").as_bytes()).unwrap();
+        // As long as the program listens.
+        stream.read(&mut request).unwrap_or_default();
+    });
+    let words = ["elect", "g", "--algorithm", "bully", "--http", &http, "--expect", "1"];
+    let error = fails(conclave().args(words).args(["--", "true"]), 1);
+    assert!(error.contains("stand at the agent of this machine"), "{error}");
+    elsewhere.join().unwrap();
 }

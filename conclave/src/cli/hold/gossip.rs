@@ -83,8 +83,9 @@ impl Candidate<'_> {
         wish.extend(self.terms.ttl.map(|ttl| format!("ttl={ttl}s")));
         let body = json!({ "group": self.group, "settings": wish.join(",") });
         let begin = async {
+            let asked = boot_time();
             let mut lines = incoming(self.http.lines_of("elections/stand", &body).await?);
-            let grace = self.grace(&mut lines).await?;
+            let grace = self.grace(asked, &mut lines).await?;
             Ok::<_, Failure>((lines, grace))
         };
         let (mut lines, grace) = tokio::select! {
@@ -123,9 +124,15 @@ impl Candidate<'_> {
         format!("the leadership of {}", self.group)
     }
 
-    /// The first line says how long a lease is in this group.
-    async fn grace(&self, lines: &mut Incoming) -> Result<Duration> {
+    /// The first line says how long a lease is in this group, and what time it is for the agent.
+    async fn grace(&self, asked: Time, lines: &mut Incoming) -> Result<Duration> {
         let line = next(lines).await?;
+        if !line["now"].as_u64().is_some_and(|now| (asked.0..=boot_time().0).contains(&now)) {
+            let text = "the agent has another time since its machine's start than this process: \
+                        stand at the agent of this machine, outside of time namespaces, since its \
+                        leases end by that time";
+            return Err(Failure::new(text));
+        }
         let settings = line["settings"].as_str().unwrap_or_default();
         let settings = Wish::parse(settings).and_then(|wish| GroupSettings::of(&wish));
         self.terms.grace_of(settings.map_err(Failure::new)?.ttl)

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::requests::{fields, number, string, strings};
 use super::route::{Body, Failed, finish, with_body};
-use crate::elections::{ElectionError, Elections, GroupView, Program, Told, Wish, loss};
+use crate::elections::{ElectionError, Elections, GroupView, Program, Told, Wish, boot_time, loss};
 use crate::gossip::PoolHandle;
 
 /// Every request.
@@ -72,7 +72,8 @@ fn line(told: Told) -> Value {
     let number = |epoch: Option<Epoch>| epoch.map(|epoch| epoch.0);
     match told {
         Told::Settings(settings) => {
-            json!({ "event": "settings", "settings": settings.to_string() })
+            let now = boot_time().0;
+            json!({ "event": "settings", "settings": settings.to_string(), "now": now })
         }
         Told::Leader(leader) => {
             let leader =
