@@ -161,8 +161,13 @@ impl Agent {
 
     /// What it says when it fails.
     pub(crate) fn fails(&self, arguments: &[&str]) -> String {
+        self.ends_with(1, arguments)
+    }
+
+    /// The same, of one that fails with this code.
+    pub(crate) fn ends_with(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.say(arguments);
-        assert_eq!(output.status.code(), Some(1), "members {arguments:?}");
+        assert_eq!(output.status.code(), Some(code), "members {arguments:?}");
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 

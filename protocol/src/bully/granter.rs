@@ -46,7 +46,8 @@ impl Safe {
     pub(super) fn on_renew(&mut self, from: NodeId, terms: Terms, is_behind: bool) {
         let Terms { epoch, sent, lease } = terms;
         let own = matches!(&self.role, Role::Leading(leading) if leading.epoch == epoch);
-        if own || lease > LEASE_MOST {
+        let over = self.released.get(&from).is_some_and(|released| epoch <= *released);
+        if own || over || lease > LEASE_MOST {
             self.core.dropped += 1;
             return;
         }
@@ -92,6 +93,10 @@ impl Safe {
 
     /// The holder of the epoch does not use it any more.
     pub(super) fn on_release(&mut self, from: NodeId, epoch: Epoch, successor: Option<NodeId>) {
+        let others = self.others();
+        self.released.retain(|id, _| others.contains(id));
+        let released = self.released.entry(from).or_insert(epoch);
+        *released = epoch.max(*released);
         if !self.promise.is_some_and(|promise| promise.to == from && promise.epoch == epoch) {
             return;
         }

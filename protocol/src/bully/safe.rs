@@ -59,6 +59,8 @@ pub(super) struct Safe {
     written: Durable,
     pub(super) writes: Writes,
     pub(super) promise: Option<Promise>,
+    /// Which epoch each member has given up last: what it said as its leader may come in later.
+    pub(super) released: Answers<Epoch>,
     pub(super) role: Role,
     /// The highest epoch heard of.
     pub(super) seen: Epoch,
@@ -92,6 +94,7 @@ impl Safe {
             durable,
             writes: Writes::default(),
             promise: None,
+            released: Answers::new(),
             role: Role::Follower { wake: Time(0), yielded: false },
             seen,
             impatient: false,

@@ -2,7 +2,7 @@
 
 use protocol::bully::message::{Body, Message, Terms};
 use protocol::bully::{
-    Ballot, Bully, Config, Durable, Electorate, Electors, Epoch, Input, Mode, Output, Rank,
+    Ballot, Bully, Config, Durable, Electorate, Electors, Epoch, Input, Mode, Output, Part, Rank,
     Ranking, Version, WriteId,
 };
 use protocol::{NodeId, Time};
@@ -178,6 +178,22 @@ fn who_granted_a_later_claim_that_failed_agrees_with_the_leader_when_it_is_free_
     assert_eq!(durably(&mut core, over, 3, Body::Renew(terms(5, 8))), [refuse(5, 7)]);
     durably(&mut core, over, 3, Body::Release { epoch: Epoch(5), successor: None });
     assert_eq!(durably(&mut core, over, 2, Body::Claim(terms(8, 9))), [refuse(8, 7)]);
+}
+
+/// Ways do not keep their order, and a successor that believed it would give up its claim.
+#[test]
+fn what_a_leader_said_before_it_gave_up_counts_no_more_when_it_comes_in_later() {
+    let mut core = one();
+    assert!(acks(&durably(&mut core, START, 3, Body::Renew(terms(5, 3))), 5));
+    durably(&mut core, START, 3, Body::Release { epoch: Epoch(5), successor: Some(NodeId(1)) });
+    let claim = core.status().ballot.unwrap();
+    assert_eq!((claim.epoch, claim.holder), (Epoch(6), NodeId(1)), "it takes over");
+    assert_eq!(durably(&mut core, START, 3, Body::Renew(terms(5, 4))), []);
+    assert_eq!(core.status().part, Part::Candidate);
+    assert_eq!(core.status().ballot, Some(claim));
+    // A leader whose claim it has not heard of it gives way to.
+    let said = durably(&mut core, START, 2, Body::Renew(terms(4, 1)));
+    assert!(acks(&said, 4), "{said:?}");
 }
 
 #[test]
