@@ -72,7 +72,8 @@ fn remedy(error: &DataDirError) -> &'static str {
         DataDirError::Locked(_) => "stop that one, or choose another directory with --data-dir",
         DataDirError::Foreign { path, .. } if DataDir::is_of_zab(path) => {
             "choose this member's own with --data-dir, or correct --name, --listen-peer, \
-             --initial-cluster, --cluster-token or --consensus: this one is of a group that runs Zab"
+             --initial-cluster, --cluster-token or --consensus: this one is of a group that runs \
+             Zab"
         }
         DataDirError::Foreign { .. } => {
             "choose this member's own with --data-dir, or correct --name, --listen-peer, \

@@ -47,7 +47,7 @@ impl fmt::Display for Complaint {
 
 type Rule = fn(&Tree) -> Vec<Complaint>;
 
-const RULES: [Rule; 18] = [
+const RULES: [Rule; 19] = [
     lines::columns,
     lines::length,
     words::unfinished,
@@ -55,6 +55,7 @@ const RULES: [Rule; 18] = [
     words::machine_paths,
     words::sleeping_tests,
     reach::dead_files,
+    reach::strays,
     protocols::apart,
     citations::name_a_paper,
     citations::every_paper_is_cited,

@@ -102,6 +102,17 @@ fn resolve(path: &str) -> String {
     names.join("/")
 }
 
+/// A file at the root is one that people or tools look for there; whatever else was left there by
+/// accident.
+pub(crate) fn strays(tree: &Tree) -> Vec<Complaint> {
+    let belongs = |name: &&str| {
+        let kinds = [".md", ".toml", ".lock"];
+        name.starts_with('.') || *name == "LICENSE" || kinds.iter().any(|it| name.ends_with(it))
+    };
+    let stray = |name| Complaint::new(name, 1, "it does not belong at the root; remove or move it");
+    tree.at_the_root().filter(|name| !belongs(name)).map(stray).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +149,19 @@ mod tests {
             ("a/tests/two/lost.rs", ""),
         ];
         assert_eq!(dead(&files), ["a/tests/two/lost.rs"]);
+    }
+
+    #[test]
+    fn strays_fires_on_what_was_left_at_the_root() {
+        let tree = Tree::sample(&[
+            ("README.md", ""),
+            ("LICENSE", ""),
+            (".ci/run", ""),
+            ("wheel.whl", ""),
+            ("docs/picture.svg", ""),
+        ]);
+        let found: Vec<String> = strays(&tree).iter().map(Complaint::to_string).collect();
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("wheel.whl:1: it does not belong"), "{found:?}");
     }
 }

@@ -61,6 +61,14 @@ impl Tree {
         self.files().filter(move |(path, _)| path.ends_with(ending))
     }
 
+    /// What stands in the repository's own folder and is no folder.
+    pub(crate) fn at_the_root(&self) -> impl Iterator<Item = &str> {
+        let is_folder =
+            |name: &str| self.names.iter().any(|it| it.starts_with(&format!("{name}/")));
+        let names = self.names.iter().map(String::as_str);
+        names.filter(move |name| !name.contains('/') && !is_folder(name))
+    }
+
     /// Whether a path names anything in the repository, be it a folder or not for tidy to read.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.names.contains(path)
